@@ -1,0 +1,16 @@
+"""Greatest common divisor by Euclid's loop."""
+
+
+def gcd(a: int, b: int) -> int:
+    """Return the greatest common divisor, never negative.
+
+    >>> gcd(48, 36)
+    12
+    >>> gcd(-7, 0)
+    7
+    >>> gcd(0, 0)
+    0
+    """
+    while b:
+        a, b = b, a % b
+    return abs(a)

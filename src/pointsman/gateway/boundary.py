@@ -1,0 +1,69 @@
+"""The outermost layer: names each request, and turns whatever goes wrong below into one answer and one log line.
+
+The log gets an unexpected exception's type and where it was raised, under the request's name. It does not get the
+exception's text, which may quote a prompt; nor does the client.
+"""
+
+import logging
+import os
+import traceback
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pointsman.core import PointsmanError
+from pointsman.gateway.errors import ClientGone, status_of, unexpected
+from pointsman.gateway.http import send_error
+
+REQUEST_ID = "pointsman.request_id"
+"""Where the scope holds the request's name."""
+
+_LOG = logging.getLogger("pointsman.gateway")
+
+
+class Boundary:
+    """An ASGI app around an app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; raises nothing that is an `Exception`."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope[REQUEST_ID] = f"req-{os.urandom(8).hex()}"
+        has_started = False
+
+        async def send_named(message: Message) -> None:
+            nonlocal has_started
+            if message["type"] == "http.response.start":
+                has_started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except ClientGone:
+            _LOG.info("%s: the client left", request_id)
+        except Exception as exc:  # noqa: BLE001  the process edge: answered and logged
+            error = _explained(exc, request_id)
+            if not has_started:
+                await send_error(send_named, error)
+
+
+def _explained(exc: Exception, request_id: str) -> PointsmanError:
+    """The error that the client is told, logged where the fault is not the client's."""
+    if not isinstance(exc, PointsmanError):
+        _LOG.error("%s: unexpected\n%s", request_id, _where(exc))
+        return unexpected(request_id)
+    if status_of(exc) >= 500:
+        _LOG.warning("%s: %s (%s)", request_id, exc.message, exc.code)
+    return exc
+
+
+def _where(exc: BaseException) -> str:
+    """Each exception of the chain, the oldest first: its frames and its type, but not its text."""
+    cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+    before = f"{_where(cause)}\nwhich led to\n" if cause is not None else ""
+    frames = "".join(traceback.format_tb(exc.__traceback__))
+    return f"{before}{frames}{type(exc).__module__}.{type(exc).__qualname__}"

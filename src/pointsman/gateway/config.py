@@ -1,0 +1,201 @@
+"""What the server is told: defaults, then `pointsman.toml`, then the environment, then flags; the later wins.
+
+    [server]
+    host = "127.0.0.1"
+    port = 8400
+    max_body_bytes = 16777216
+    programs = ["programs"]        # files and folders, relative to this file
+
+    [[upstream]]
+    name = "local"
+    base_url = "http://127.0.0.1:8000/v1"
+    api_key_env = "LOCAL_API_KEY"  # the variable that holds the key; leave out where none is needed
+    models = ["qwen3-8b"]
+    timeout_s = 120.0              # longest silence
+
+A key that is unknown, or that contradicts another, is an error before anything starts.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from pointsman.core import BadRequest
+from pointsman.gateway import echo, wire
+from pointsman.gateway.programs import PREFIX
+
+DEFAULT_TIMEOUT_S = 120.0
+
+_Port = Annotated[int, Meta(ge=0, le=65535)]
+_Positive = Annotated[int, Meta(ge=1)]
+_Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
+_Model = Annotated[str, Meta(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Where the server listens and what it accepts. Port 0 takes any free port."""
+
+    host: str = "127.0.0.1"
+    port: int = 8400
+    max_body_bytes: int = 16 * 2**20
+    programs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """One OpenAI-compatible server and the models that it answers for.
+
+    Attributes:
+        name: its name in messages and headers.
+        base_url: the URL before `/chat/completions`.
+        models: the names under which clients reach it.
+        timeout_s: longest silence before it counts as failed, in seconds.
+        api_key: sent as a bearer token; never shown.
+    """
+
+    name: str
+    base_url: str
+    models: tuple[str, ...]
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; `origins` says where each server setting comes from."""
+
+    server: ServerConfig = ServerConfig()
+    upstreams: tuple[UpstreamConfig, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Server settings from one later source; None leaves a setting as it is."""
+
+    host: str | None = None
+    port: int | None = None
+    max_body_bytes: int | None = None
+    programs: tuple[Path, ...] | None = None
+
+
+class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
+    host: str | None = None
+    port: _Port | None = None
+    max_body_bytes: _Positive | None = None
+    programs: list[str] | None = None
+
+
+class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
+    name: _Name
+    base_url: str
+    models: Annotated[list[_Model], Meta(min_length=1)]
+    api_key_env: str | None = None
+    timeout_s: Annotated[float, Meta(gt=0)] = DEFAULT_TIMEOUT_S
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    server: _ServerTable = _ServerTable()
+    upstream: list[_UpstreamTable] = []
+
+
+def load_config(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, flags: Overrides | None = None
+) -> Config:
+    """The configuration from a file, the environment (`os.environ` where None) and flags.
+
+    Variables are `POINTSMAN_HOST`, `POINTSMAN_PORT`, `POINTSMAN_MAX_BODY_BYTES` and `POINTSMAN_PROGRAMS`, the last a
+    list of paths separated as in `PATH`.
+
+    Raises:
+        BadRequest: `invalid_config`; the message names the source, the key and what was expected.
+    """
+    environ = os.environ if environ is None else environ
+    file = _File() if path is None else _read(path)
+    sources = [
+        (str(path), _from_file(file.server, path.parent if path else Path())),
+        ("environment", _from_environ(environ)),
+        ("flag", flags or Overrides()),
+    ]
+    server, origins = ServerConfig(), {item.name: "default" for item in fields(ServerConfig)}
+    for source, overrides in sources:
+        given = {item.name: getattr(overrides, item.name) for item in fields(Overrides)}
+        given = {name: value for name, value in given.items() if value is not None}
+        server = replace(server, **given)
+        origins.update(dict.fromkeys(given, source))
+    upstreams = tuple(_upstream(table, environ) for table in file.upstream)
+    _refuse_conflicts(upstreams)
+    return Config(server, upstreams, origins)
+
+
+def _read(path: Path) -> _File:
+    try:
+        return wire.convert(tomllib.loads(path.read_text("utf-8")), _File, "the configuration")
+    except OSError as exc:
+        raise _invalid(f"cannot read {path}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise _invalid(f"{path} is not TOML: {exc}") from exc
+    except BadRequest as exc:
+        raise _invalid(f"{path}: {exc.message}") from exc
+
+
+def _from_file(table: _ServerTable, folder: Path) -> Overrides:
+    programs = None if table.programs is None else tuple(folder / item for item in table.programs)
+    return Overrides(table.host, table.port, table.max_body_bytes, programs)
+
+
+def _from_environ(environ: Mapping[str, str]) -> Overrides:
+    programs = environ.get("POINTSMAN_PROGRAMS")
+    return Overrides(
+        host=environ.get("POINTSMAN_HOST"),
+        port=_number(environ, "POINTSMAN_PORT", lambda value: 0 <= value <= 65535, "a port from 0 to 65535"),
+        max_body_bytes=_number(environ, "POINTSMAN_MAX_BODY_BYTES", lambda value: value >= 1, "a number from 1 up"),
+        programs=None if programs is None else tuple(Path(item) for item in programs.split(os.pathsep) if item),
+    )
+
+
+def _number(environ: Mapping[str, str], name: str, accepts: Callable[[int], bool], expected: str) -> int | None:
+    text = environ.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal() or not accepts(int(text)):
+        raise _invalid(f"{name} is {text!r}; expected {expected}")
+    return int(text)
+
+
+def _upstream(table: _UpstreamTable, environ: Mapping[str, str]) -> UpstreamConfig:
+    url = urlsplit(table.base_url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        raise _invalid(f"upstream {table.name!r}: base_url must be http(s)://HOST[:PORT][/PATH]")
+    api_key = None
+    if table.api_key_env is not None:
+        api_key = environ.get(table.api_key_env)
+        if not api_key:
+            raise _invalid(f"upstream {table.name!r}: the variable {table.api_key_env!r} of api_key_env is not set")
+    return UpstreamConfig(table.name, table.base_url, tuple(table.models), table.timeout_s, api_key)
+
+
+def _refuse_conflicts(upstreams: tuple[UpstreamConfig, ...]) -> None:
+    names: set[str] = set()
+    owners: dict[str, str] = {}
+    for upstream in upstreams:
+        if upstream.name in names:
+            raise _invalid(f"two upstreams are named {upstream.name!r}")
+        names.add(upstream.name)
+        for model in upstream.models:
+            if model.startswith(PREFIX) or model == echo.NAME:
+                raise _invalid(f"upstream {upstream.name!r}: the model name {model!r} is reserved")
+            if model in owners:
+                raise _invalid(f"the model {model!r} is listed twice: by {owners[model]!r} and by {upstream.name!r}")
+            owners[model] = upstream.name
+
+
+def _invalid(message: str) -> BadRequest:
+    return BadRequest(message, code="invalid_config")

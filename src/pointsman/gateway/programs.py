@@ -1,0 +1,142 @@
+"""Compiled programs as models: each is served under the name `program/NAME` at a cost of no tokens.
+
+A program runs on the event loop, which adds no latency while answers take microseconds. Once an answer of a program
+has taken longer than `SLOW_S`, that program runs on a thread of its own from then on, so that a long computation holds
+up its own callers only.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, Protocol
+
+from starlette.types import Receive, Send
+
+from pointsman.core import BadRequest, Decision
+from pointsman.gateway import wire
+from pointsman.gateway.arms import POLICY_VERSION, Answer, Call, send_answer
+
+PREFIX = "program/"
+SUFFIX = ".route.json"
+
+SLOW_S = 0.005
+"""Longest answer, in seconds, that still leaves a program on the event loop. Chosen: the length of CPython's own
+thread switch interval, so below it a thread would change little for other requests."""
+
+_REASONS = {"value": "program_value", "exception": "program_exception", "out_of_fuel": "out_of_fuel"}
+
+
+class ProgramAnswer(Protocol):
+    """What a program came to."""
+
+    @property
+    def kind(self) -> Literal["value", "exception", "out_of_fuel"]:
+        """A result, an exception that the program raised, or the end of its fuel before either."""
+
+    @property
+    def json_text(self) -> bytes | str:
+        """The answer's whole content as JSON: the result, or `{"exception": {"type": ..., "message": ...}}`."""
+
+    @property
+    def states_visited(self) -> int:
+        """States of the routing table that were entered."""
+
+
+class Program(Protocol):
+    """A compiled program, as far as the gateway knows it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, without the prefix `program/`."""
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+
+    def answer(self, inputs: wire.Inputs) -> ProgramAnswer:
+        """Runs the program. Blocks; never called twice at once for one program, but perhaps from two threads in turn.
+
+        Raises:
+            BadRequest: `inputs` are not what the program takes.
+        """
+
+
+class ProgramArm:
+    """Serves one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.owner = "pointsman"
+        self.description = program.description
+        self._program = program
+        self._arm = PREFIX + program.name
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def answer(self, call: Call, receive: Receive, send: Send) -> None:
+        """Runs the program on the request's inputs and sends what it came to, be it a value or an exception."""
+        inputs = wire.program_inputs(call.request)
+        if self._thread is None:
+            result, seconds = self._run(inputs)
+            if seconds > SLOW_S:
+                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._arm)
+        else:
+            result, seconds = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, inputs)
+        await send_answer(call, self._told(result, seconds), send)
+
+    def close(self) -> None:
+        """Ends the program's thread, if it has one, after the answer that it is computing."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, inputs: wire.Inputs) -> tuple[ProgramAnswer, float]:
+        started = time.perf_counter()
+        result = self._program.answer(inputs)
+        return result, time.perf_counter() - started
+
+    def _told(self, result: ProgramAnswer, seconds: float) -> Answer:
+        reason = _REASONS[result.kind]
+        text = result.json_text
+        cost = wire.AnswerCost(prompt_tokens=0, completion_tokens=0, nano_usd=0, moved_bytes=0, seconds=seconds)
+        return Answer(
+            pieces=(text if isinstance(text, str) else text.decode(),),
+            decision=Decision(arm=self._arm, reason=reason, policy_version=POLICY_VERSION),
+            note=wire.AnswerNote(self._arm, reason, result.states_visited, cost),
+            finish_reason="length" if result.kind == "out_of_fuel" else "stop",
+        )
+
+
+def load_folder(paths: Iterable[Path]) -> list[Program]:
+    """Loads compiled programs: every `*.route.json` of a folder, in the order of names, and every file named itself.
+
+    Raises:
+        BadRequest: `invalid_config` where a path does not exist, a folder holds no program, or two share a name;
+            and whatever `pointsman.program.load_table` raises for a file that it cannot accept.
+    """
+    found: dict[str, Path] = {}
+    programs: list[Program] = []
+    for file in (file for path in paths for file in _files(path)):
+        program = _load(file)
+        if program.name in found:
+            message = f"two programs are named {program.name!r}: {found[program.name]} and {file}"
+            raise BadRequest(message, code="invalid_config")
+        found[program.name] = file
+        programs.append(program)
+    return programs
+
+
+def _load(file: Path) -> Program:
+    from pointsman.program import load_table  # here, so that a gateway without programs does not load the compiler
+
+    return load_table(file)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise BadRequest(f"no compiled program or folder of them at {path}", code="invalid_config")
+    files = sorted(path.glob(f"*{SUFFIX}"))
+    if not files:
+        raise BadRequest(f"the folder {path} holds no file named *{SUFFIX}", code="invalid_config")
+    return files

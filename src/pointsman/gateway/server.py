@@ -1,0 +1,62 @@
+"""Runs the application in this process until it is told to stop."""
+
+import logging
+import socket
+import sys
+from contextlib import suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pointsman.core import BadRequest
+from pointsman.gateway.app import create_app
+from pointsman.gateway.config import Config, ServerConfig
+from pointsman.gateway.programs import load_folder
+
+GRACE_S = 10
+"""Seconds that running requests get to finish once the server is told to stop. Chosen."""
+
+_BACKLOG = 2048
+
+_LOG = logging.getLogger("pointsman.gateway")
+
+
+def serve(config: Config) -> None:
+    """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
+
+    Blocks. Sets up logging to stderr: a line at the start and one for each failure, none for an ordinary request.
+
+    Raises:
+        BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port.
+    """
+    app = create_app(config, load_folder(config.server.programs))
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("pointsman").setLevel(logging.INFO)
+    with _listening(config.server) as listener:
+        host, port = listener.getsockname()[:2]
+        _LOG.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+            uvicorn.Server(server_settings(app)).run(sockets=[listener])
+
+
+def server_settings(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn runs `app`: no access log, no WebSockets, the fastest loop and parser that are installed."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        ws="none",
+        lifespan="on",
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _listening(server: ServerConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    try:
+        return socket.create_server((server.host, server.port), family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        message = f"cannot listen on {server.host}, port {server.port}: {exc.strerror}"
+        raise BadRequest(message, code="invalid_config") from exc

@@ -1,0 +1,287 @@
+"""The JSON that crosses the wire, and the only place where msgspec's exceptions are translated.
+
+A request is decoded once and only as far as routing needs: messages stay raw until an arm reads one. Whatever else the
+body holds is skipped here, and an upstream receives the body's own bytes.
+
+Not done here: validating fields that only an upstream reads.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from pointsman.core import BadRequest
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+Inputs = dict[str, object] | list[object]
+
+
+class StreamOptions(Struct, frozen=True):
+    """OpenAI's `stream_options`, as far as it is read here."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequest(Struct, frozen=True):
+    """The part of a chat completion request that routing and programs read."""
+
+    model: str
+    messages: list[Raw] | UnsetType = UNSET
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    inputs: Raw | UnsetType = UNSET
+
+
+class Part(Struct, frozen=True):
+    """One part of a message's content; only text parts can be read here."""
+
+    type: str
+    text: str | UnsetType = UNSET
+
+
+class Message(Struct, frozen=True):
+    """One message of a request."""
+
+    role: str
+    content: str | list[Part] | None = None
+    inputs: Raw | UnsetType = UNSET
+
+
+class Usage(Struct, frozen=True):
+    """Billed tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+
+class AnswerCost(Struct, frozen=True):
+    """`pointsman.core.Cost` on the wire."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    nano_usd: int
+    moved_bytes: int
+    seconds: float
+
+
+class AnswerNote(Struct, frozen=True):
+    """The `pointsman` field of an answer: who answered, why, and what it cost."""
+
+    arm: str
+    reason: str
+    states_visited: int
+    cost: AnswerCost
+
+
+class AnswerMessage(Struct, frozen=True):
+    """The message of an answer."""
+
+    content: str
+    role: Literal["assistant"] = "assistant"
+
+
+class AnswerChoice(Struct, frozen=True):
+    """The only choice of an answer."""
+
+    message: AnswerMessage
+    finish_reason: Literal["stop", "length"]
+    index: int = 0
+    logprobs: None = None
+
+
+class Completion(Struct, frozen=True):
+    """OpenAI's `chat.completion`; `pointsman` is ours."""
+
+    id: str
+    created: int
+    model: str
+    choices: tuple[AnswerChoice]
+    pointsman: AnswerNote | UnsetType = UNSET
+    object: Literal["chat.completion"] = "chat.completion"
+    usage: Usage = Usage()
+
+
+class Delta(Struct, frozen=True, omit_defaults=True):
+    """What one chunk adds to the message."""
+
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+
+
+class ChunkChoice(Struct, frozen=True):
+    """The only choice of a chunk."""
+
+    delta: Delta
+    finish_reason: Literal["stop", "length"] | None = None
+    index: int = 0
+    logprobs: None = None
+
+
+class Chunk(Struct, frozen=True):
+    """OpenAI's `chat.completion.chunk`; `pointsman` is ours and comes with the finish reason."""
+
+    id: str
+    created: int
+    model: str
+    choices: tuple[ChunkChoice, ...]
+    usage: Usage | UnsetType | None = UNSET
+    pointsman: AnswerNote | UnsetType = UNSET
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+
+
+class ModelCard(Struct, frozen=True):
+    """One row of `GET /v1/models`."""
+
+    id: str
+    owned_by: str
+    description: str
+    created: int = 0
+    object: Literal["model"] = "model"
+
+
+class ModelList(Struct, frozen=True):
+    """The answer of `GET /v1/models`."""
+
+    data: tuple[ModelCard, ...]
+    object: Literal["list"] = "list"
+
+
+class Health(Struct, frozen=True):
+    """The answer of `GET /healthz`."""
+
+    version: str
+    num_programs: int
+    num_upstreams: int
+    status: Literal["ok"] = "ok"
+
+
+class ErrorDetail(Struct, frozen=True):
+    """The inside of OpenAI's error shape."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ErrorEnvelope(Struct, frozen=True):
+    """OpenAI's error shape."""
+
+    error: ErrorDetail
+
+
+encode = msgspec.json.Encoder().encode
+_decode_request = msgspec.json.Decoder(ChatRequest).decode
+_decode_message = msgspec.json.Decoder(Message).decode
+_decode_inputs = msgspec.json.Decoder().decode
+
+_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+
+
+def _read(decode: Callable[[S], T], source: S, what: str, code: str, param: str | None = None) -> T:
+    """`decode(source)`; raises `BadRequest` for whatever msgspec raises, naming `what` and never quoting a value.
+
+    Args:
+        decode: the decoder.
+        source: what it reads.
+        what: the name of the source, as the subject of a message.
+        code: the code for text that is not JSON; JSON of the wrong shape has one of `_wrong_shape`'s.
+        param: where `source` is in the request, or None for the whole body.
+    """
+    try:
+        return decode(source)
+    except msgspec.ValidationError as exc:
+        raise _wrong_shape(what, str(exc), param) from exc
+    except msgspec.DecodeError as exc:
+        raise BadRequest(f"{what} is not JSON: {exc}", code=code, param=param) from exc
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"{what} is not JSON: a string is not UTF-8", code=code, param=param) from exc
+    except RecursionError as exc:
+        raise BadRequest(f"{what} is nested too deeply", code=code, param=param) from exc
+
+
+def decode_request(body: bytes) -> ChatRequest:
+    """The routing part of a request's body.
+
+    Raises:
+        BadRequest: `invalid_json`, `not_an_object`, `missing_field` or `invalid_type`.
+    """
+    return _read(_decode_request, body, "the request body", "invalid_json")
+
+
+def last_user_message(request: ChatRequest) -> Message:
+    """The last message whose role is `user`.
+
+    Raises:
+        BadRequest: there is none, or a message after it is not a chat message.
+    """
+    messages = () if request.messages is UNSET else request.messages
+    for index in range(len(messages) - 1, -1, -1):
+        message = _read(_decode_message, messages[index], "the message", "invalid_json", f"messages[{index}]")
+        if message.role == "user":
+            return message
+    raise BadRequest("messages holds no message with the role 'user'", code="no_user_message", param="messages")
+
+
+def text_of(message: Message) -> str:
+    """A message's text, its text parts joined.
+
+    Raises:
+        BadRequest: `unsupported_content` where a part is not text.
+    """
+    if message.content is None or isinstance(message.content, str):
+        return message.content or ""
+    texts = [part.text for part in message.content if part.type == "text" and isinstance(part.text, str)]
+    if len(texts) < len(message.content):
+        raise BadRequest("only text parts can be read here", code="unsupported_content", param="messages")
+    return "".join(texts)
+
+
+def program_inputs(request: ChatRequest) -> Inputs:
+    """A program's inputs: by name from a JSON object, by position from a JSON array.
+
+    The request's own `inputs` field comes first, then that of the last user message, then that message's text.
+
+    Raises:
+        BadRequest: `invalid_inputs` where they are not JSON, or neither an object nor an array.
+    """
+    raw: Raw | str | UnsetType = request.inputs
+    param = "inputs"
+    if raw is UNSET:
+        message = last_user_message(request)
+        param = "messages"
+        raw = text_of(message) if message.inputs is UNSET else message.inputs
+    inputs = _read(_decode_inputs, raw, "the program's inputs", "invalid_inputs", param)
+    if not isinstance(inputs, dict | list):
+        message_text = "a program's inputs are a JSON object (by name) or a JSON array (by position)"
+        raise BadRequest(message_text, code="invalid_inputs", param=param)
+    return inputs
+
+
+def convert(value: object, kind: type[T], what: str) -> T:
+    """`value`, made of dicts, lists and scalars, as a `kind`.
+
+    Raises:
+        BadRequest: `missing_field` or `invalid_type`.
+    """
+    return _read(lambda source: msgspec.convert(source, kind), value, what, "invalid_type")
+
+
+def _wrong_shape(what: str, detail: str, param: str | None) -> BadRequest:
+    """The error for JSON of the wrong shape; `detail` is msgspec's text, which names types and fields only."""
+    missing, path = _MISSING.search(detail), _PATH.search(detail)
+    inner = ".".join(part for part in (path and path[1], missing and missing[1]) if part)
+    where = ".".join(part for part in (param, inner) if part) or None
+    if missing:
+        return BadRequest(f"{what} lacks the field {missing[1]!r}", code="missing_field", param=where)
+    expected = _PATH.sub("", detail)
+    at = f" at {inner}" if inner else ""
+    code = "invalid_type" if where or not expected.startswith("Expected `object`") else "not_an_object"
+    return BadRequest(f"{what} has the wrong shape{at}: {expected}", code=code, param=where)

@@ -1,0 +1,1 @@
+"""Checks of compiled programs against the Python they came from."""

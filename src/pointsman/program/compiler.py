@@ -1,0 +1,51 @@
+"""Source -> program: front end, exploration of every function, optimisation. The differential test is ``check``'s."""
+
+from __future__ import annotations
+
+from pointsman.program import frontend
+from pointsman.program.emit.module import guarded_fields
+from pointsman.program.explore.explorer import Settle, explore_function
+from pointsman.program.frontend.builder import Program as LoweredProgram
+from pointsman.program.ir import Function, Record
+from pointsman.program.table.machine import Machine, Program
+
+__all__ = ["build_machine", "build_program", "guards_of"]
+
+_GUARDED = frozenset({"int", "bool", "str", "float", "list", "dict", "set", "tuple", "bytes"})
+
+
+def guards_of(function: Function, records: dict[str, Record]) -> tuple[tuple[str, str], ...]:
+    """The parameters whose kind is checked when the function is entered, and that kind."""
+    guards = []
+    for param in function.params:
+        if param.kind in {"star", "double_star"}:
+            continue
+        if param.type in _GUARDED:
+            guards.append((param.name, param.type))
+        elif param.annotation in records and guarded_fields(records[param.annotation]):
+            guards.append((param.name, f"record:{param.annotation}"))
+    return tuple(guards)
+
+
+def build_machine(function: Function, records: dict[str, Record], settle: Settle | None = None) -> Machine:
+    """The machine of one function; with annotated parameters, one for those kinds and one for anything else."""
+    guards = guards_of(function, records)
+    fields = {name: guarded_fields(record) for name, record in records.items()}
+    generic = explore_function(function, settle=settle, field_kinds=fields)
+    if not guards:
+        return generic
+    from dataclasses import replace
+
+    typed = explore_function(function, guards=guards, settle=settle, field_kinds=fields)
+    return replace(typed, generic=generic)
+
+
+def build_program(lowered: LoweredProgram, entry: str, settle: Settle | None = None) -> Program:
+    machines = {name: build_machine(f, lowered.records, settle) for name, f in lowered.functions.items()}
+    return Program(entry, machines, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
+
+
+def compile_source(source: str, entry: str, filename: str = "<source>", *, allow_opaque: bool = False) -> Program:
+    """Raises frontend.Refusal where the source is outside the subset."""
+    module = frontend.Module.parse(source, filename)
+    return build_program(frontend.lower_program(module, entry, allow_opaque=allow_opaque), entry)

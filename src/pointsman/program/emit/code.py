@@ -1,0 +1,184 @@
+"""Emitted statements as a small tree, printed at the end: empty branches vanish, equal ones merge into and/or.
+
+A ``Jump`` is a place where control must get to another state. While the tree is built it learns how: by falling to
+what follows (no text), by ``break`` or ``continue``, and whether a selector must say where to go after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Block", "Branch", "Guarded", "Item", "Jump", "Repeat", "print_block"]
+
+SELECTOR = "_to"
+
+
+@dataclass
+class Jump:
+    target: int
+    select: bool = False  # the selector must hold the target
+    keyword: str = ""  # "break", "continue" or "" for falling to what follows
+
+    def lines(self) -> list[str]:
+        lines = [f"{SELECTOR} = {self.target}"] if self.select else []
+        return lines + ([self.keyword] if self.keyword else [])
+
+
+@dataclass
+class Branch:
+    condition: str
+    opposite: str
+    yes: Block
+    no: Block
+
+
+@dataclass
+class Repeat:
+    """A loop; ``otherwise`` runs when it ends without ``break``."""
+
+    header: str
+    body: Block
+    otherwise: Block = field(default_factory=list)
+
+
+@dataclass
+class Guarded:
+    body: Block
+    caught: str
+    handler: Block
+
+
+Item = str | Jump | Branch | Repeat | Guarded
+Block = list[Item]
+
+
+def print_block(block: Block, depth: int) -> list[str]:
+    """Lines of Python; an empty list where there is nothing to do."""
+    return [("    " * (depth + level)) + text for level, text in _lines(block)]
+
+
+Lines = list[tuple[int, str]]
+
+
+def _lines(block: Block) -> Lines:
+    result: Lines = []
+    for item in block:
+        match item:
+            case str():
+                result.append((0, item))
+            case Jump():
+                result.extend((0, text) for text in item.lines())
+            case Branch():
+                result.extend(_branch(item))
+            case Repeat():
+                result.append((0, item.header))
+                result.extend(_indented(_drop_last_continue(_lines(item.body))))
+                otherwise = _lines(item.otherwise)
+                if otherwise:
+                    if any(text == "break" for _, text in result):
+                        result.append((0, "else:"))
+                        result.extend(_indented(otherwise))
+                    else:
+                        result.extend(otherwise)
+            case Guarded():
+                result.append((0, "try:"))
+                result.extend(_indented(_lines(item.body)))
+                result.append((0, f"except _Exception as {item.caught}:"))
+                result.extend(_indented(_lines(item.handler)))
+        if not _falls(result):
+            break
+    return result
+
+
+def _indented(lines: Lines) -> Lines:
+    return [(level + 1, text) for level, text in lines] if lines else [(1, "pass")]
+
+
+def _drop_last_continue(lines: Lines) -> Lines:
+    return lines[:-1] if lines and lines[-1] == (0, "continue") else lines
+
+
+def _falls(lines: Lines) -> bool:
+    """Whether control can reach the end of these lines (a last top-level jump says no; else it may)."""
+    if not lines:
+        return True
+    level, text = lines[-1]
+    return level != 0 or not (text in {"break", "continue"} or text.startswith(("return", "raise")))
+
+
+def _never_falls(lines: Lines) -> bool:
+    return not _falls(lines) or (bool(lines) and _both_end(lines))
+
+
+def _both_end(lines: Lines) -> bool:
+    """An if/else at the end whose branches both end in a jump."""
+    places = [i for i, (level, _) in enumerate(lines) if level == 0]
+    if not places or lines[places[-1]][1] != "else:":
+        return False
+    last = lines[places[-1] + 1 :]
+    heads = [i for i in places[:-1] if lines[i][1].startswith("if ")]
+    if not heads:
+        return False
+    start = heads[-1]
+    arms = [i for i in places if i >= start]
+    if any(not lines[i][1].startswith(("if ", "elif ", "else:")) for i in arms):
+        return False
+    bodies = [lines[a + 1 : b] for a, b in zip(arms, arms[1:], strict=False)] + [last]
+    return all(_never_falls([(level - 1, text) for level, text in body]) for body in bodies)
+
+
+def _branch(item: Branch) -> Lines:
+    condition, opposite = item.condition, item.opposite
+    yes, no = item.yes, item.no
+    # if a: (if b: Y else: N) else: N   ->  if a and b: Y else: N;  the same for or
+    while True:
+        if len(yes) == 1 and isinstance(yes[0], Branch):
+            inner = yes[0]
+            no_lines = _lines(no)
+            if _lines(inner.no) == no_lines:
+                condition, opposite = _both("and", condition, inner.condition)
+                yes = inner.yes
+                continue
+            if _lines(inner.yes) == no_lines:
+                condition, opposite = _both("and", condition, inner.opposite)
+                yes = inner.no
+                continue
+        if len(no) == 1 and isinstance(no[0], Branch):
+            inner = no[0]
+            yes_lines = _lines(yes)
+            if _lines(inner.yes) == yes_lines:
+                condition, opposite = _both("or", condition, inner.condition)
+                no = inner.no
+                continue
+            if _lines(inner.no) == yes_lines:
+                condition, opposite = _both("or", condition, inner.opposite)
+                no = inner.yes
+                continue
+        break
+    return _if(condition, opposite, _lines(yes), _lines(no))
+
+
+def _both(word: str, first: str, second: str) -> tuple[str, str]:
+    """Two tests as one, and its opposite; each part in parentheses unless it is one word."""
+    parts = [text if text.isidentifier() else f"({text})" for text in (first, second)]
+    text = f" {word} ".join(parts)
+    return text, f"not ({text})"
+
+
+def _if(condition: str, opposite: str, yes: Lines, no: Lines) -> Lines:
+    if yes == no:
+        return [(0, condition), *yes]
+    if not yes:
+        return [(0, f"if {opposite}:"), *_indented(no)]
+    result = [(0, f"if {condition}:"), *_indented(yes)]
+    if not no:
+        return result
+    if _never_falls(yes):
+        return result + no
+    if _never_falls(no) and len(no) <= 2:
+        return [(0, f"if {opposite}:"), *_indented(no), *yes]
+    if no[0][1].startswith("if ") and all(level > 0 or text.startswith(("if ", "elif ", "else:")) for level, text in no) and (
+        sum(level == 0 and text.startswith("if ") for level, text in no) == 1
+    ):
+        return [*result, (0, f"el{no[0][1]}"), *no[1:]]
+    return [*result, (0, "else:"), *_indented(no)]

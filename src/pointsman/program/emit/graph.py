@@ -1,0 +1,237 @@
+"""The shape of a machine's control flow, for the emitter: dominators, natural loops, handler scopes.
+
+Nodes that several paths share become states of their own first, so that each state's DAG is a tree and nothing is
+emitted twice (leaves and other trifles are).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from pointsman.program.table.machine import (
+    Decide,
+    Do,
+    Goto,
+    Machine,
+    Node,
+    Pick,
+    Range,
+    State,
+    Switch,
+    Sym,
+    Take,
+    made_by,
+    nodes,
+    successors,
+    symbols,
+    terms_of,
+)
+
+__all__ = ["Graph", "free_symbols", "split_shared"]
+
+_TRIFLE = 3  # nodes; chosen: a shared part this small is copied
+
+
+def free_symbols(root: Node) -> set[Sym]:
+    """The symbols that a DAG reads and does not make itself."""
+    used = {s for node in nodes(root) for term in terms_of(node) for s in symbols(term)}
+    made = {symbol for node in nodes(root) for symbol in made_by(node)}
+    return used - made
+
+
+def split_shared(machine: Machine) -> tuple[State, ...]:
+    """The machine's states with every shared node of some size turned into a state."""
+    done: list[State] = []
+    extra: list[State] = []
+    for state in machine.states:
+        made: dict[Node, Goto] = {}
+        kept = set() if state.handler is None else {n for n, _ in machine.states[state.handler].variables}
+        for node in _shared(state.root):
+            needed = {s.name: s.kind for s in free_symbols(node)}
+            needed |= {n: r.kind for n, r in state.variables if n in kept}  # an exception's handler reads these
+            variables = tuple(sorted(needed.items()))
+            index = len(machine.states) + len(extra) + len(made)
+            made[node] = Goto(index, tuple((name, Sym(name, kind)) for name, kind in variables))
+        for node, goto in made.items():
+            root = _replace_inside(node, made)
+            variables = tuple((term.name, Range(term.kind)) for _, term in goto.updates if isinstance(term, Sym))
+            extra.append(replace(state, index=goto.state, label="join", variables=variables, root=root, loop=False))
+        done.append(replace(state, root=_replace_inside(state.root, made)))
+    return (*done, *extra)
+
+
+def _shared(root: Node) -> list[Node]:
+    parents: Counter[Node] = Counter()
+    for node in nodes(root):
+        for child in successors(node):
+            parents[child] += 1
+    return [n for n, count in parents.items() if count > 1 and _weight(n, _TRIFLE + 1) > _TRIFLE]
+
+
+def _weight(node: Node, limit: int) -> int:
+    total = 1
+    for child in successors(node):
+        if total >= limit:
+            break
+        total += _weight(child, limit - total)
+    return total
+
+
+def _replace_inside(root: Node, made: dict[Node, Goto]) -> Node:
+    """``root`` with each node of ``made`` below it replaced (not ``root`` itself)."""
+    done: dict[int, Node] = {}
+
+    def visit(node: Node) -> Node:
+        if node in made and node is not root and node != root:
+            return made[node]
+        found = done.get(id(node))
+        if found is not None:
+            return found
+        match node:
+            case Decide(atom=atom, yes=yes, no=no):
+                result: Node = Decide(atom, visit(yes), visit(no))
+            case Do(next=following):
+                result = replace(node, next=visit(following))
+            case Take(then=then, exhausted=exhausted):
+                result = replace(node, then=visit(then), exhausted=visit(exhausted))
+            case Switch(children=children):
+                result = replace(node, children=tuple(map(visit, children)))
+            case Pick(children=children, default=default):
+                result = replace(node, children=tuple(map(visit, children)), default=visit(default))
+            case _:
+                result = node
+        done[id(node)] = result
+        return result
+
+    return visit(root) if made else root
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    header: int
+    members: frozenset[int]
+    outer: int | None  # the header of the next enclosing loop
+
+
+class Graph:
+    """Control flow among states. ``entries[s]``: the Goto leaves that lead to s, as (from state) repeated."""
+
+    def __init__(self, states: tuple[State, ...]) -> None:
+        self.states = states
+        self.targets: list[list[int]] = []
+        self.entries: list[list[int]] = [[] for _ in states]
+        for state in states:
+            leaves = _gotos(state.root)
+            self.targets.append(leaves)
+            for target in leaves:
+                self.entries[target].append(state.index)
+        self.handlers: list[int | None] = [s.handler for s in states]
+        self.order = self._reverse_postorder()
+        self.position = {index: place for place, index in enumerate(self.order)}
+        self.parent = self._dominators()
+        self.children: dict[int, list[int]] = {index: [] for index in self.order}
+        for index in self.order[1:]:
+            self.children[self.parent[index]].append(index)
+        self.loop_of, self.loops = self._loops()
+
+    def _successors(self, index: int) -> list[int]:
+        handler = self.handlers[index]
+        return self.targets[index] + ([handler] if handler is not None else [])
+
+    def _reverse_postorder(self) -> list[int]:
+        seen, order = {0}, []
+        stack: list[tuple[int, list[int]]] = [(0, list(self._successors(0)))]
+        while stack:
+            index, rest = stack[-1]
+            if rest:
+                following = rest.pop()
+                if following not in seen:
+                    seen.add(following)
+                    stack.append((following, list(self._successors(following))))
+            else:
+                order.append(index)
+                stack.pop()
+        return order[::-1]
+
+    def _dominators(self) -> dict[int, int]:
+        """Immediate dominators (Cooper, Harvey, Kennedy 2001)."""
+        before: dict[int, set[int]] = {index: set() for index in self.order}
+        for index in self.order:
+            for target in self._successors(index):
+                before[target].add(index)
+        parent = {0: 0}
+        changed = True
+        while changed:
+            changed = False
+            for index in self.order[1:]:
+                known = [p for p in before[index] if p in parent]
+                best = known[0]
+                for other in known[1:]:
+                    best = self._common(parent, best, other)
+                if parent.get(index) != best:
+                    parent[index] = best
+                    changed = True
+        return parent
+
+    def _common(self, parent: dict[int, int], left: int, right: int) -> int:
+        while left != right:
+            while self.position[left] > self.position[right]:
+                left = parent[left]
+            while self.position[right] > self.position[left]:
+                right = parent[right]
+        return left
+
+    def dominates(self, above: int, index: int) -> bool:
+        while index != above and index != 0:
+            index = self.parent[index]
+        return index == above
+
+    def _loops(self) -> tuple[dict[int, int | None], dict[int, Loop]]:
+        """The innermost loop of each state, and the natural loops by header."""
+        members: dict[int, set[int]] = {}
+        for index in self.order:
+            for target in self._successors(index):
+                if self.dominates(target, index):
+                    members.setdefault(target, {target}).update(self._natural(target, index))
+        loop_of: dict[int, int | None] = dict.fromkeys(self.order)
+        for header in sorted(members, key=lambda h: -len(members[h])):
+            for member in members[header]:
+                loop_of[member] = header
+        loops = {}
+        for header, inside in members.items():
+            outer = [h for h, m in members.items() if h != header and header in m]
+            nearest = min(outer, key=lambda h: len(members[h])) if outer else None
+            loops[header] = Loop(header, frozenset(inside), nearest)
+        return loop_of, loops
+
+    def _natural(self, header: int, tail: int) -> set[int]:
+        inside, stack = {header}, [tail]
+        while stack:
+            index = stack.pop()
+            if index in inside:
+                continue
+            inside.add(index)
+            stack.extend(i for i in self.order if index in self._successors(i))
+        return inside
+
+    @property
+    def reducible(self) -> bool:
+        """Whether every edge goes forward in order or back to a dominator."""
+        return all(
+            self.position[t] > self.position[s] or self.dominates(t, s)
+            for s in self.order
+            for t in self._successors(s)
+        )
+
+
+def _gotos(root: Node) -> list[int]:
+    """Targets of the tree's Goto leaves, one for each path occurrence."""
+    found: list[int] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Goto):
+            found.append(node.state)
+        stack.extend(successors(node))
+    return found

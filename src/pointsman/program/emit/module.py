@@ -1,0 +1,240 @@
+"""A program -> one Python module: functions, closure factories, constants, and the objects they refer to.
+
+``emit(program)`` gives source and the table of names that must be bound when it is executed; nothing here executes it
+(``runtime.link`` does). The source comes from the verified machine alone, never from text in an artefact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointsman.program.emit.code import print_block
+from pointsman.program.emit.function import FunctionEmitter
+from pointsman.program.emit.names import GlobalNames
+from pointsman.program.emit.text import Piece, constant, operation
+from pointsman.program.emit.values import Values
+from pointsman.program.ir import UNBOUND, Const, Ref
+from pointsman.program.table.machine import Do, Machine, Program
+
+__all__ = ["Emitted", "ModuleEmitter", "emit"]
+
+RESERVED = frozenset(
+    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _format _isinstance _bool _iter "
+    "_slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel _meter "
+    "_lru_cache _type _to _int _list _dict _tuple _bytes".split()
+)
+
+
+@dataclass
+class Emitted:
+    """``references``: emitted name -> reference path. ``constants``: emitted name -> value. ``functions``: machine
+    name -> emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it."""
+
+    source: str
+    references: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    globals_: dict[str, str] = field(default_factory=dict)
+
+
+def emit(program: Program, *, metered: bool = False) -> Emitted:
+    """``metered`` code counts states and raises OutOfFuel at loop heads and entries when the count passes the limit."""
+    return ModuleEmitter(program, metered).emit()
+
+
+class ModuleEmitter:
+    """Shared by the functions of one module: global names, constants, and operations that need other functions."""
+
+    def __init__(self, program: Program, metered: bool) -> None:
+        self.program = program
+        self.metered = metered
+        self.names = GlobalNames(program, RESERVED)
+        self.out = Emitted("")
+        self.lines: list[str] = []
+        self.flat: set[str] = set()  # closures' bodies wanted as plain functions (of comprehensions)
+        self.emitted_flat: set[str] = set()
+
+    def emit(self) -> Emitted:
+        for name in self.program.machines:
+            self.out.functions[name] = self.function_name(name)
+        for name, machine in self.program.machines.items():
+            if not _is_part(name):
+                self._emit_machine(name, machine)
+        while self.flat - self.emitted_flat:
+            name = min(self.flat - self.emitted_flat)
+            self.emitted_flat.add(name)
+            self._emit_flat(name, self.program.machines[name])
+        for name, maker in self.program.globals.items():
+            self.out.globals_[self.names.get(f"global:{name}", name)] = self.function_name(maker)
+        self.out.source = "\n".join(self.lines) + "\n"
+        return self.out
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def function_name(self, name: str) -> str:
+        return self.names.get(f"function:{name}", name)
+
+    def ref(self, ref: Ref) -> str:
+        """The emitted name of a reference, noted for the linker."""
+        path = ref.path
+        if path.startswith("function:"):
+            return self.function_name(path[9:])
+        if path.startswith("builtins.") and path.count(".") == 1:
+            return path[9:]
+        name = self.names.get(path, path.partition(":")[2] or path)
+        self.out.references[name] = path
+        return name
+
+    def constant(self, hint: str, value: Any) -> str:
+        key = f"constant:{hint}:{value!r}"
+        name = self.names.get(key, hint)
+        self.out.constants[name] = value
+        return name
+
+    def mapping(self, hint: str, keys: Sequence[Any], values: Sequence[Any]) -> str:
+        name = self.names.get(f"mapping:{hint}:{keys!r}:{values!r}", hint)
+        self.out.constants[name] = dict(zip(keys, values, strict=True))
+        return name
+
+    # -- operations ------------------------------------------------------------------------------------------------
+
+    def operation(self, emitter: FunctionEmitter, node: Do, pieces: list[Piece], values: Values) -> Piece:
+        return self.expression(node, pieces, emitter.names.fresh)
+
+    def expression(self, node: Do, pieces: list[Piece], fresh: Any) -> Piece:
+        """The text of a step as an expression; ``fresh`` makes names for a comprehension's variables."""
+        if node.op == "comprehension":
+            from pointsman.program.emit.comprehension import comprehension
+
+            return comprehension(self, node, pieces, fresh)
+        if node.op == "closure":
+            return self._closure(node, pieces)
+        if node.op == "global_get":
+            return Piece(self.names.get(f"global:{node.attrs[0]}", node.attrs[0]))
+        if node.op == "join_strings":
+            return operation(node.op, pieces, node.attrs, node.args, self.ref)
+        if node.op == "exception" and isinstance(node.args[0], Ref):
+            return Piece(f"{pieces[0].text}()")
+        return operation(node.op, pieces, node.attrs, node.args, self.ref)
+
+    def _closure(self, node: Do, pieces: list[Piece]) -> Piece:
+        machine = self.program.machines[node.attrs[0]]
+        name = self.function_name(node.attrs[0])
+        args = [p.text for p, c in zip(pieces, machine.captures, strict=True) if not c.endswith("#self")]
+        reads = frozenset().union(*(p.reads for p in pieces)) if pieces else frozenset()
+        return Piece(f"{name}({', '.join(args)})", reads)
+
+    # -- functions -------------------------------------------------------------------------------------------------
+
+    def _emit_machine(self, name: str, machine: Machine) -> None:
+        text = self.function_name(name)
+        if machine.generic is not None:
+            generic = self.names.get(f"generic:{name}", f"{name}_generic")
+            self._emit_function(generic, machine.generic, 0, decorate=False)
+        if machine.captures or machine.memo and "." in name:
+            self._emit_factory(text, machine)
+        else:
+            self._emit_function(text, machine, 0)
+
+    def _emit_factory(self, text: str, machine: Machine) -> None:
+        """``make(captured values)`` returns the closure; captured values are its free variables."""
+        emitter = FunctionEmitter(machine, self)
+        captured = [emitter.names.get(c) for c in machine.captures if not c.endswith("#self")]
+        own = [emitter.names.get(c) for c in machine.captures if c.endswith("#self")]
+        inner = own[0] if own else emitter.names.fresh("closure")
+        self.lines.append(f"def {text}({', '.join(captured)}):")
+        self._emit_function(inner, machine, 1, emitter=emitter)
+        self.lines.extend([f"    return {inner}", "", ""])
+
+    def _emit_flat(self, name: str, machine: Machine) -> None:
+        """A comprehension's part as a function of its variables and captures."""
+        emitter = FunctionEmitter(machine, self)
+        params = [emitter.names.get(p.name) for p in machine.params] + [emitter.names.get(c) for c in machine.captures]
+        emitter.captures.clear()
+        self.lines.append(f"def {self.function_name(name)}({', '.join(params)}):")
+        self._body(emitter, machine, 1)
+
+    def _emit_function(
+        self, text: str, machine: Machine, depth: int, *, decorate: bool = True, emitter: FunctionEmitter | None = None
+    ) -> None:
+        emitter = emitter or FunctionEmitter(machine, self)
+        pad = "    " * depth
+        if machine.memo and decorate:
+            self.lines.append(f"{pad}@_lru_cache({None if machine.memo < 0 else machine.memo})")
+        self.lines.append(f"{pad}def {text}({self._parameters(machine, emitter)}):")
+        if machine.guards and machine.generic is not None:
+            self._guard(machine, depth + 1)
+        self._body(emitter, machine, depth + 1)
+        shown = machine.qualname.rpartition(".")[2]
+        target = f"{text}.__wrapped__" if machine.memo and decorate else text
+        if machine.qualname != text:
+            self.lines.append(f"{pad}{target}.__name__, {target}.__qualname__ = {shown!r}, {machine.qualname!r}")
+        if depth == 0:
+            self.lines.extend(["", ""])
+
+    def _body(self, emitter: FunctionEmitter, machine: Machine, depth: int) -> None:
+        block = emitter.body()
+        lines = print_block(block, depth)
+        if machine.generator:
+            lines.append("    " * depth + "if False: yield")
+        self.lines.extend(lines or ["    " * depth + "pass"])
+
+    def _parameters(self, machine: Machine, emitter: FunctionEmitter) -> str:
+        parts: list[str] = []
+        kinds = [p.kind for p in machine.params]
+        for position, param in enumerate(machine.params):
+            if param.kind == "keyword_only" and "star" not in kinds and "keyword_only" not in kinds[:position]:
+                parts.append("*")
+            star = {"star": "*", "double_star": "**"}.get(param.kind, "")
+            default = "" if param.default is None else f"={self._default(param.default, emitter)}"
+            parts.append(f"{star}{param.name}{default}")
+            if param.kind == "positional_only" and "positional_only" not in kinds[position + 1 :]:
+                parts.append("/")
+        return ", ".join(parts)
+
+    def _default(self, default: Any, emitter: FunctionEmitter) -> str:
+        if isinstance(default, Const):
+            return "_UNBOUND" if default.value is UNBOUND else constant(default.value)
+        if isinstance(default, Ref):
+            return self.ref(default)
+        return emitter.names.get(default.name)
+
+    def _guard(self, machine: Machine, depth: int) -> None:
+        """When an argument is not of the kind that the table relies on, the generic table answers."""
+        generic = self.names.get(f"generic:{machine.name}", machine.name)
+        tests = [self._guard_test(name, kind) for name, kind in machine.guards]
+        passed = []
+        for param in machine.params:
+            star = {"star": "*", "double_star": "**", "keyword_only": f"{param.name}="}.get(param.kind, "")
+            passed.append(f"{star}{param.name}")
+        call = f"{generic}({', '.join(passed)})"
+        answer = f"return (yield from {call})" if machine.generator else f"return {call}"
+        pad = "    " * depth
+        self.lines.extend([f"{pad}if {' or '.join(tests)}:", f"{pad}    {answer}"])
+
+    def _guard_test(self, name: str, kind: str) -> str:
+        if kind.startswith("record:"):
+            record = self.program.records[kind[7:]]
+            fields = [
+                f"_type({name}.{field_name}) is not {field_kind}"
+                for field_name, field_kind in guarded_fields(record).items()
+            ]
+            return " or ".join([f"_type({name}) is not {self.ref(Ref(kind))}", *fields])
+        return f"_type({name}) is not {kind}"
+
+
+def guarded_fields(record: Any) -> dict[str, str]:
+    """The fields of a frozen record that have a checked scalar kind."""
+    if not (record.kind == "namedtuple" or (record.kind == "dataclass" and record.frozen)):
+        return {}
+    return {name: text for name, text, _ in record.fields if text in {"int", "bool", "str", "float"}}
+
+
+def _is_part(name: str) -> bool:
+    """Parts of comprehensions are emitted where they are used."""
+    last = name.rpartition(".")[2].rstrip("0123456789")
+    return last in {"element", "condition", "iterable"}
+
+

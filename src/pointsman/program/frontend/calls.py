@@ -1,0 +1,74 @@
+"""Calls and attributes. A call's ``shape`` tells what each argument is: ``""`` positional, ``*``, ``**`` or a keyword."""
+
+from __future__ import annotations
+
+import ast
+
+from pointsman.program import catalogue
+from pointsman.program.frontend.builder import Builder
+from pointsman.program.frontend.names import dotted_path, reference
+from pointsman.program.ir import Operand, Ref
+
+__all__ = ["lower_attribute", "lower_call"]
+
+
+def lower_call(b: Builder, node: ast.Call) -> Operand:
+    """A method call looks the method up before it evaluates the arguments, as Python does."""
+    func = node.func
+    if isinstance(func, ast.Attribute) and dotted_path(b, func) is None:
+        return _method_call(b, node, func)
+    from pointsman.program.frontend.expressions import lower
+
+    callee = lower(b, func)
+    args, shape = _arguments(b, node)
+    return b.let("call", callee, *args, attrs=(shape,), node=node)
+
+
+def _method_call(b: Builder, node: ast.Call, func: ast.Attribute) -> Operand:
+    from pointsman.program.frontend.expressions import lower
+
+    receiver = lower(b, func.value)
+    if func.attr not in catalogue.METHODS and func.attr not in b.program.fields:
+        raise b.refuse("PM109", func, f".{func.attr}()")
+    receiver = b.snapshot(receiver, node) if b.scope.has_walrus else receiver
+    with b.nested() as steps:
+        args, shape = _arguments(b, node)
+    if not steps:
+        return b.let("call_method", receiver, *args, attrs=(func.attr, shape), node=node)
+    method = b.let("get_method", receiver, attrs=(func.attr,), node=func)
+    b.body.extend(steps)
+    return b.let("call", method, *args, attrs=(shape,), node=node)
+
+
+def _arguments(b: Builder, node: ast.Call) -> tuple[list[Operand], tuple[str, ...]]:
+    from pointsman.program.frontend.expressions import lower
+
+    args: list[Operand] = []
+    shape: list[str] = []
+    for argument in node.args:
+        starred = isinstance(argument, ast.Starred)
+        args.append(lower(b, argument.value if isinstance(argument, ast.Starred) else argument))
+        shape.append("*" if starred else "")
+    for keyword in node.keywords:
+        args.append(lower(b, keyword.value))
+        shape.append(keyword.arg or "**")
+    return args, tuple(shape)
+
+
+def lower_attribute(b: Builder, node: ast.Attribute) -> Operand:
+    from pointsman.program.frontend.expressions import lower
+
+    path = dotted_path(b, node)
+    if path is not None:
+        return reference(b, path, node)
+    value = lower(b, node.value)
+    if isinstance(value, Ref) and value.path.startswith("record:"):
+        record = b.program.records[value.path.partition(":")[2]]
+        if record.kind == "enum" and any(name == node.attr for name, _, _ in record.fields):
+            return Ref(f"{value.path}.{node.attr}")
+        if node.attr not in {"__name__", "_make", "_fields", "__members__"}:
+            raise b.refuse("PM108", node, f".{node.attr}")
+    elif node.attr not in catalogue.ATTRIBUTES and node.attr not in b.program.fields:
+        raise b.refuse("PM108", node, f".{node.attr}")
+    return b.let("get_attribute", value, attrs=(node.attr,), node=node)
+

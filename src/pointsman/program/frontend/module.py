@@ -1,0 +1,167 @@
+"""What a source file defines at its top level, found without running it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from pointsman.program import catalogue
+from pointsman.program.frontend.refusal import Refusal
+
+__all__ = ["FunctionNode", "Module"]
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+# Calls through which a module-level container is only read.
+_READERS = frozenset(
+    "len sorted sum min max enumerate zip list tuple set frozenset dict any all map filter range reversed str repr "
+    "iter isinstance abs bisect bisect_left bisect_right Counter deepcopy copy".split()
+)
+
+
+@dataclass
+class Module:
+    """One source file. ``imports`` maps a local name to a module (``math``) or a member (``math.sqrt``)."""
+
+    source: str
+    filename: str
+    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+    unstable: dict[str, ast.stmt] = field(default_factory=dict)  # names bound in ways that are not followed
+
+    @classmethod
+    def parse(cls, source: str, filename: str = "<source>") -> Module:
+        """Raises Refusal PM001 when the source is not Python 3.11."""
+        try:
+            tree = ast.parse(source, filename)
+        except (SyntaxError, ValueError, RecursionError) as exc:
+            node = ast.Pass(lineno=getattr(exc, "lineno", None) or 1, col_offset=max((getattr(exc, "offset", 1) or 1) - 1, 0))
+            raise Refusal("PM001", node, filename, source, getattr(exc, "msg", None) or str(exc)) from exc
+        module = cls(source, filename)
+        for statement in tree.body:
+            module._add(statement)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                module.unstable.update(dict.fromkeys(node.names, node))
+        module._find_changed(tree)
+        return module
+
+    def refuse(self, code: str, node: ast.AST | None, detail: str = "") -> Refusal:
+        return Refusal(code, node, self.filename, self.source, detail)
+
+    def function(self, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+        """Raises Refusal PM002 or PM003."""
+        if name in self.unstable:
+            raise self.refuse("PM003", self.unstable[name], name)
+        if name not in self.functions:
+            known = ", ".join(sorted(self.functions)) or "none"
+            raise self.refuse("PM002", None, f"{name!r}; this file defines: {known}")
+        return self.functions[name]
+
+    def _bound(self, name: str) -> bool:
+        return any(name in names for names in (self.functions, self.classes, self.constants, self.imports))
+
+    def _add(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                # the last definition is the one that calls see; an earlier one of the same name is dead
+                self._forget(name)
+                self.functions[name] = statement
+            case ast.ClassDef(name=name):
+                self._forget(name)
+                self.classes[name] = statement
+            case ast.Import(names=names):
+                for alias in names:
+                    self.imports[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            case ast.ImportFrom(module=source, names=names, level=level):
+                for alias in names:
+                    self.imports[alias.asname or alias.name] = f"{'.' * level}{source or ''}.{alias.name}"
+            case ast.Assign(targets=targets, value=value):
+                self._assign(targets, value, statement)
+            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
+                self._assign([ast.Name(id=name)], value, statement)
+            case ast.Expr() | ast.Pass():
+                pass
+            case ast.If(test=test) if _is_main_test(test):
+                pass
+            case _:
+                for node in ast.walk(statement):
+                    name = _binding_name(node)
+                    if name is not None:
+                        self.unstable[name] = statement
+
+    def _assign(self, targets: list[ast.expr], value: ast.expr, statement: ast.stmt) -> None:
+        for target in targets:
+            match target:
+                case ast.Name(id=name) if not self._bound(name):
+                    self.constants[name] = value
+                case ast.Tuple(elts=elts) if isinstance(value, ast.Tuple) and len(value.elts) == len(elts):
+                    for element, part in zip(elts, value.elts, strict=True):
+                        self._assign([element], part, statement)
+                case _:
+                    for node in ast.walk(target):
+                        if isinstance(node, ast.Name):
+                            self.unstable[node.id] = statement
+
+    def _forget(self, name: str) -> None:
+        for names in (self.functions, self.classes, self.constants, self.imports):
+            names.pop(name, None)
+
+    def _find_changed(self, tree: ast.Module) -> None:
+        """A container constant may be read; one that anything stores into or hands on is unstable."""
+        candidates = {name for name, value in self.constants.items() if not _is_immutable(value)}
+        if not candidates:
+            return
+        parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in candidates and not _only_read(node, parents):
+                self.unstable.setdefault(node.id, _statement_of(node, parents))
+
+
+def _is_main_test(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(test))
+
+
+def _binding_name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+        return node.id
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.alias):
+        return node.asname or node.name.partition(".")[0]
+    return None
+
+
+def _is_immutable(value: ast.expr) -> bool:
+    mutable = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp | ast.Call
+    return not any(isinstance(node, mutable) for node in ast.walk(value))
+
+
+def _statement_of(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> ast.stmt:
+    while not isinstance(node, ast.stmt):
+        node = parents[node]
+    return node
+
+
+def _only_read(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Whether this use of a module-level container cannot change it (elements are followed through subscripts)."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return True  # its one definition; a second one is unstable already
+    parent = parents[node]
+    match parent:
+        case ast.Subscript(value=value, ctx=ctx) if value is node:
+            return isinstance(ctx, ast.Load) and _only_read(parent, parents)
+        case ast.Attribute(attr=attr):
+            return attr not in catalogue.MUTATING_METHODS
+        case ast.Call(func=ast.Name(id=name)) if name in _READERS:
+            return True
+        case ast.Call(func=ast.Attribute(attr=attr)):
+            return attr in {"join", "index", "count", "get", "extend", "update", *_READERS}
+        case ast.For(iter=value) | ast.comprehension(iter=value):
+            return value is node
+    return isinstance(parent, ast.Compare | ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.If | ast.IfExp | ast.Slice | ast.Expr
+                      | ast.FormattedValue | ast.Starred | ast.Subscript)  # fmt: skip

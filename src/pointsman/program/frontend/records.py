@@ -1,0 +1,135 @@
+"""Record types of the source: frozen dataclasses, NamedTuple, namedtuple, TypedDict and Enum, as declarations."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pointsman.program import ir
+
+if TYPE_CHECKING:
+    from pointsman.program.frontend.builder import Program
+
+__all__ = ["record_of"]
+
+_BASES = {"NamedTuple": "namedtuple", "TypedDict": "typeddict", "Enum": "enum", "IntEnum": "enum", "StrEnum": "enum"}
+
+
+def record_of(program: Program, name: str, node: ast.AST) -> str:
+    """Declares class ``name`` of the module as a record. Raises Refusal PM110 when it is more than one."""
+    if name in program.records:
+        return name
+    module = program.module
+    declared = module.classes.get(name)
+    if declared is None:
+        value = module.constants[name]
+        record = _functional(name, value) if isinstance(value, ast.Call) else None
+    else:
+        record = _from_class(declared)
+    if record is None:
+        raise module.refuse("PM110", node, name)
+    program.records[name] = record
+    return name
+
+
+def _from_class(node: ast.ClassDef) -> ir.Record | None:
+    bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    body = [s for s in node.body if not _is_docstring(s) and not isinstance(s, ast.Pass)]
+    if node.keywords:
+        return None
+    decorators = [ast.unparse(d) for d in node.decorator_list]
+    if not bases and len(decorators) == 1 and decorators[0].rpartition(".")[2].startswith("dataclass"):
+        return _dataclass(node, body)
+    if decorators or len(bases) not in {1, 2} or bases[-1] not in _BASES:
+        return None
+    kind = _BASES[bases[-1]]
+    if kind == "enum":
+        mixed = {"IntEnum": "int", "StrEnum": "str"}.get(bases[-1], bases[0] if len(bases) == 2 else "")
+        return _enum(node.name, body, mixed) if mixed in {"", "int", "str"} else None
+    fields = _annotated_fields(body)
+    return ir.Record(node.name, kind, fields) if fields is not None and len(bases) == 1 else None
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _dataclass(node: ast.ClassDef, body: list[ast.stmt]) -> ir.Record | None:
+    options: dict[str, object] = {}
+    decorator = node.decorator_list[0]
+    if isinstance(decorator, ast.Call):
+        if decorator.args or not all(k.arg and isinstance(k.value, ast.Constant) for k in decorator.keywords):
+            return None
+        options = {k.arg: k.value.value for k in decorator.keywords if k.arg and isinstance(k.value, ast.Constant)}
+    if set(options) - {"frozen", "order", "slots"}:
+        return None
+    fields = _annotated_fields(body)
+    if fields is None:
+        return None
+    return ir.Record(node.name, "dataclass", fields, bool(options.get("frozen")), bool(options.get("order")))
+
+
+def _annotated_fields(body: list[ast.stmt]) -> tuple[tuple[str, str, ir.Operand | None], ...] | None:
+    fields: list[tuple[str, str, ir.Operand | None]] = []
+    for statement in body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                default = None if value is None else _constant(value)
+                if value is not None and default is None:
+                    return None
+                fields.append((name, ast.unparse(annotation), default))
+            case _:
+                return None
+    return tuple(fields)
+
+
+def _enum(name: str, body: list[ast.stmt], base: str) -> ir.Record | None:
+    members: list[tuple[str, str, ir.Operand | None]] = []
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=member)], value=ast.Call(func=func, args=[], keywords=[])) if (
+                ast.unparse(func).rpartition(".")[2] == "auto"
+            ):
+                value: ir.Const | None = ir.Const(member.lower() if base == "str" else _next_value(members))
+            case ast.Assign(targets=[ast.Name(id=member)], value=expression):
+                value = _constant(expression)
+            case _:
+                return None
+        if value is None:
+            return None
+        members.append((member, "", value))
+    return ir.Record(name, "enum", tuple(members), base=base)
+
+
+def _next_value(members: list[tuple[str, str, ir.Operand | None]]) -> int:
+    """What ``auto()`` gives: one more than the highest integer so far."""
+    return max((m[2].value for m in members if isinstance(m[2], ir.Const) and type(m[2].value) is int), default=0) + 1
+
+
+def _functional(name: str, call: ast.Call) -> ir.Record | None:
+    """``namedtuple("P", "x y")``, ``namedtuple("P", ["x", "y"])`` and ``NamedTuple("P", [("x", int)])``."""
+    if call.keywords or len(call.args) != 2:
+        return None
+    label, spec = call.args
+    if not isinstance(label, ast.Constant) or label.value != name:
+        return None
+    try:
+        names = ast.literal_eval(spec)
+    except ValueError:
+        pairs = [e.elts[0] for e in getattr(spec, "elts", ()) if isinstance(e, ast.Tuple) and len(e.elts) == 2]
+        names = [p.value for p in pairs if isinstance(p, ast.Constant)]
+    if isinstance(names, str):
+        names = names.replace(",", " ").split()
+    if not names or not all(isinstance(n, str) and n.isidentifier() for n in names):
+        return None
+    return ir.Record(name, "namedtuple", tuple((n, "object", None) for n in names))
+
+
+def _constant(value: ast.expr) -> ir.Const | None:
+    from pointsman.program.frontend.names import is_constant
+
+    try:
+        constant = ast.literal_eval(value)
+    except (ValueError, TypeError):
+        return None
+    return ir.Const(constant) if is_constant(constant) else None

@@ -1,0 +1,37 @@
+"""Record declarations as classes, when a program is linked without its source module."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+from typing import Any
+
+from pointsman.program.ir import Const, Record, Ref
+
+__all__ = ["make_record"]
+
+
+def make_record(record: Record) -> type:
+    """A class with the declared name, fields, defaults and options."""
+    if record.kind == "enum":
+        members = [(name, _value(value)) for name, _, value in record.fields]
+        base = {"int": enum.IntEnum, "str": enum.StrEnum}.get(record.base, enum.Enum)
+        return base(record.name, members)  # type: ignore[call-overload,no-any-return]  # the functional API
+    if record.kind == "namedtuple":
+        names = [name for name, _, _ in record.fields]
+        defaults = [_value(value) for _, _, value in record.fields if value is not None]
+        return collections.namedtuple(record.name, names, defaults=defaults)  # type: ignore[no-any-return]  # noqa: PYI024  made at run time
+    if record.kind == "typeddict":
+        return dict
+    fields: list[Any] = [
+        (name, text) if value is None else (name, text, dataclasses.field(default=_value(value)))
+        for name, text, value in record.fields
+    ]
+    return dataclasses.make_dataclass(record.name, fields, frozen=record.frozen, order=record.order)
+
+
+def _value(operand: Any) -> Any:
+    if isinstance(operand, Const):
+        return operand.value
+    raise TypeError(f"a record's default must be a constant, not {operand!r}" if not isinstance(operand, Ref) else operand.path)

@@ -1,0 +1,70 @@
+"""Rules for every test: sockets reach this machine only, and nothing is read from the developer's environment."""
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+_PRIVATE = ("POINTSMAN_", "OPENAI_", "HF_")
+_PRIVATE_ENDS = ("_API_KEY", "_TOKEN", "_PROXY", "_proxy")
+
+
+def _is_local(address: object) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a Unix socket's path
+    host = address[0]
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    """Refuses every connection that leaves this machine."""
+    connect, connect_ex, resolve = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def refuse(address: object) -> None:
+        if not _is_local(address):
+            pytest.fail(f"a test tried to reach {address!r}; tests reach loopback only")
+
+    def guarded_connect(self: socket.socket, address: object) -> None:
+        refuse(address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: object) -> int:
+        refuse(address)
+        return connect_ex(self, address)
+
+    def guarded_resolve(host: str | None, *args: object, **kwargs: object) -> object:
+        refuse((host or "",))
+        return resolve(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_resolve)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hides keys, proxies and settings of whoever runs the tests, and gives them an empty home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(_PRIVATE) or name.endswith(_PRIVATE_ENDS):
+                patch.delenv(name)
+        home: Path = tmp_path_factory.mktemp("home")
+        patch.setenv("HOME", str(home))
+        yield
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests marked `anyio` run on asyncio."""
+    return "asyncio"

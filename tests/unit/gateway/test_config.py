@@ -1,0 +1,91 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from pointsman.core import BadRequest
+from pointsman.gateway import Config, Overrides, ServerConfig, UpstreamConfig, load_config
+
+UPSTREAM = '[[upstream]]\nname = "local"\nbase_url = "http://127.0.0.1:8000/v1"\nmodels = ["a", "b"]\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "pointsman.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_listen_on_loopback_only() -> None:
+    config = load_config(environ={})
+    assert config == Config(ServerConfig("127.0.0.1", 8400, 16 * 2**20, ()), ())
+    assert config.origins == dict.fromkeys(("host", "port", "max_body_bytes", "programs"), "default")
+
+
+def test_a_file_sets_everything(tmp_path: Path) -> None:
+    server = '[server]\nhost = "::1"\nport = 1\nmax_body_bytes = 2\nprograms = ["p", "/q/x.route.json"]\n'
+    path = written(tmp_path, server + UPSTREAM + 'timeout_s = 3\napi_key_env = "LOCAL_KEY"\n')
+    config = load_config(path, environ={"LOCAL_KEY": "k"})
+    assert config.server == ServerConfig("::1", 1, 2, (tmp_path / "p", Path("/q/x.route.json")))
+    assert config.upstreams == (UpstreamConfig("local", "http://127.0.0.1:8000/v1", ("a", "b"), 3.0, "k"),)
+
+
+def test_the_later_source_wins_and_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, '[server]\nhost = "file"\nport = 1\nmax_body_bytes = 1\n')
+    environ = {"POINTSMAN_PORT": "2", "POINTSMAN_MAX_BODY_BYTES": "2"}
+    config = load_config(path, environ, Overrides(max_body_bytes=3))
+    assert config.server == ServerConfig("file", 2, 3, ())
+    assert config.origins == {"host": str(path), "port": "environment", "max_body_bytes": "flag", "programs": "default"}
+
+
+def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None:
+    environ = {"POINTSMAN_PROGRAMS": f"a{os.pathsep}b", "POINTSMAN_HOST": "h"}
+    assert load_config(environ=environ).server == ServerConfig("h", programs=(Path("a"), Path("b")))
+    flags = Overrides(programs=(Path("c"),))
+    assert load_config(environ=environ, flags=flags).server.programs == (Path("c"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[server", "is not TOML"),
+        ("[sever]\n", "unknown field `sever`"),
+        ("[server]\nprot = 1\n", "unknown field `prot`"),
+        ('[server]\nport = "x"\n', "server.port"),
+        ("[server]\nport = 65536\n", "65535"),
+        ("[server]\nmax_body_bytes = 0\n", "max_body_bytes"),
+        ('[server]\nprograms = "p"\n', "Expected `array | null`"),
+        ('[[upstream]]\nname = "x"\n', "lacks the field"),
+        (UPSTREAM + "key = 1\n", "unknown field `key`"),
+        (UPSTREAM + "timeout_s = 0\n", "timeout_s"),
+        (UPSTREAM.replace('["a", "b"]', "[]"), "models"),
+        (UPSTREAM.replace('"local"', '"a b"'), "name"),
+        (UPSTREAM.replace("http:", "ftp:"), "base_url"),
+        (UPSTREAM.replace("/v1", "/v1?key=1"), "base_url"),
+        (UPSTREAM + 'api_key_env = "UNSET_KEY"\n', "'UNSET_KEY' of api_key_env is not set"),
+        (UPSTREAM + UPSTREAM, "two upstreams are named 'local'"),
+        (UPSTREAM + UPSTREAM.replace("local", "other"), "'a' is listed twice: by 'local' and by 'other'"),
+        (UPSTREAM.replace('"b"', '"a"'), "'a' is listed twice"),
+        (UPSTREAM.replace('"a"', '"program/a"'), "reserved"),
+        (UPSTREAM.replace('"a"', '"pointsman-echo"'), "reserved"),
+    ],
+)
+def test_an_unknown_or_conflicting_key_fails_first(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        load_config(written(tmp_path, text), environ={})
+    assert caught.value.code == "invalid_config"
+    assert says in caught.value.message
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"cannot read .*none\.toml: No such file"):
+        load_config(tmp_path / "none.toml", environ={})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("POINTSMAN_PORT", "x"), ("POINTSMAN_PORT", "-1"), ("POINTSMAN_PORT", "65536"), ("POINTSMAN_MAX_BODY_BYTES", "0")],
+)
+def test_a_bad_variable_is_named_with_what_was_expected(name: str, value: str) -> None:
+    with pytest.raises(BadRequest, match=rf"{name} is '{value}'; expected a") as caught:
+        load_config(environ={name: value})
+    assert caught.value.code == "invalid_config"

@@ -1,0 +1,209 @@
+import json
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.core import BadRequest
+from pointsman.gateway import Config, create_app, load_folder
+
+pytestmark = pytest.mark.anyio
+
+ZERO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+def asking(content: object, **fields: object) -> dict[str, object]:
+    return {"model": "program/double", "messages": [{"role": "user", "content": content}], **fields}
+
+
+async def test_a_value_is_an_openai_completion_that_cost_no_tokens(client: Any) -> None:
+    reply = await client.chat(asking('{"n": 21}'))
+    answer = reply.json
+    note = answer.pop("pointsman")
+    assert reply.status == 200
+    assert answer.pop("id") == f"chatcmpl-{reply.headers['x-request-id']}"
+    assert answer.pop("created") > 1_600_000_000
+    message = {"role": "assistant", "content": "42"}
+    assert answer == {
+        "object": "chat.completion",
+        "model": "program/double",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "usage": ZERO_USAGE,
+    }
+    cost = note.pop("cost")
+    assert note == {"arm": "program/double", "reason": "program_value", "states_visited": 3}
+    assert cost.pop("seconds") >= 0
+    assert cost == {"prompt_tokens": 0, "completion_tokens": 0, "nano_usd": 0, "moved_bytes": 0}
+
+
+async def test_headers_name_the_arm_and_the_reason(client: Any) -> None:
+    reply = await client.chat(asking('{"n": 1}'))
+    assert reply.headers["x-pointsman-arm"] == "program/double"
+    assert reply.headers["x-pointsman-reason"] == "program_value"
+    assert int(reply.headers["content-length"]) == len(reply.body)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "finish_reason", "kind"),
+    [("raise", "program_exception", "stop", "ValueError"), ("forever", "out_of_fuel", "length", "OutOfFuel")],
+)
+async def test_an_exception_and_the_end_of_fuel_are_outcomes(
+    client: Any, value: str, reason: str, finish_reason: str, kind: str
+) -> None:
+    reply = await client.chat(asking(json.dumps([value])))
+    (choice,) = reply.json["choices"]
+    assert reply.status == 200
+    assert reply.json["pointsman"]["reason"] == reply.headers["x-pointsman-reason"] == reason
+    assert choice["finish_reason"] == finish_reason
+    assert json.loads(choice["message"]["content"])["exception"]["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("request_body", "expected"),
+    [
+        (asking('{"n": 7}'), {"n": 7}),
+        (asking("[7]"), [7]),
+        (asking([{"type": "text", "text": '{"n"'}, {"type": "text", "text": ": 7}"}]), {"n": 7}),
+        (asking(None, inputs={"n": 7}), {"n": 7}),
+        (asking("[1]", inputs=[7]), [7]),
+        ({"model": "program/double", "inputs": {"n": 7}}, {"n": 7}),
+        ({"model": "program/double", "messages": [{"role": "user", "inputs": {"n": 7}}]}, {"n": 7}),
+        ({"model": "program/double", "messages": [{"role": "user", "content": "no", "inputs": [7]}]}, [7]),
+        (asking(f"[{10**30}]"), [10**30]),
+    ],
+)
+async def test_inputs_come_by_name_or_by_position_from_three_places(
+    client: Any, program: Any, request_body: object, expected: object
+) -> None:
+    reply = await client.chat(request_body)
+    assert (reply.status, program.seen) == (200, [expected])
+
+
+async def test_inputs_come_from_the_last_user_message(client: Any, program: Any) -> None:
+    messages = [
+        {"role": "system", "content": "be terse"},
+        {"role": "user", "content": "[1]"},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": "[5]"},
+        {"role": "assistant", "content": "so:"},
+    ]
+    reply = await client.chat({"model": "program/double", "messages": messages})
+    assert program.seen == [[5]]
+    assert reply.json["choices"][0]["message"]["content"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("request_body", "code", "param"),
+    [
+        (asking("twice three"), "invalid_inputs", "messages"),
+        (asking("7"), "invalid_inputs", "messages"),
+        (asking(None), "invalid_inputs", "messages"),
+        (asking('"n"'), "invalid_inputs", "messages"),
+        (asking("[" * 5000), "invalid_inputs", "messages"),
+        (asking("[1]", inputs=7), "invalid_inputs", "inputs"),
+        (asking('{"n": "x"}'), "invalid_inputs", "n"),
+        (asking([{"type": "image_url", "image_url": {}}]), "unsupported_content", "messages"),
+        (asking(7), "invalid_type", "messages[0].content"),
+        ({"model": "program/double", "messages": [7]}, "invalid_type", "messages[0]"),
+        ({"model": "program/double", "messages": [{"content": "[1]"}]}, "missing_field", "messages[0].role"),
+        ({"model": "program/double", "messages": []}, "no_user_message", "messages"),
+        ({"model": "program/double"}, "no_user_message", "messages"),
+    ],
+)
+async def test_bad_inputs_are_a_400_that_says_where(client: Any, request_body: object, code: str, param: str) -> None:
+    reply = await client.chat(request_body)
+    assert reply.status == 400
+    assert (reply.error["code"], reply.error["param"]) == (code, param)
+    assert reply.error["type"] == "invalid_request_error"
+
+
+async def test_a_stream_is_role_then_content_then_end(client: Any) -> None:
+    reply = await client.chat(asking("[4]", stream=True))
+    role, content, end, done = reply.events
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.headers["x-pointsman-reason"] == "program_value"
+    assert role["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert content["choices"][0] == {"index": 0, "delta": {"content": "8"}, "finish_reason": None, "logprobs": None}
+    assert end["choices"][0]["delta"] == {}
+    assert end["choices"][0]["finish_reason"] == "stop"
+    assert end["pointsman"]["states_visited"] == 3
+    assert done == "[DONE]"
+    assert {chunk["object"] for chunk in (role, content, end)} == {"chat.completion.chunk"}
+    assert len({(chunk["id"], chunk["created"]) for chunk in (role, content, end)}) == 1
+    assert all("usage" not in chunk for chunk in (role, content, end))
+
+
+async def test_a_stream_tells_usage_where_asked_for(client: Any) -> None:
+    reply = await client.chat(asking("[4]", stream=True, stream_options={"include_usage": True}))
+    *chunks, usage, done = reply.events
+    assert [chunk["usage"] for chunk in chunks] == [None, None, None]
+    assert (usage["choices"], usage["usage"], done) == ([], ZERO_USAGE, "[DONE]")
+
+
+async def test_a_stream_says_the_same_as_the_whole_answer(client: Any) -> None:
+    whole = (await client.chat(asking('["raise"]'))).json["choices"][0]["message"]["content"]
+    events = (await client.chat(asking('["raise"]', stream=True))).events
+    assert "".join(event["choices"][0]["delta"].get("content", "") for event in events[:-1]) == whole
+
+
+async def test_a_program_that_was_slow_leaves_the_event_loop(client: Any, program: Any) -> None:
+    for inputs in ("[1]", '["slow"]', "[2]", "[3]"):
+        assert (await client.chat(asking(inputs))).status == 200
+    here = threading.get_ident()
+    before, slow, *after = program.threads
+    assert before == slow == here
+    assert here not in after
+    assert len(set(after)) == 1
+
+
+async def test_an_error_on_the_program_s_own_thread_is_told_too(client: Any) -> None:
+    await client.chat(asking('["slow"]'))
+    assert (await client.chat(asking('["x"]'))).status == 400
+
+
+def test_two_programs_of_one_name_are_refused(program: Any) -> None:
+    with pytest.raises(BadRequest, match="share a name"):
+        create_app(Config(), [program, program])
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader of programs that takes a file's content for the program's name."""
+    module = types.ModuleType("pointsman.program")
+    module.load_table = lambda path: types.SimpleNamespace(name=path.read_text(), description="")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pointsman.program", module)
+
+
+@pytest.mark.usefixtures("loader")
+def test_load_folder_takes_folders_and_files(tmp_path: Path) -> None:
+    (tmp_path / "b.route.json").write_text("b")
+    (tmp_path / "a.route.json").write_text("a")
+    (tmp_path / "notes.json").write_text("not a program")
+    single = tmp_path / "odd-name.json"
+    single.write_text("c")
+    assert [program.name for program in load_folder([tmp_path, single])] == ["a", "b", "c"]
+
+
+@pytest.mark.usefixtures("loader")
+def test_load_folder_refuses_what_holds_no_program(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="no compiled program") as missing:
+        load_folder([tmp_path / "none"])
+    with pytest.raises(BadRequest, match="holds no file") as empty:
+        load_folder([tmp_path])
+    assert missing.value.code == empty.value.code == "invalid_config"
+
+
+@pytest.mark.usefixtures("loader")
+def test_load_folder_names_both_files_of_a_name(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / f"{name}.route.json").write_text("same")
+    with pytest.raises(BadRequest, match=r"'same'.*x\.route\.json and .*y\.route\.json"):
+        load_folder([tmp_path])
+
+
+def test_no_programs_need_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pointsman.program", None)
+    assert load_folder([]) == []

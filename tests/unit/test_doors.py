@@ -1,0 +1,20 @@
+"""Each package's door lists exactly what is public."""
+
+import importlib
+import types
+
+import pytest
+
+DOORS = ["pointsman.core", "pointsman.gateway"]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_all_is_sorted_and_is_every_public_name(name: str) -> None:
+    door = importlib.import_module(name)
+    public = {
+        item
+        for item, value in vars(door).items()
+        if not item.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert list(door.__all__) == sorted(door.__all__)
+    assert set(door.__all__) == public
