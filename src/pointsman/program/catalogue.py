@@ -230,7 +230,7 @@ def _methods() -> frozenset[str]:
 
 # Names that may be looked up on a value of unknown type. A record's own fields are added by its declaration.
 METHODS: Final = _methods()
-ATTRIBUTES: Final = METHODS | {"name", "value", "__name__", "__class__"}
+ATTRIBUTES: Final = METHODS | {"name", "value", "args", "__cause__", "__name__", "__class__"}
 
 MUTATING_METHODS: Final = frozenset(
     "append extend insert pop remove clear sort reverse add discard update setdefault popitem appendleft popleft "

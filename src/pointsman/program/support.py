@@ -55,11 +55,15 @@ def _is_sequence(value: Any) -> bool:
     return isinstance(value, collections.abc.Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, collections.abc.Mapping)
+
+
 NAMESPACE: Final[dict[str, Any]] = {
     "_index": _index, "_check_bound": _check_bound, "_cell_get": _cell_get, "_exception": _exception,
     "_AssertionError": AssertionError, "_set_cause": _set_cause, "_is_sequence": _is_sequence, "_format": format,
     "_isinstance": isinstance, "_bool": bool, "_iter": iter, "_slice": slice, "_UNBOUND": UNBOUND, "_float": float,
     "_frozenset": frozenset, "_set": set, "_repr": repr, "_str": str, "_ascii": ascii, "_next": next, "_range": range,
     "_bisect": bisect.bisect_right, "_Exception": Exception, "_OutOfFuel": OutOfFuel, "_lru_cache": functools.lru_cache,
-    "_type": type,
+    "_type": type, "_is_mapping": _is_mapping,
 }  # fmt: skip

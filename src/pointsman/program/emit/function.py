@@ -8,6 +8,7 @@ that test become `while`. All of it rests on dominance, so it is right for every
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -321,12 +322,12 @@ class FunctionEmitter:
                 return self._take(state, node, block, place, values)
             case Return(value=value):
                 piece = self._consume(node, block, values)[0]
-                self._flush(block, values, node, state)
+                self._flush(block, values, node, state, using=[piece])
                 block.append("return" if value == Const(None) and self.machine.generator else f"return {piece.text}")
                 return _Result()
             case Raise():
                 piece = self._consume(node, block, values)[0]
-                self._flush(block, values, node, state)
+                self._flush(block, values, node, state, using=[piece])
                 block.append(f"raise {piece.text}")
                 return _Result()
             case Goto():
@@ -350,7 +351,7 @@ class FunctionEmitter:
             return
         pieces = self._consume(node, block, values)
         if node.op in {"set_item", "delete_item", "set_attribute", "cell_set"}:
-            self._flush(block, values, node, state)
+            self._flush(block, values, node, state, using=pieces)
             block.append(_statement(node, pieces))
             return
         piece = self.module.operation(self, node, pieces, values)
@@ -358,7 +359,7 @@ class FunctionEmitter:
         if count == 1 and not self._late(node):
             values.pending.append(Pending(node.result, piece))
             return
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=[piece])
         if count == 0:
             block.append(piece.text)
             return
@@ -382,7 +383,7 @@ class FunctionEmitter:
         from pointsman.program.catalogue import OPERATIONS
 
         left, right = self._consume(node, block, values)
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=[left, right])
         local = self._result_local(node.result, node.next, values, state)
         template = OPERATIONS[node.op.removeprefix("inplace_")].template
         assert template is not None
@@ -398,7 +399,7 @@ class FunctionEmitter:
 
     def _unpack(self, state: State, node: Do, block: Block, values: Values) -> None:
         pieces = self._consume(node, block, values)
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=pieces)
         block.append(f"{self._unpack_targets(state, node, values)} = {pieces[0].text}")
 
     def _unpack_targets(self, state: State, node: Do, values: Values) -> str:
@@ -448,7 +449,7 @@ class FunctionEmitter:
 
     def _switch(self, state: State, node: Switch, block: Block, place: _Place, values: Values) -> _Result:
         piece = self._consume(node, block, values)[0]
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=[piece])
         if all(isinstance(c, Return) and isinstance(c.value, Const) for c in node.children):
             answers = tuple(c.value for c in node.children if isinstance(c, Return))
             if len(answers) > _FLAT_SWITCH:
@@ -479,7 +480,7 @@ class FunctionEmitter:
 
     def _pick(self, state: State, node: Pick, block: Block, place: _Place, values: Values) -> _Result:
         piece = self._consume(node, block, values)[0]
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=[piece])
         leaves = [*node.children, node.default]
         if all(isinstance(c, Return) and isinstance(c.value, Const) for c in leaves):
             answers = [c.value.value for c in leaves if isinstance(c, Return) and isinstance(c.value, Const)]
@@ -507,7 +508,7 @@ class FunctionEmitter:
     def _take(self, state: State, node: Take, block: Block, place: _Place, values: Values) -> _Result:
         """An item taken outside a loop head, or where `for` does not fit."""
         piece = self._consume(node, block, values)[0]
-        self._flush(block, values, node, state)
+        self._flush(block, values, node, state, using=[piece])
         local = self._result_local(node.result, node.then, values, state)
         block.append(f"{local} = _next({piece.text}, _UNBOUND)")
         then: Block = []
@@ -559,7 +560,7 @@ class FunctionEmitter:
                 inner = Piece(last.piece.text[6:-1], last.piece.reads)
                 if not self._clobbered(node, inner, values, without=name):
                     values.pending.pop()
-                    self._flush(block, values, node, state)
+                    self._flush(block, values, node, state, using=[inner])
                     self.skipped.add(name)
                     return name, inner
         return None
@@ -652,18 +653,27 @@ class FunctionEmitter:
             del values.pending[-count:]
         return pieces
 
-    def _flush(self, block: Block, values: Values, node: Node, state: State | None, keep: int = 0) -> None:
-        """Pending steps into locals, oldest first; the last ``keep`` stay pending."""
+    def _flush(
+        self,
+        block: Block,
+        values: Values,
+        node: Node,
+        state: State | None,
+        keep: int = 0,
+        using: Sequence[Piece] = (),
+    ) -> None:
+        """Pending steps into locals, oldest first; the last ``keep`` stay pending. ``using``: text taken over already,
+        whose locals must keep their values."""
         waiting = values.pending[: len(values.pending) - keep]
         values.pending = values.pending[len(values.pending) - keep :]
         for position, entry in enumerate(waiting):
-            kept = [*waiting[position + 1 :], *values.pending]
+            kept = [p.piece for p in [*waiting[position + 1 :], *values.pending]] + list(using)
             local = self._result_local(entry.symbol, node, values, state, kept=kept)
             block.append(_assignment(local, entry.piece))
             values.assign(local, entry.symbol)
 
     def _result_local(
-        self, symbol: Sym, below: Node, values: Values, state: State | None, kept: list[Pending] | None = None
+        self, symbol: Sym, below: Node, values: Values, state: State | None, kept: list[Piece] | None = None
     ) -> str:
         return self._term_local(symbol, below, values, state, taken=[], kept=kept)
 
@@ -674,7 +684,7 @@ class FunctionEmitter:
         values: Values,
         state: State | None,
         taken: list[str],
-        kept: list[Pending] | None = None,
+        kept: list[Piece] | None = None,
     ) -> str:
         """A local for a term: that of the variable it becomes, when nothing else needs what is in it."""
         wish = coalesced_variable(below, term)  # type: ignore[arg-type]  # any term can be what a variable becomes
@@ -696,11 +706,11 @@ class FunctionEmitter:
         state: State | None,
         variable: str,
         taken: list[str],
-        kept: list[Pending] | None,
+        kept: list[Piece] | None,
     ) -> bool:
         if local in self.captures or local in taken:
             return False
-        if any(local in p.piece.reads for p in [*values.pending, *(kept or [])]):
+        if any(local in p.reads for p in [*(e.piece for e in values.pending), *(kept or [])]):
             return False
         if state is not None and state.handler is not None and not isinstance(below, Goto):
             if any(variable == n for n, _ in self.states[state.handler].variables):

@@ -21,7 +21,7 @@ from pointsman.program.table.machine import Do, Machine, Program
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
 RESERVED = frozenset(
-    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _format _isinstance _bool _iter "
+    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _is_mapping _format _isinstance _bool _iter "
     "_slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel _meter "
     "_lru_cache _type _to _int _list _dict _tuple _bytes".split()
 )
@@ -130,13 +130,15 @@ class ModuleEmitter:
 
     def _emit_machine(self, name: str, machine: Machine) -> None:
         text = self.function_name(name)
-        if machine.generic is not None:
-            generic = self.names.get(f"generic:{name}", f"{name}_generic")
-            self._emit_function(generic, machine.generic, 0, decorate=False)
         if machine.captures or machine.memo and "." in name:
             self._emit_factory(text, machine)
         else:
+            if machine.generic is not None:
+                self._emit_function(self._generic_name(machine), machine.generic, 0, decorate=False)
             self._emit_function(text, machine, 0)
+
+    def _generic_name(self, machine: Machine) -> str:
+        return self.names.get(f"generic:{machine.name}", f"{machine.name}_generic")
 
     def _emit_factory(self, text: str, machine: Machine) -> None:
         """``make(captured values)`` returns the closure; captured values are its free variables."""
@@ -145,6 +147,8 @@ class ModuleEmitter:
         own = [emitter.names.get(c) for c in machine.captures if c.endswith("#self")]
         inner = own[0] if own else emitter.names.fresh("closure")
         self.lines.append(f"def {text}({', '.join(captured)}):")
+        if machine.generic is not None:
+            self._emit_function(self._generic_name(machine), machine.generic, 1, decorate=False)
         self._emit_function(inner, machine, 1, emitter=emitter)
         self.lines.extend([f"    return {inner}", "", ""])
 
@@ -203,7 +207,7 @@ class ModuleEmitter:
 
     def _guard(self, machine: Machine, depth: int) -> None:
         """When an argument is not of the kind that the table relies on, the generic table answers."""
-        generic = self.names.get(f"generic:{machine.name}", machine.name)
+        generic = self._generic_name(machine)
         tests = [self._guard_test(name, kind) for name, kind in machine.guards]
         passed = []
         for param in machine.params:

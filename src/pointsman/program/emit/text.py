@@ -216,5 +216,5 @@ _RULES: Final[dict[str, Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Ter
     "project": lambda p, a, t: f"{p[0].bracketed()}[{a[0]}]",
     "yield": lambda p, a, t: f"(yield {p[0].text})",
     "yield_from": lambda p, a, t: f"(yield from {p[0].bracketed()})",
-    "match_shape": lambda p, a, t: f"_is_sequence({p[0].text})",
+    "match_shape": lambda p, a, t: f"_is_{a[0]}({p[0].text})",
 }

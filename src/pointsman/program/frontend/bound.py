@@ -41,9 +41,8 @@ class _Pass:
     def run(self) -> Function:
         start = frozenset({p.name for p in self.function.params} | (set(self.function.captures) - self.doubtful))
         body, _ = self.body(self.function.body, start)
-        initial = tuple(
-            Let(name, "copy", (Const(UNBOUND),)) for name in sorted(self.unsafe) if name not in self.function.captures
-        )
+        given = {p.name for p in self.function.params} | set(self.function.captures)
+        initial = tuple(Let(name, "copy", (Const(UNBOUND),)) for name in sorted(self.unsafe - given))
         return dataclasses.replace(self.function, body=(*initial, *body))
 
     def body(self, body: Body, assigned: Assigned) -> tuple[Body, Assigned]:
@@ -62,6 +61,8 @@ class _Pass:
         checks: list[ir.Statement] = []
         closure = isinstance(statement, Let) and statement.op in {"closure", "comprehension"}
         for operand in ir.operands(statement):
+            if isinstance(operand, ir.Ref) and operand.path.startswith("function:") and "." in operand.path:
+                self.inner.setdefault(operand.path.partition(":")[2], frozenset())  # a closure without captures
             if isinstance(operand, Var) and operand.name not in assigned and not operand.name.startswith("%"):
                 self.unsafe.add(operand.name)
                 if not closure:

@@ -34,6 +34,8 @@ def lower_comprehension(b: Builder, node: _Comprehension) -> Operand:
 
     if any(g.is_async for g in node.generators):
         raise b.refuse("PM201", node)
+    if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)) and not isinstance(node, ast.GeneratorExp):
+        return _as_loops(b, node)
     lazy = isinstance(node, ast.GeneratorExp) and node not in b.used_up
     first = lower(b, node.generators[0].iter)
     parts = _Parts(b, node)
@@ -56,6 +58,68 @@ def _captured_value(b: Builder, name: str) -> Operand:
     if name in b.comprehension_names:
         return Var(b.comprehension_names[name])
     return Var(name)
+
+
+def _as_loops(b: Builder, node: ast.ListComp | ast.SetComp | ast.DictComp) -> Operand:
+    """A comprehension that assigns (``:=``) is loops in the function itself, over hidden variables.
+
+    [f(x) for x in xs if p(x)]   ->   r = []; for x' in xs: if p(x'): r.append(f(x'))
+    """
+    kind = _KINDS[type(node)]
+    result = b.let(f"build_{kind}", attrs=((),) if kind != "dict" else (), node=node)
+    outer = dict(b.comprehension_names)
+    _check_order(b, node)
+    _loops(b, node, 0, result)
+    b.comprehension_names = outer
+    return result
+
+
+def _check_order(b: Builder, node: _Comprehension) -> None:
+    """A clause that reads a variable of a later one would raise in Python."""
+    for position, generator in enumerate(node.generators):
+        later = {n.id for g in node.generators[position:] for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        used = {n.id for n in ast.walk(generator.iter) if isinstance(n, ast.Name)}
+        if position > 0 and later & used:
+            raise b.refuse("PM213", node, "a comprehension that reads its own variable too early")
+
+
+def _loops(b: Builder, node: ast.ListComp | ast.SetComp | ast.DictComp, position: int, result: Operand) -> None:
+    from pointsman.program.frontend.expressions import jump_unless, lower
+
+    if position == len(node.generators):
+        if isinstance(node, ast.DictComp):
+            key = b.snapshot(lower(b, node.key), node)
+            b.let("set_item", result, key, lower(b, node.value), node=node)
+        else:
+            method = "append" if isinstance(node, ast.ListComp) else "add"
+            b.let("call_method", result, lower(b, node.elt), attrs=(method, ("",)), node=node)
+        return
+    generator = node.generators[position]
+    iterator = b.let("iterate", lower(b, generator.iter), node=generator.iter)
+    exhausted, head, item = b.label("exhausted"), b.label("head"), b.temp()
+    with b.nested() as outside:
+        with b.nested() as body:
+            with b.nested() as then:
+                _bind_hidden(b, generator.target, Var(item))
+                for test in generator.ifs:
+                    jump_unless(b, test, head)
+                _loops(b, node, position + 1, result)
+            b.add(ir.Next(item, iterator, tuple(then), (ir.Jump(exhausted),)))
+        b.add(ir.Loop(head, tuple(body), loc_of(node)))
+    b.add(ir.Block(exhausted, tuple(outside)))
+
+
+def _bind_hidden(b: Builder, target: ast.expr, value: Operand) -> None:
+    match target:
+        case ast.Name(id=name):
+            b.comprehension_names[name] = b.hidden(name)
+            b.assign(b.comprehension_names[name], value, target)
+        case ast.Tuple(elts=elts) | ast.List(elts=elts) if not any(isinstance(e, ast.Starred) for e in elts):
+            parts = b.let("unpack", value, attrs=(len(elts), None), node=target)
+            for index, element in enumerate(elts):
+                _bind_hidden(b, element, b.let("project", parts, attrs=(index,), node=target))
+        case _:
+            raise b.refuse("PM211", target)
 
 
 class _Parts:
@@ -89,6 +153,7 @@ class _Parts:
         wrapper = ast.Lambda(args=_no_arguments(), body=expression)
         name = outer.inner_name(hint)
         b = Builder(outer.program, wrapper, name, Scope(has_walrus=False), outer)
+        b.is_part = True
         b.used_up = outer.used_up | _used_up_in(expression)
         b.comprehension_names = {n: n for n in self.bound}
         if hint == "condition":

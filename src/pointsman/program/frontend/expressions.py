@@ -232,8 +232,8 @@ def _f_string(b: Builder, node: ast.JoinedStr) -> Operand:
 
 def _walrus(b: Builder, node: ast.NamedExpr) -> Operand:
     value = b.snapshot(lower(b, node.value), node)
-    if b.comprehension_names:
-        raise b.refuse("PM213", node, "an assignment expression inside a comprehension")
+    if b.is_part:
+        raise b.refuse("PM213", node, "an assignment expression inside a generator")
     store_name(b, node.target.id, value, node)
     return value
 

@@ -74,7 +74,7 @@ def _make_cells(b: Builder, node: FunctionNode) -> None:
     names |= {p.arg for p in (node.args.vararg, node.args.kwarg) if p}
     for name in sorted(b.scope.cells):
         initial: Operand = b.let("copy", Var(name), node=node) if name in names else Const(UNBOUND)
-        b.add(ir.Let(name, "cell", (initial,)))
+        b.assign(name, b.let("cell", initial, node=node), node)
 
 
 def _memo(b: Builder, node: ast.FunctionDef) -> int:
@@ -126,8 +126,6 @@ def _param(b: Builder, arg: ast.arg, kind: str, default: ast.expr | None, *, clo
     outer = (annotation or "").partition("[")[0].rpartition(".")[2]
     checked = _TYPES.get(outer) if kind not in {"star", "double_star"} else None
     value = None if default is None else _default(b, arg.arg, default, closure=closure)
-    if value is not None and checked is not None and not closure and isinstance(value, Const):
-        checked = checked if type(value.value).__name__ == checked else checked
     return ir.Param(arg.arg, kind, checked, annotation, value)
 
 
@@ -269,6 +267,7 @@ def lower_global(program: Program, name: str, value: ast.expr) -> None:
     ast.copy_location(thunk, value)
     b = Builder(program, thunk, program.globals[name], Scope(), None)
     program.functions[b.name] = _finish(b, thunk, "<module>", (), 0)
+    _check_bound_everywhere(program, b.name)
 
 
 def _check_bound_everywhere(program: Program, name: str) -> None:

@@ -7,7 +7,7 @@ import ast
 from pointsman.program import ir
 from pointsman.program.frontend.builder import Builder
 from pointsman.program.frontend.names import store_name
-from pointsman.program.ir import Const, Operand, Ref
+from pointsman.program.ir import UNBOUND, Const, Operand, Ref, Var
 
 __all__ = ["lower_match"]
 
@@ -60,29 +60,51 @@ def _pattern(
             if name is not None:
                 captured.append((name, subject))
         case ast.MatchOr(patterns=patterns):
-            _alternatives(b, patterns, subject, fails)
+            _alternatives(b, patterns, subject, fails, captured)
         case ast.MatchSequence(patterns=patterns):
             _sequence(b, pattern, patterns, subject, fails, captured)
+        case ast.MatchMapping():
+            _mapping(b, pattern, subject, fails, captured)
         case ast.MatchClass():
             _class(b, pattern, subject, fails, captured)
         case _:
             raise b.refuse("PM210", pattern, type(pattern).__name__)
 
 
-def _alternatives(b: Builder, patterns: list[ast.pattern], subject: Operand, fails: str) -> None:
+def _alternatives(
+    b: Builder, patterns: list[ast.pattern], subject: Operand, fails: str, captured: list[tuple[str, Operand]]
+) -> None:
+    """Each alternative binds the same names: they go through hidden variables to after the pattern."""
     matched = b.label("either")
+    hidden: dict[str, str] = {}
     with b.nested() as body:
         for alternative in patterns:
             following = b.label("or")
             with b.nested() as attempt:
-                captured: list[tuple[str, Operand]] = []
-                _pattern(b, alternative, subject, following, captured)
-                if captured:
-                    raise b.refuse("PM210", alternative, "a capture inside an alternative")
+                inner: list[tuple[str, Operand]] = []
+                _pattern(b, alternative, subject, following, inner)
+                for name, value in inner:
+                    b.assign(hidden.setdefault(name, b.hidden(name)), value, alternative)
                 b.jump(matched, alternative)
             b.add(ir.Block(following, tuple(attempt)))
         b.jump(fails, patterns[0])
     b.add(ir.Block(matched, tuple(body)))
+    captured.extend((name, Var(variable)) for name, variable in hidden.items())
+
+
+def _mapping(
+    b: Builder, node: ast.MatchMapping, subject: Operand, fails: str, captured: list[tuple[str, Operand]]
+) -> None:
+    from pointsman.program.frontend.expressions import lower
+
+    if node.rest is not None:
+        raise b.refuse("PM210", node, "`**rest` in a mapping pattern")
+    _fail_unless(b, b.let("match_shape", subject, attrs=("mapping",), node=node), fails)
+    for key, pattern in zip(node.keys, node.patterns, strict=True):
+        arguments = (subject, lower(b, key), Const(UNBOUND))
+        value = b.let("call_method", *arguments, attrs=("get", ("", "")), node=node)
+        _fail_unless(b, b.let("is_not", value, Const(UNBOUND), node=node), fails)
+        _pattern(b, pattern, value, fails, captured)
 
 
 def _sequence(
