@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pointsman.program import frontend
 from pointsman.program.emit.module import guarded_fields
 from pointsman.program.explore.explorer import Settle, explore_function
 from pointsman.program.frontend.builder import Program as LoweredProgram
 from pointsman.program.ir import Function, Record
+from pointsman.program.proof.smt import Settler
 from pointsman.program.table.machine import Machine, Program
+from pointsman.program.table.optimise import optimise_machine
 
 __all__ = ["build_machine", "build_program", "guards_of"]
 
@@ -33,14 +37,13 @@ def build_machine(function: Function, records: dict[str, Record], settle: Settle
     fields = {name: guarded_fields(record) for name, record in records.items()}
     generic = explore_function(function, settle=settle, field_kinds=fields)
     if not guards:
-        return generic
-    from dataclasses import replace
-
+        return optimise_machine(generic)
     typed = explore_function(function, guards=guards, settle=settle, field_kinds=fields)
-    return replace(typed, generic=generic)
+    return optimise_machine(replace(typed, generic=generic))
 
 
 def build_program(lowered: LoweredProgram, entry: str, settle: Settle | None = None) -> Program:
+    settle = settle or Settler()
     machines = {name: build_machine(f, lowered.records, settle) for name, f in lowered.functions.items()}
     return Program(entry, machines, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
 
