@@ -57,7 +57,7 @@ class ModuleEmitter:
         self.emitted_flat: set[str] = set()
 
     def emit(self) -> Emitted:
-        for name in self.program.machines:
+        for name in (*self.program.machines, *self.program.opaque):
             self.out.functions[name] = self.function_name(name)
         for name, machine in self.program.machines.items():
             if not _is_part(name):

@@ -21,7 +21,7 @@ from pointsman.program.explore.facts import Facts
 from pointsman.program.explore.kinds import join, kind_of, result_kind
 from pointsman.program.explore.points import Point, Points
 from pointsman.program.explore.terms import make, negated
-from pointsman.program.ir import Const, Function, Operand, Var
+from pointsman.program.ir import Const, Function, Operand, Ref, Var
 from pointsman.program.table.machine import (
     App,
     Decide,
@@ -45,6 +45,7 @@ __all__ = ["Settle", "explore_function"]
 
 _WIDEN_AFTER = 3  # chosen: loops with constant bounds settle in two rounds
 _MAX_ROUNDS = 40
+_MAX_STEPS = 6_000  # statements followed in one region; chosen: some 50 ms
 
 Settle = Callable[[Facts, Term], bool | None]  # a solver's answer where bounds leave an atom open
 Env = dict[str, Term]
@@ -165,7 +166,9 @@ class _Explorer:
     # -- regions ---------------------------------------------------------------------------------------------------
 
     def _region(self, draft: _Draft) -> Node:
-        """Explores one state's region, turning joins into states when it grows too large."""
+        """Explores one state's region. When it grows too large, first without what the path's decisions tell (paths that
+        meet with equal values then share), then with its joins as states."""
+        by_path = True
         while True:
             env: Env = {name: Sym(name, draft.known[name].kind) for name in draft.names}
             bounds = {
@@ -174,12 +177,15 @@ class _Explorer:
             scope = self.points.scope(draft.point)
             if scope is not None:
                 self._reach_handler(scope, env, draft)
-            walk = _Walk(self, draft)
+            walk = _Walk(self, draft, by_path=by_path)
             try:
                 return walk.walk(draft.point, env, Facts(bounds), start=True)
             except _OverBudget:
+                if by_path:
+                    by_path = False
+                    continue
                 if not walk.joins - self.split_joins:
-                    walk.budget = sys.maxsize
+                    walk.budget = walk.work = sys.maxsize
                     return walk.walk(draft.point, env, Facts(bounds), start=True)
                 self.split_joins |= walk.joins
 
@@ -251,8 +257,10 @@ _Step = Callable[[Node], Node]
 class _Walk:
     """One region: follows every path from a state's point."""
 
-    def __init__(self, explorer: _Explorer, draft: _Draft) -> None:
+    def __init__(self, explorer: _Explorer, draft: _Draft, *, by_path: bool) -> None:
         self.x = explorer
+        self.by_path = by_path
+        self.work = _MAX_STEPS
         self.points = explorer.points
         self.draft = draft
         self.scope = explorer.points.scope(draft.point)
@@ -283,6 +291,9 @@ class _Walk:
                 node = self.intern(self.x.reach(point, env, facts))
                 break
             start = False
+            self.work -= 1
+            if self.work < 0:
+                raise _OverBudget
             statement = self.points.statement(point)
             following = Point(point.body, point.index + 1)
             match statement:
@@ -361,7 +372,9 @@ class _Walk:
         if settled is not None:
             inner = self.points.inner(point, first if settled else second)
             return self._arm(inner, env, facts)
-        yes_facts, no_facts = facts.assume(condition, True), facts.assume(condition, False)
+        yes_facts = no_facts = facts
+        if self.by_path:
+            yes_facts, no_facts = facts.assume(condition, True), facts.assume(condition, False)
         inner_yes, inner_no = self.points.inner(point, first), self.points.inner(point, second)
         yes = self._arm_node(inner_yes, env, yes_facts)
         steps.append(lambda rest: self.decide(condition, yes, rest))
@@ -409,6 +422,8 @@ class _Walk:
     def _pure(self, let: ir.Let, args: tuple[Term, ...], facts: Facts) -> Term | None:
         if any(isinstance(a, Const) and a.value is ir.UNBOUND for a in args):
             return None
+        if let.op == "match_class" and isinstance(args[1], Ref) and kind_of(args[0]) == args[1].path:
+            return Const(True)  # a checked record is of exactly its class
         ranges = tuple(facts.range_of(a) for a in args)
         kind, total = result_kind(let.op, args, let.attrs, ranges)
         if not total and kind == "int" and let.op.removeprefix("inplace_") in {"mod", "floordiv"}:

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pointsman.program import ir
-from pointsman.program.frontend.module import FunctionNode, Module
+from pointsman.program.frontend.module import FunctionNode, Module, data_attributes
 from pointsman.program.frontend.refusal import Refusal
 from pointsman.program.frontend.scopes import Scope
 
@@ -39,10 +40,12 @@ class Program:
         if name not in self.wanted:
             self.wanted.append(name)
 
-    @property
-    def fields(self) -> set[str]:
-        """The attribute names that this program's records declare."""
-        return {name for record in self.records.values() for name, _, _ in record.fields}
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """The data attributes that classes of the module declare: fields of records, and what methods set on self."""
+        return frozenset().union(*(data_attributes(node) for node in self.module.classes.values()), *(
+            {name for name, _, _ in record.fields} for record in self.records.values()
+        ))  # fmt: skip
 
 
 @dataclass(frozen=True)

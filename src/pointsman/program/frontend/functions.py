@@ -9,6 +9,7 @@ from pointsman.program.frontend.bound import check_bound
 from pointsman.program.frontend.builder import Builder, Program, loc_of
 from pointsman.program.frontend.module import FunctionNode, Module
 from pointsman.program.frontend.names import capture, dotted_path, is_constant
+from pointsman.program.frontend.records import declare_record
 from pointsman.program.frontend.refusal import Refusal
 from pointsman.program.frontend.scopes import Scope, analyse, used_up
 from pointsman.program.ir import UNBOUND, Const, Operand, Ref, Var
@@ -21,6 +22,10 @@ _TYPES = {
 }  # fmt: skip
 
 
+# refused for what they do, not for how they are written: calling the original would be no better
+_NEVER_OPAQUE = frozenset({"PM001", "PM002", "PM003", "PM101", "PM102", "PM103", "PM105", "PM107", "PM201", "PM204"})
+
+
 def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> Program:
     """The IR of ``entry`` and of everything that it reaches.
 
@@ -28,17 +33,21 @@ def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> 
     always when the entry itself does not exist."""
     program = Program(module, allow_opaque=allow_opaque)
     module.function(entry)
+    for name in module.classes:
+        declare_record(program, name)
     program.want(entry)
     for name in program.wanted:  # grows while it is read
         snapshot = dict(program.functions), dict(program.globals), len(program.wanted)
         try:
             _lower_function(program, name)
         except Refusal as refusal:
-            if not allow_opaque:
+            if not allow_opaque or refusal.code in _NEVER_OPAQUE:
                 raise
             program.functions, program.globals = snapshot[0], snapshot[1]
             del program.wanted[snapshot[2] :]
             program.opaque[name] = refusal
+    order = list(module.constants)
+    program.globals = dict(sorted(program.globals.items(), key=lambda item: order.index(item[0])))
     return program
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pointsman.program import catalogue
 from pointsman.program.frontend.refusal import Refusal
 
-__all__ = ["FunctionNode", "Module"]
+__all__ = ["FunctionNode", "Module", "data_attributes"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -120,6 +120,19 @@ class Module:
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in candidates and not _only_read(node, parents):
                 self.unstable.setdefault(node.id, _statement_of(node, parents))
+
+
+def data_attributes(node: ast.ClassDef) -> frozenset[str]:
+    """Names that hold data in instances of a class: declared in its body, or set on self; methods are not among them."""
+    methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
+    found: set[str] = set()
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.add(statement.target.id)
+    for child in ast.walk(node):
+        if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store) and isinstance(child.value, ast.Name):
+            found |= {child.attr} if child.value.id == "self" else set()
+    return frozenset(name for name in found - methods if not name.startswith("_"))
 
 
 def _is_main_test(test: ast.expr) -> bool:

@@ -8,6 +8,7 @@ import builtins
 from pointsman.program import catalogue, ir
 from pointsman.program.frontend.builder import Builder
 from pointsman.program.frontend.records import record_of
+from pointsman.program.frontend.refusal import Refusal
 
 __all__ = ["dotted_path", "load_name", "module_name", "reference", "store_name"]
 
@@ -80,8 +81,7 @@ def module_name(b: Builder, name: str, node: ast.AST) -> ir.Operand:
         b.program.want(name)
         return ir.Ref(f"function:{name}")
     if name in module.classes:
-        record = record_of(b.program, name, node)
-        return ir.Ref(f"record:{record}")
+        return _class(b, name, node)
     if name in module.constants:
         return _module_constant(b, name, node)
     if imported is not None:
@@ -97,6 +97,17 @@ def module_name(b: Builder, name: str, node: ast.AST) -> ir.Operand:
     if hasattr(builtins, name):
         raise b.refuse("PM103", node, name)
     raise b.refuse("PM104", node, repr(name))
+
+
+def _class(b: Builder, name: str, node: ast.AST) -> ir.Operand:
+    """A record; any other class stays the original, where opaque parts are allowed."""
+    try:
+        return ir.Ref(f"record:{record_of(b.program, name, node)}")
+    except Refusal as refusal:
+        if not b.program.allow_opaque:
+            raise
+        b.program.opaque[name] = refusal
+        return ir.Ref(f"function:{name}")
 
 
 def _module_constant(b: Builder, name: str, node: ast.AST) -> ir.Operand:

@@ -10,7 +10,7 @@ from pointsman.program import ir
 if TYPE_CHECKING:
     from pointsman.program.frontend.builder import Program
 
-__all__ = ["record_of"]
+__all__ = ["declare_record", "record_of"]
 
 _BASES = {"NamedTuple": "namedtuple", "TypedDict": "typeddict", "Enum": "enum", "IntEnum": "enum", "StrEnum": "enum"}
 
@@ -30,6 +30,13 @@ def record_of(program: Program, name: str, node: ast.AST) -> str:
         raise module.refuse("PM110", node, name)
     program.records[name] = record
     return name
+
+
+def declare_record(program: Program, name: str) -> None:
+    """Declares a class as a record if it is one, so that annotations and attributes may name it."""
+    record = _from_class(program.module.classes[name])
+    if record is not None:
+        program.records[name] = record
 
 
 def _from_class(node: ast.ClassDef) -> ir.Record | None:

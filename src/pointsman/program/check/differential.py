@@ -1,0 +1,114 @@
+"""Whether an emitted function does what CPython does on the original, on examples and generated inputs.
+
+A difference is evidence of a defect; equality on some inputs is no proof. Both functions run in one sandboxed child
+(see `sandbox` for what that covers), which is the only place where a source is executed.
+
+An input counts as ``tested`` when both sides gave a behaviour and the two were the same (see `behaviour`). It is
+``undecided`` when the original runs out of time, memory or stack, or when the results are too large to compare, and
+``unstable`` when the original does something else when it is called again. An emitted function that takes ten times as
+long as the original, and more than a second, is a mismatch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from pointsman.program.check.sandbox import Limits, Outcome, run
+from pointsman.program.check.trial import Task, run_trial, warm_up
+from pointsman.program.table.machine import Program
+
+__all__ = ["Differential", "Mismatch", "differential_test"]
+
+Status: TypeAlias = Literal["equal", "mismatch", "undecided", "not_runnable"]
+
+_GRACE_SECONDS = 6.0  # above the most that one input may take: a child that is killed was stuck in one call
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A call, what CPython gives for it and what the emitted function gives, as texts."""
+
+    input: str
+    original: str
+    emitted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differential:
+    """``equal``: at least one input tested, no mismatch. ``not_runnable``: the source cannot be executed here.
+
+    Attributes:
+        returned: how many of the tested inputs gave a value; on the others both sides raised the same.
+        tests_passed: of the own tests that were given, how many pass on the original, and of how many.
+        detail: why it is not runnable, or how the child ended when it did not end by itself.
+    """
+
+    status: Status
+    tested: int
+    returned: int
+    undecided: int
+    unstable: int
+    mismatch: Mismatch | None
+    seconds: float
+    tests_passed: tuple[int, int] | None = None
+    detail: str = ""
+
+
+def differential_test(
+    source: str,
+    filename: str,
+    program: Program,
+    *,
+    seed: int = 0,
+    max_examples: int = 60,
+    extra_inputs: Sequence[Any] = (),
+    seconds: float = 5.0,
+    tests: str = "",
+    paths: tuple[str, ...] = (),
+) -> Differential:
+    """Compares the program with its source. Blocks for up to ``seconds``, some more when a call is stuck.
+
+    ``extra_inputs``: positional arguments as a sequence, or all arguments by name as a dict. ``tests``: statements that
+    call the function by name, which must end alike on both. ``paths``: where the source may import from."""
+    _prepare()
+    start = time.monotonic()
+    task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths)
+    outcome = run(lambda send: run_trial(task, send), Limits(seconds + _GRACE_SECONDS))
+    return _result(outcome, time.monotonic() - start)
+
+
+@cache
+def _prepare() -> None:
+    warm_up()
+
+
+def _result(outcome: Outcome, seconds: float) -> Differential:
+    by_name: dict[str, list[Any]] = {}
+    for name, *rest in outcome.lines:
+        by_name.setdefault(name, []).append(rest)
+    phase, call, tested, undecided, unstable, returned = by_name.get("at", [["", "", 0, 0, 0, 0]])[-1]
+    found = [Mismatch(*rest) for rest in by_name.get("mismatch", [])]
+    detail = by_name["unrunnable"][0][0] if "unrunnable" in by_name else _ending(outcome)
+    if outcome.status != "ok" and phase == "emitted":
+        found = found or [Mismatch(call, "finishes", f"ends the process: {detail}")]
+    undecided += outcome.status != "ok" and not found
+    mismatch = min(reversed(found), key=lambda m: len(m.input)) if found else None
+    status: Status = "equal" if tested else "undecided"
+    if mismatch is not None:
+        status = "mismatch"
+    elif "unrunnable" in by_name:
+        status = "not_runnable"
+    tests = by_name.get("tests")
+    passed = (tests[-1][0], tests[-1][1]) if tests else None
+    return Differential(status, tested, returned, undecided, unstable, mismatch, seconds, passed, detail)
+
+
+def _ending(outcome: Outcome) -> str:
+    if outcome.status == "ok":
+        return ""
+    text = f"{outcome.status} (signal {outcome.signal})" if outcome.signal else outcome.status
+    return f"{text}: {outcome.detail}" if outcome.detail else text

@@ -1,0 +1,286 @@
+"""The child's side of the differential test: run the source, link the program, call both, report.
+
+Reports are lists whose first item names them:
+    ["at", phase, call, tested, undecided, unstable, returned]   before each call of the ``original`` or the ``emitted``
+    ["mismatch", call, original, emitted]                        several while a counterexample is made smaller
+    ["tests", passed, total]                                     own tests, on the original
+    ["unrunnable", why]
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import sys
+import tempfile
+import time
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pointsman.program.check.behaviour import Behaviour, Row, observe, same, show
+from pointsman.program.check.choices import choose
+from pointsman.program.check.examples import call_text, definition, recorded_rows, run_tests
+from pointsman.program.check.inputs import Inputs, rows
+from pointsman.program.check.sandbox import Send, TimeUp, time_limit
+from pointsman.program.check.shapes import constants_of
+from pointsman.program.link import link
+from pointsman.program.table.machine import Program
+
+__all__ = ["ORIGINAL_SECONDS", "Task", "run_trial", "warm_up"]
+
+ORIGINAL_SECONDS = 0.2  # chosen: a call that takes longer says little per second spent on it
+_EMITTED_FACTOR = 10
+_EMITTED_LEAST_SECONDS = 1.0
+_COMPARE_SECONDS = 1.0
+_MODULE = "pointsman_original"
+_TESTS = "the function's own tests"
+_BATCH = 4  # Hypothesis takes 1.5 ms for an example whatever its size
+_SHRINK_SECONDS = 1.5
+_STACK_ORIGINAL, _STACK_EMITTED = 1_000, 4_000  # frames; the emitted one may use more than the original for a call
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """``tests``: statements that call the function by name, such as assertions."""
+
+    source: str
+    filename: str
+    program: Program
+    seed: int
+    max_examples: int
+    seconds: float
+    extra_inputs: Sequence[Any] = ()
+    tests: str = ""
+    paths: tuple[str, ...] = ()
+
+
+class _Stop(BaseException):
+    """The time is spent."""
+
+
+class _Found(Exception):
+    """A counterexample: Hypothesis makes it smaller."""
+
+
+class _Unrunnable(Exception):
+    """The source cannot be executed."""
+
+
+def warm_up() -> None:
+    """Does once, before forking, what Hypothesis does at its first use and every child would repeat."""
+    from hypothesis import configuration, given
+    from hypothesis import strategies as st
+
+    with tempfile.TemporaryDirectory(prefix="pointsman-") as folder:
+        configuration.set_hypothesis_home_dir(folder)  # else it makes a folder in the working directory
+        _ignore_loaded_modules()
+        given(st.lists(st.integers(-(10**6), 10**6), min_size=99, max_size=99))(_settings(3)(lambda items: None))()
+        given(rows((), [()], Inputs()))(_settings(2)(lambda row: None))()
+        configuration.set_hypothesis_home_dir(None)
+
+
+def _ignore_loaded_modules() -> None:
+    """Hypothesis tries constants of all modules that it takes for the user's own. Those are ours here: reading them
+    takes 0.5 s of a fresh process, and the inputs of a seed would change with them. There is no setting for it."""
+    from hypothesis.internal.conjecture import providers
+
+    seen: set[int] = getattr(providers, "_seen_modules", set())
+    seen.update(map(id, list(sys.modules.values())))
+
+
+def _settings(max_examples: int) -> Any:
+    from hypothesis import HealthCheck, Phase, settings
+
+    return settings(
+        max_examples=max_examples, database=None, deadline=None, derandomize=False, print_blob=False,
+        report_multiple_bugs=False, suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
+    )  # fmt: skip
+
+
+def run_trial(task: Task, send: Send) -> None:
+    """Everything of one differential test. Call in a sandboxed child: it executes the source."""
+    from hypothesis import configuration
+
+    configuration.set_hypothesis_home_dir(Path.cwd())  # the sandbox's own folder
+    warnings.simplefilter("ignore")
+    random.seed(task.seed)
+    deadline = time.monotonic() + task.seconds
+    try:
+        namespace = _execute(task)
+        trial = _Trial(task, namespace, send, deadline)
+    except _Unrunnable as exc:
+        send(["unrunnable", str(exc)])
+        return
+    try:
+        trial.run()
+    except _Stop:
+        pass
+    trial.report("end", "")
+
+
+def _execute(task: Task) -> dict[str, Any]:
+    """The source's namespace after running it as a module that is not ``__main__``."""
+    sys.path[:0] = task.paths
+    module = types.ModuleType(_MODULE)
+    sys.modules[_MODULE] = module  # dataclasses look their module up by name
+    sys.setrecursionlimit(_STACK_ORIGINAL)
+    try:
+        code = compile(task.source, task.filename, "exec", dont_inherit=True)
+        with time_limit(max(1.0, task.seconds)):
+            exec(code, module.__dict__)  # noqa: S102  the one place where a source is executed, in a sandboxed child
+    except BaseException as exc:
+        raise _Unrunnable(f"running the source raises {type(exc).__name__}: {exc}"[:300]) from exc
+    if task.program.entry not in module.__dict__:
+        raise _Unrunnable(f"running the source does not define {task.program.entry!r}")
+    return module.__dict__
+
+
+class _Trial:
+    def __init__(self, task: Task, namespace: dict[str, Any], send: Send, deadline: float) -> None:
+        self.task, self.namespace, self.send, self.deadline = task, namespace, send, deadline
+        self.entry = task.program.entry
+        self.original: Callable[..., Any] = namespace[self.entry]
+        self.agreed: set[str] = set()  # calls, so that shrinking does not repeat them
+        self.tested = self.undecided = self.unstable = self.returned = 0
+        program = task.program
+        missing = [name for name in program.opaque if name not in namespace]
+        if missing:
+            raise _Unrunnable(f"running the source does not define {missing[0]!r}")
+        self.classes = {name: namespace[name] for name in program.records if isinstance(namespace.get(name), type)}
+        opaque = {name: namespace[name] for name in program.opaque}
+        self.emitted: Callable[..., Any] = link(program, records=self.classes, opaque=opaque).entry
+        self.base_depth = _depth() + 20
+
+    def report(self, phase: str, call: str) -> None:
+        self.send(["at", phase, call, self.tested, self.undecided, self.unstable, self.returned])
+
+    def run(self) -> None:
+        tests, seconds = self.task.tests, min(1.0, self.task.seconds / 2)
+        examples = recorded_rows(self.entry, self.original, self.namespace, tests, seconds)
+        if tests and not self._tests_agree():
+            return
+        if all(self.agrees(row) for row in [*examples, *map(_row, self.task.extra_inputs)]):
+            self._generated(examples)
+
+    # -- one input ---------------------------------------------------------------------------------------------------
+
+    def agrees(self, row: Row) -> bool:
+        """False for a confirmed mismatch, which is then reported. Raises _Stop when the time is spent."""
+        left_seconds = self.deadline - time.monotonic()
+        if left_seconds <= 0:
+            raise _Stop
+        call = call_text(self.entry, row)
+        if call in self.agreed:
+            return True
+        self.report("original", call)
+        left = self._observe_original(row, min(ORIGINAL_SECONDS, left_seconds))
+        if left is None or left.kind == "exhausted":
+            self.undecided += 1
+            return True
+        self.report("emitted", call)
+        right = self._observe_emitted(row, left)
+        agree = _same(left, right)
+        if agree is False:
+            self.report("confirming", call)
+            if self._confirmed(row, left):
+                self.send(["mismatch", call, *_difference(left, right)])
+                return False
+            self.unstable += 1
+        elif agree:
+            self.agreed.add(call)
+            self.tested += 1
+            self.returned += left.kind == "returned"
+        else:
+            self.undecided += 1
+        return True
+
+    def _observe_original(self, row: Row, seconds: float) -> Behaviour | None:
+        try:
+            return observe(self.original, copy.deepcopy(row), seconds, self.base_depth + _STACK_ORIGINAL)
+        except Exception:  # noqa: BLE001  a value that cannot be copied cannot be tested
+            return None
+
+    def _observe_emitted(self, row: Row, left: Behaviour) -> Behaviour:
+        seconds = max(_EMITTED_LEAST_SECONDS, _EMITTED_FACTOR * left.seconds)
+        return observe(self.emitted, copy.deepcopy(row), seconds, self.base_depth + _STACK_EMITTED)
+
+    def _confirmed(self, row: Row, left: Behaviour) -> bool:
+        """Whether the original does the same again, and the emitted function still does something else."""
+        again = self._observe_original(row, ORIGINAL_SECONDS * 2)
+        if again is None or not _same(left, again):
+            return False
+        return _same(again, self._observe_emitted(row, again)) is False
+
+    # -- where inputs come from --------------------------------------------------------------------------------------
+
+    def _tests_agree(self) -> bool:
+        """Runs the own tests on both: each must end alike."""
+        results: list[list[Behaviour]] = []
+        for phase, candidate in (("original", self.original), ("emitted", self.emitted)):
+            self.report(phase, _TESTS)
+            names = {**self.namespace, self.entry: candidate}
+            results.append(run_tests(self.task.tests, names, self.base_depth + _STACK_EMITTED))
+        self.send(["tests", sum(left.kind == "returned" for left in results[0]), len(results[0])])
+        for left, right in zip(*results, strict=True):
+            if left.kind not in {right.kind, "exhausted"}:
+                self.send(["mismatch", _TESTS, show(left), show(right)])
+                return False
+        return True
+
+    def _generated(self, examples: list[Row]) -> None:
+        from hypothesis import given, seed, strategies
+
+        program = self.task.program
+        params = program.machines[self.entry].params if self.entry in program.machines else ()
+        node = definition(self.task.source, self.entry)
+        choices = choose(node, params, program.records, examples, self.original, self.base_depth + _STACK_ORIGINAL)
+        inputs = Inputs(program.records, self.classes, constants_of(node))
+        count = -(-self.task.max_examples // _BATCH) if params else 1
+        one = rows(params, choices, inputs, examples)
+
+        def check(batch: tuple[Row, ...]) -> None:
+            if not all(self.agrees(row) for row in batch):
+                self.deadline = min(self.deadline, time.monotonic() + _SHRINK_SECONDS)
+                raise _Found
+
+        _ignore_loaded_modules()
+        try:
+            seed(self.task.seed)(given(strategies.tuples(*[one] * _BATCH))(_settings(count)(check)))()
+        except Exception:  # noqa: BLE001  _Found, or Hypothesis on a mismatch that comes and goes: already reported
+            pass
+
+
+def _same(left: Behaviour, right: Behaviour) -> bool | None:
+    """None where the results are too large to compare."""
+    try:
+        with time_limit(_COMPARE_SECONDS):
+            return same(left, right)
+    except (TimeUp, RecursionError, MemoryError):
+        return None
+
+
+def _difference(left: Behaviour, right: Behaviour) -> tuple[str, str]:
+    """Both behaviours as texts that differ."""
+    texts = show(left), show(right)
+    if texts[0] != texts[1]:
+        return texts
+    after = repr(left.args), repr(right.args)
+    if after[0] != after[1]:
+        return f"{texts[0]}, leaving the arguments {after[0]}", f"{texts[1]}, leaving the arguments {after[1]}"
+    return f"{texts[0]}, as it shares objects there", f"{texts[1]}, sharing other objects, or of other types"
+
+
+def _depth() -> int:
+    frame, depth = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def _row(item: Any) -> Row:
+    """An extra input: positional arguments, or all arguments by name."""
+    return ((), dict(item)) if isinstance(item, dict) else (tuple(item), {})

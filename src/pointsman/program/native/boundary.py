@@ -1,0 +1,282 @@
+"""The way in and out: a function for Python to call, which reads exact arguments, runs the code and makes the result.
+
+Covered: an argument of another type, a number that does not fit, one list given twice, keywords or another number of
+arguments, and every abandoned run; each calls Python with the untouched arguments. Lists that were written are brought up to
+date after success only. Not covered: another thread that changes a list argument while the native run lasts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pointsman.program.native.infer import Instance
+from pointsman.program.native.kinds import Kind, ListOf, NotNumeric, TupleOf, llvm_type, show
+from pointsman.program.native.prelude import TICKS
+from pointsman.program.native.text import Code, Constants, Value
+
+__all__ = ["entries", "list_helpers"]
+
+_BOX: Final = {
+    "int": "call ptr $PyLong_FromLongLong(i64 {0})",
+    "float": "call ptr $PyFloat_FromDouble(double {0})",
+    "char": "call ptr $PyUnicode_FromOrdinal(i32 {0})",
+}
+
+_LIST: Final = """
+define internal ptr @lazy_KIND(ptr %c, ptr %object, i64 %low, i64 %high) {
+entry:
+  %length = call i64 @size(ptr %object)
+  %a = call i64 @bound(i64 %low, i64 %length)
+  %b = call i64 @bound(i64 %high, i64 %length)
+  %empty = icmp sgt i64 %a, %b
+  %stop = select i1 %empty, i64 %a, i64 %b
+  %count = sub i64 %stop, %a
+  %l = call ptr @list_new(ptr %c, i64 %count)
+  %none = icmp eq ptr %l, null
+  br i1 %none, label %fail, label %head
+head:
+  %i = phi i64 [ 0, %entry ], [ %j, %keep ]
+  %done = icmp eq i64 %i, %count
+  br i1 %done, label %end, label %body
+body:
+  %from = add i64 %a, %i
+  %o = call ptr @slot(ptr %object, i64 %from)
+  %r = call { TYPE, i1 } @read_KIND(ptr %o)
+  %bad = extractvalue { TYPE, i1 } %r, 1
+  br i1 %bad, label %fail, label %keep
+keep:
+  %v = extractvalue { TYPE, i1 } %r, 0
+  %w = TOSLOT
+  %data = getelementptr i8, ptr %l, i64 32
+  %place = getelementptr i64, ptr %data, i64 %i
+  store i64 %w, ptr %place
+  %j = add i64 %i, 1
+  br label %head
+end:
+  ret ptr %l
+fail:
+  ret ptr null
+}
+define internal ptr @box_KIND(i64 %w) alwaysinline {
+  %v = FROMSLOT
+  %o = MAKE
+  ret ptr %o
+}
+define internal ptr @box_list_KIND(ptr %l) {
+entry:
+  %objp = getelementptr %list, ptr %l, i32 0, i32 3
+  %object = load ptr, ptr %objp
+  %own = icmp ne ptr %object, null
+  br i1 %own, label %given, label %make
+given:
+  call void $Py_IncRef(ptr %object)
+  ret ptr %object
+make:
+  %n = load i64, ptr %l
+  %new = call ptr $PyList_New(i64 %n)
+  %none = icmp eq ptr %new, null
+  br i1 %none, label %end, label %made
+made:
+  %datap = getelementptr %list, ptr %l, i32 0, i32 2
+  %data = load ptr, ptr %datap
+  br label %head
+head:
+  %i = phi i64 [ 0, %made ], [ %j, %body ]
+  %done = icmp eq i64 %i, %n
+  br i1 %done, label %end, label %body
+body:
+  %place = getelementptr i64, ptr %data, i64 %i
+  %w = load i64, ptr %place
+  %o = call ptr @box_KIND(i64 %w)
+  %s = call i32 $PyList_SetItem(ptr %new, i64 %i, ptr %o)
+  %j = add i64 %i, 1
+  br label %head
+end:
+  ret ptr %new
+}
+define internal void @update_KIND(ptr %l) {
+; the Python list takes the values of its copy; items that are the same already stay the objects they are
+entry:
+  %objp = getelementptr %list, ptr %l, i32 0, i32 3
+  %object = load ptr, ptr %objp
+  %n = load i64, ptr %l
+  %size = call i64 @size(ptr %object)
+  %datap = getelementptr %list, ptr %l, i32 0, i32 2
+  %data = load ptr, ptr %datap
+  br label %head
+head:
+  %i = phi i64 [ 0, %entry ], [ %j, %next ]
+  %done = icmp eq i64 %i, %n
+  br i1 %done, label %cut, label %body
+body:
+  %place = getelementptr i64, ptr %data, i64 %i
+  %w = load i64, ptr %place
+  %old = icmp slt i64 %i, %size
+  br i1 %old, label %compare, label %append
+compare:
+  %o = call ptr @slot(ptr %object, i64 %i)
+  %r = call { TYPE, i1 } @read_KIND(ptr %o)
+  %bad = extractvalue { TYPE, i1 } %r, 1
+  %v = extractvalue { TYPE, i1 } %r, 0
+  %x = TOSLOT
+  %differ = icmp ne i64 %x, %w
+  %replace = or i1 %differ, %bad
+  br i1 %replace, label %change, label %next
+change:
+  %p = call ptr @box_KIND(i64 %w)
+  %s = call i32 $PyList_SetItem(ptr %object, i64 %i, ptr %p)
+  br label %next
+append:
+  %q = call ptr @box_KIND(i64 %w)
+  %t = call i32 $PyList_Append(ptr %object, ptr %q)
+  call void $Py_DecRef(ptr %q)
+  br label %next
+next:
+  %j = add i64 %i, 1
+  br label %head
+cut:
+  %longer = icmp slt i64 %n, %size
+  br i1 %longer, label %drop, label %end
+drop:
+  %u = call i32 $PyList_SetSlice(ptr %object, i64 %n, i64 %size, ptr null)
+  br label %end
+end:
+  ret void
+}
+"""
+
+_SLOTS: Final = {
+    "int": ("i64", "add i64 %v, 0", "add i64 %w, 0", "call ptr $PyLong_FromLongLong(i64 %v)"),
+    "float": ("double", "bitcast double %v to i64", "bitcast i64 %w to double", "call ptr $PyFloat_FromDouble(double %v)"),
+    "bool": ("i1", "zext i1 %v to i64", "add i64 %w, 0", "call ptr $PyBool_FromLong(i64 %v)"),
+}
+
+
+def list_helpers() -> str:
+    """The helpers that go between Python lists and native ones, for each kind of element."""
+    parts = []
+    for kind, (type_, to_slot, from_slot, make) in _SLOTS.items():
+        text = _LIST.replace("KIND", kind).replace("TYPE", type_).replace("TOSLOT", to_slot)
+        parts.append(text.replace("FROMSLOT", from_slot).replace("MAKE", make))
+    return "".join(parts)
+
+
+def entries(instance: Instance, constants: Constants) -> str:
+    """``@entry`` falls back on Python by itself; ``@metered`` takes the fuel before the arguments and answers
+    NotImplemented where Python has to run."""
+    return _entry(instance, constants, metered=False) + _entry(instance, constants, metered=True)
+
+
+def _entry(instance: Instance, constants: Constants, *, metered: bool) -> str:
+    code = Code(constants)
+    context = code.slot("%ctx")
+    count = len(instance.params) + metered
+    plain = code.op("icmp eq ptr %names, null")
+    right = code.op(f"icmp eq i64 %count, {count}")
+    other = "%abandon" if metered else "%rebind"
+    code.put(f"store %ctx {{ i64 {TICKS}, i64 {int(metered)}, ptr null, i64 0 }}, ptr {context}")
+    code.put(f"br i1 {code.op(f'and i1 {plain}, {right}')}, label %read, label {other}")
+    code.label("read")
+    if metered:
+        fuel = code.checked("i64", f"call {{ i64, i1 }} @read_int(ptr {_argument(code, 0)})")
+        code.put(f"store i64 {fuel}, ptr {context}")
+    given = _arguments(code, instance, context, int(metered))
+    assert instance.result is not None
+    result = llvm_type(instance.result)
+    text = ", ".join([f"ptr {context}", "i32 0", *(f"{llvm_type(v.kind)} {v.text}" for v in given)])
+    pair = code.op(f"call {{ {result}, i32 }} @f0({text})")
+    status = code.op(f"extractvalue {{ {result}, i32 }} {pair}, 1")
+    code.put(f"switch i32 {status}, label %signal [ i32 0, label %done i32 1, label %abandon i32 2, label %fuel ]")
+    code.label("done")
+    for value in given:
+        if isinstance(value.kind, ListOf) and value.kind.cell.find().written:
+            code.put(f"call void @update_{value.kind.elem}(ptr {value.text})")
+    value = Value(instance.result, code.op(f"extractvalue {{ {result}, i32 }} {pair}, 0"))
+    made = box(code, value)
+    code.put(f"call void @release(ptr {context})")
+    code.put(f"ret ptr {made}")
+    name = "metered" if metered else "entry"
+    head = f"define ptr @{name}(ptr %self, ptr %arguments, i64 %count, ptr %names) {{\nentry:"
+    return "\n".join([head, *code.slots, *code.lines, *_ways_out(context, metered), "}", ""])
+
+
+def _ways_out(context: str, metered: bool) -> list[str]:
+    call = "call ptr $PyObject_Vectorcall(ptr {0}, ptr %arguments, i64 %count, ptr %names)"
+    answer = ["call void $Py_IncRef(ptr $NotImplemented)", "ret ptr $NotImplemented"]
+    lines = ["abandon:", f"  call void @release(ptr {context})"]
+    lines += [f"  {line}" for line in answer] if metered else [f"  %answer = {call.format('$fallback')}", "  ret ptr %answer"]
+    if not metered:
+        lines += ["rebind:", f"  %bound = {call.format('$rebind')}", "  ret ptr %bound"]
+    lines += ["fuel:", f"  call void @release(ptr {context})", "  call void $PyErr_SetNone(ptr $OutOfFuel)", "  ret ptr null"]
+    return [*lines, "signal:", f"  call void @release(ptr {context})", "  ret ptr null"]
+
+
+def _argument(code: Code, index: int) -> str:
+    return code.op(f"load ptr, ptr {code.op(f'getelementptr ptr, ptr %arguments, i64 {index}')}")
+
+
+def _arguments(code: Code, instance: Instance, context: str, first: int) -> list[Value]:
+    given: list[Value] = []
+    lists: list[tuple[ListOf, str]] = []
+    for index, kind in enumerate(instance.params):
+        item = _argument(code, index + first)
+        if isinstance(kind, ListOf):
+            code.fail_if(code.op(f"xor i1 {code.op(f'call i1 @is_exactly(ptr {item}, ptr $PyList_Type)')}, true"))
+            for other, text in lists:
+                if not (kind.cell.lazy and other.cell.lazy):
+                    code.fail_if(code.op(f"icmp eq ptr {item}, {text}"))
+            lists.append((kind, item))
+        given.append(_read(code, item, kind, context))
+    return given
+
+
+def _read(code: Code, item: str, kind: Kind, context: str) -> Value:
+    """An argument as its kind; abandons where it is of another type or does not fit."""
+    if isinstance(kind, ListOf):
+        if kind.cell.lazy:
+            return Value(kind, item)
+        copied = code.op(f"call ptr @lazy_{kind.elem}(ptr {context}, ptr {item}, i64 0, i64 {2**63 - 1})")
+        code.fail_if_null(copied)
+        place = code.op(f"getelementptr %list, ptr {copied}, i32 0, i32 3")
+        code.put(f"store ptr {item}, ptr {place}")  # the list that it is a copy of, and is when it is returned
+        return Value(kind, copied)
+    if kind == "str":
+        text = code.slot("%text")
+        code.fail_if(code.op(f"call i1 @read_text(ptr {context}, ptr {item}, ptr {text})"))
+        return Value(kind, text)
+    type_ = llvm_type(kind)
+    return Value(kind, code.checked(type_, f"call {{ {type_}, i1 }} @read_{kind}(ptr {item})"))
+
+
+def box(code: Code, value: Value) -> str:
+    """A new reference to the Python value."""
+    match value.kind:
+        case "int" | "float" | "char":
+            return code.op(_BOX[value.kind].format(value.text))
+        case "bool":
+            return code.op(f"call ptr $PyBool_FromLong(i64 {code.op(f'zext i1 {value.text} to i64')})")
+        case "none":
+            return _shared(code, "$None")
+        case "str":
+            place = code.op(f"getelementptr %text, ptr {value.text}, i32 0, i32 2")
+            return _shared(code, code.op(f"load ptr, ptr {place}"))
+        case ListOf():
+            if value.kind.cell.lazy:
+                return _shared(code, value.text)
+            return code.op(f"call ptr @box_list_{value.kind.elem}(ptr {value.text})")
+        case TupleOf(items=items):
+            return _box_tuple(code, value, items)
+    raise NotNumeric("result", f"the result is {show(value.kind)}")
+
+
+def _shared(code: Code, pointer: str) -> str:
+    code.put(f"call void $Py_IncRef(ptr {pointer})")
+    return pointer
+
+
+def _box_tuple(code: Code, value: Value, items: tuple[Kind, ...]) -> str:
+    made = code.op(f"call ptr $PyTuple_New(i64 {len(items)})")
+    for index, kind in enumerate(items):
+        inner = box(code, Value(kind, code.op(f"extractvalue {llvm_type(value.kind)} {value.text}, {index}")))
+        code.put(f"call i32 $PyTuple_SetItem(ptr {made}, i64 {index}, ptr {inner})")
+    return made

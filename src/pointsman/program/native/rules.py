@@ -1,0 +1,325 @@
+"""What kind each operation gives for given kinds; the twin of ``operations``, which makes the code.
+
+A rule returns None while an argument's kind is not known yet, and raises NotNumeric for what has no native form.
+Operations that may fail (overflow, a bad index, division by zero) are allowed here: their code abandons the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pointsman.program.ir import Const, Ref
+from pointsman.program.native.kinds import (
+    NUMBERS,
+    Cell,
+    Iterator,
+    Kind,
+    ListOf,
+    Method,
+    NotNumeric,
+    RangeOf,
+    TupleOf,
+    join,
+    show,
+)
+from pointsman.program.table.machine import App, Term
+
+__all__ = ["CHAR_TESTS", "CHAR_TO_CHAR", "MATH", "constant_kind", "result_of"]
+
+CHAR_TESTS: Final = frozenset("isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace isupper".split())
+CHAR_TO_CHAR: Final = frozenset({"lower", "upper"})
+# one-argument functions of libm that CPython's math calls as they are; where their result is not finite, Python decides
+MATH: Final = frozenset(
+    "acos acosh asin asinh atan atanh cbrt cos cosh erf erfc exp exp2 expm1 log log10 log1p log2 sin sinh sqrt tan tanh "
+    "fabs".split()
+)
+MATH_TWO: Final = frozenset({"atan2", "fmod", "pow", "copysign"})
+MATH_INT: Final = frozenset({"floor", "ceil", "trunc"})
+MATH_TEST: Final = frozenset({"isnan", "isinf", "isfinite"})
+_ORDER = frozenset({"lt", "le", "gt", "ge"})
+_LIST_METHODS: Final = frozenset({"append", "extend", "pop"})
+Changed = Callable[[], None]
+
+
+def constant_kind(value: Any) -> Kind:
+    """The kind of a constant; a str of length one is a char, which serves as a str where one is wanted."""
+    if value is None:
+        return "none"
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise NotNumeric("large_constant", f"the constant {value} does not fit 64 bits")
+    if type(value) in {int, float, bool}:
+        return type(value).__name__
+    if type(value) is str:
+        return "char" if len(value) == 1 else "str"
+    if type(value) is tuple:
+        return TupleOf(tuple(constant_kind(v) for v in value))
+    raise NotNumeric("constant", f"a constant of type {type(value).__name__}")
+
+
+def result_of(
+    op: str, args: Sequence[Term], kinds: Sequence[Kind | None], attrs: tuple[Any, ...], site: ListOf, changed: Changed
+) -> Kind | None:
+    """``site`` is the list that this place makes, if it makes one; ``changed`` is called when a list's kind is learnt."""
+    base = op.removeprefix("inplace_")
+    if op == "call":
+        return _call(args, kinds, attrs, site, changed)
+    if op == "build_list":
+        if attrs and attrs[0]:
+            raise NotNumeric("operation", "a list with a starred part")
+        return _made(site, kinds, changed)
+    if any(k is None for k in kinds) and op != "slice":
+        return None
+    known = [k for k in kinds if k is not None]
+    if base in _RULES:
+        return _RULES[base](op, args, known, site, changed)
+    if op == "project":
+        return _item(known[0], attrs[0])
+    if op == "call_method":
+        return _method(known, attrs)
+    if op == "get_method":
+        if isinstance(known[0], ListOf) and attrs[0] in _LIST_METHODS:
+            return Method(known[0], attrs[0])
+        raise NotNumeric("method", f"the method {attrs[0]!r} of {show(known[0])}")
+    raise NotNumeric("operation", f"the operation {op!r}")
+
+
+def _made(site: ListOf, kinds: Sequence[Kind | None], changed: Changed) -> ListOf:
+    cell = site.cell.find()
+    if not cell.local:
+        cell.local = True
+        changed()
+    for kind in kinds:
+        learn(site, kind, changed)
+    return site
+
+
+def learn(owner: ListOf, kind: Kind | None, changed: Changed) -> None:
+    """A value of this kind is in the list."""
+    if kind is not None and kind not in NUMBERS:
+        raise NotNumeric("list_elements", f"a list holds {show(kind)}")
+    cell = owner.cell.find()
+    cell.elem, news = join(cell.elem, kind)
+    if news:
+        changed()
+
+
+def _write(owner: ListOf, changed: Changed) -> None:
+    cell = owner.cell.find()
+    if not cell.written:
+        cell.written = True
+        changed()
+
+
+def _arithmetic(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind | None:
+    base = op.removeprefix("inplace_")
+    if base == "mul" and op == "mul" and isinstance(kinds[0], ListOf) and kinds[1] == "int":
+        learn(site, kinds[0].elem, changed)
+        return _made(site, [], changed)
+    if not set(_hashable(kinds)) <= NUMBERS:
+        raise NotNumeric("operands", f"{base} of {show(kinds[0])} and {show(kinds[-1])}")
+    if "float" in kinds or base == "truediv":
+        if base in {"lshift", "rshift", "bit_and", "bit_or", "bit_xor"}:
+            raise NotNumeric("operands", f"{base} of floats")
+        return "float"
+    if base.startswith("bit_") and kinds == ["bool", "bool"]:
+        return "bool"
+    if base == "pow" and isinstance(args[1], Const) and args[1].value < 0:
+        raise NotNumeric("operands", "an int to a negative power")
+    return "int"
+
+
+def _hashable(kinds: Sequence[Kind]) -> list[str]:
+    return [k if isinstance(k, str) else "other" for k in kinds]
+
+
+def _unary(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    if kinds[0] not in NUMBERS or (op == "invert" and kinds[0] == "float"):
+        raise NotNumeric("operands", f"{op} of {show(kinds[0])}")
+    return "float" if kinds[0] == "float" else "int"
+
+
+def _comparison(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    if set(_hashable(kinds)) <= NUMBERS or (op in {"eq", "ne"} and set(_hashable(kinds)) <= {"char", "str"}):
+        return "bool"
+    if kinds == ["char", "char"]:
+        return "bool"
+    raise NotNumeric("operands", f"{op} of {show(kinds[0])} and {show(kinds[1])}")
+
+
+def _membership(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    items = args[1].value if isinstance(args[1], Const) else None
+    if isinstance(items, str) and kinds[0] == "char":
+        return "bool"
+    if isinstance(items, tuple) and items and kinds[0] in {"int", "char", "str", "bool"}:
+        wanted = {int, bool} if kinds[0] in {"int", "bool"} else {str}
+        if {type(i) for i in items} <= wanted:
+            return "bool"
+    raise NotNumeric("operands", f"{op} of {show(kinds[0])} and {show(kinds[1])}")
+
+
+def _truth(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    if kinds[0] in NUMBERS or kinds[0] in {"str", "char", "none"} or isinstance(kinds[0], ListOf):
+        return "bool"
+    raise NotNumeric("operands", f"the truth of {show(kinds[0])}")
+
+
+def _index(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    if kinds[0] in {"int", "bool"}:
+        return "int"
+    raise NotNumeric("operands", f"an index of kind {show(kinds[0])}")
+
+
+def _item(owner: Kind, index: int) -> Kind:
+    if isinstance(owner, TupleOf) and -len(owner.items) <= index < len(owner.items):
+        return owner.items[index]
+    raise NotNumeric("operands", f"part {index} of {show(owner)}")
+
+
+def _get_item(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind | None:
+    owner, index = kinds
+    if isinstance(args[1], App) and args[1].op == "slice":
+        if not isinstance(owner, ListOf) or args[1].args[2] != Const(None):
+            raise NotNumeric("operands", f"a slice of {show(owner)}")
+        learn(site, owner.elem, changed)
+        return _made(site, [], changed)
+    if isinstance(owner, TupleOf) and isinstance(args[1], Const) and type(args[1].value) is int:
+        return _item(owner, args[1].value)
+    if index not in {"int", "bool"}:
+        raise NotNumeric("operands", f"an index of kind {show(index)}")
+    if isinstance(owner, ListOf):
+        return owner.elem
+    if owner == "str":
+        return "char"
+    if isinstance(owner, TupleOf) and isinstance(args[0], Const) and owner.items:
+        kinds_inside = set(map(show, owner.items))
+        if kinds_inside <= {"char", "str"}:
+            return "str"
+        if len(kinds_inside) == 1 and kinds_inside <= NUMBERS:
+            return owner.items[0]
+    raise NotNumeric("operands", f"an item of {show(owner)}")
+
+
+def _set_item(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    owner, index, value = kinds
+    if not isinstance(owner, ListOf) or index not in {"int", "bool"}:
+        raise NotNumeric("operands", f"an assignment to an item of {show(owner)}")
+    _write(owner, changed)
+    learn(owner, value, changed)
+    return "none"
+
+
+def _slice(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    if not set(_hashable(kinds)) <= {"int", "none"}:
+        raise NotNumeric("operands", "a slice with other than int bounds")
+    return "none"
+
+
+def _iterate(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    source = kinds[0]
+    if isinstance(source, Iterator):
+        return source if source.ready else Iterator(source.source, source.counted, True)
+    if isinstance(source, ListOf | RangeOf) or source == "str":
+        return Iterator(source, False, True)
+    raise NotNumeric("operands", f"iteration over {show(source)}")
+
+
+def _tuple(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
+    return TupleOf(tuple(kinds))
+
+
+_Rule = Callable[[str, Sequence[Term], list[Kind], ListOf, Changed], Kind | None]
+_RULES: Final[dict[str, _Rule]] = {
+    **dict.fromkeys("add sub mul truediv floordiv mod pow lshift rshift bit_and bit_or bit_xor".split(), _arithmetic),
+    **dict.fromkeys(("neg", "pos", "invert"), _unary),
+    **dict.fromkeys((*_ORDER, "eq", "ne"), _comparison),
+    **dict.fromkeys(("in", "not_in"), _membership),
+    **dict.fromkeys(("truth", "not"), _truth),
+    "index": _index, "get_item": _get_item, "set_item": _set_item, "slice": _slice, "iterate": _iterate,
+    "build_tuple": _tuple,
+}  # fmt: skip
+
+
+def _method(kinds: list[Kind], attrs: tuple[Any, ...]) -> Kind:
+    name, shape = attrs
+    if kinds[0] == "char" and not shape and name in CHAR_TESTS:
+        return "bool"
+    if kinds[0] == "char" and not shape and name in CHAR_TO_CHAR:
+        return "char"
+    raise NotNumeric("method", f"the method {name!r} of {show(kinds[0])}")
+
+
+def _call(
+    args: Sequence[Term], kinds: Sequence[Kind | None], attrs: tuple[Any, ...], site: ListOf, changed: Changed
+) -> Kind | None:
+    given, shape = list(kinds[1:]), attrs[0]
+    name = args[0].path if isinstance(args[0], Ref) else ""
+    if any(k is None for k in given) or (not name and kinds[0] is None):
+        return None
+    known = [k for k in given if k is not None]
+    if isinstance(kinds[0], Method) and not any(shape):
+        return _list_method(kinds[0], known, changed)
+    if name == "builtins.enumerate" and shape in {("",), ("", "start"), ("", "")} and known[-1] in {"int", known[0]}:
+        _iterate("", args, known[:1], site, changed)
+        return Iterator(known[0], True)
+    if any(shape):
+        raise NotNumeric("call", f"a call of {name} with other than positional arguments")
+    module, _, member = name.rpartition(".")
+    if module == "math":
+        return _math(member, known)
+    if module == "builtins" and member in _BUILTINS:
+        found = _BUILTINS[member](known)
+        if found is not None:
+            return found
+    if name == "builtins.list" and len(known) == 1 and isinstance(known[0], RangeOf | ListOf):
+        return _made(site, ["int" if isinstance(known[0], RangeOf) else known[0].elem], changed)
+    raise NotNumeric("call", f"a call of {name or 'a computed function'} with {', '.join(map(show, known))}")
+
+
+def _list_method(method: Method, known: list[Kind], changed: Changed) -> Kind | None:
+    _write(method.owner, changed)
+    if method.name == "append" and len(known) == 1:
+        learn(method.owner, known[0], changed)
+        return "none"
+    if method.name == "extend" and len(known) == 1 and isinstance(known[0], ListOf):
+        learn(method.owner, known[0].elem, changed)
+        return "none"
+    if method.name == "pop" and not known:
+        return method.owner.elem
+    raise NotNumeric("method", f"list.{method.name} with {len(known)} arguments")
+
+
+def _math(name: str, known: list[Kind]) -> Kind:
+    if set(_hashable(known)) <= NUMBERS:
+        if (len(known) == 1 and name in MATH) or (len(known) == 2 and name in MATH_TWO):
+            return "float"
+        if len(known) == 1 and name in MATH_INT:
+            return "int"
+        if len(known) == 1 and name in MATH_TEST:
+            return "bool"
+    raise NotNumeric("call", f"math.{name} with {', '.join(map(show, known))}")
+
+
+def _extreme(known: list[Kind]) -> Kind | None:
+    return known[0] if len(known) >= 2 and len(set(_hashable(known))) == 1 and known[0] in NUMBERS else None
+
+
+def _conversion(to: Kind) -> Callable[[list[Kind]], Kind | None]:
+    return lambda known: to if len(known) == 1 and known[0] in NUMBERS else None
+
+
+def _length(known: list[Kind]) -> Kind | None:
+    measurable = len(known) == 1 and (isinstance(known[0], ListOf) or known[0] in {"str", "char"})
+    return "int" if measurable else None
+
+
+def _range(known: list[Kind]) -> Kind | None:
+    return RangeOf() if len(known) in {1, 2} and set(_hashable(known)) <= {"int", "bool"} else None
+
+
+_BUILTINS: Final[dict[str, Callable[[list[Kind]], Kind | None]]] = {
+    "abs": lambda known: ("float" if known[0] == "float" else "int") if len(known) == 1 and known[0] in NUMBERS else None,
+    "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"), "round": _conversion("int"),
+    "bool": lambda known: _truth("", (), known, ListOf(Cell()), lambda: None) if len(known) == 1 else None,
+    "len": _length, "range": _range, "ord": lambda known: "int" if known == ["char"] else None,
+}  # fmt: skip

@@ -1,0 +1,153 @@
+"""The verifier of structured IR and of machines: the gate between whoever made them and the emitter.
+
+Raises InternalError("invalid_ir") with what is wrong and where. It takes milliseconds and changes nothing.
+
+Covered: what the emitter's text and the linker's references rest on, so that a machine from a stranger reaches
+nothing outside ``catalogue``: every name that becomes text is an identifier; every attribute, method and library member
+is listed or a declared field; the interpreter's own attributes (``gi_frame``, ``__globals__``) are never fields; the
+library's ways around attribute access (``attrgetter``, ``methodcaller``, ``str.format``) take only constant, listed
+names. And what later passes rest on: operations, arities and attrs, assignments before uses, jump targets, updates,
+kinds, purity.
+
+Not covered: that a program ends or what it costs (metered code does that); that its ranges and typed tables are true
+(the proof does that); opaque functions (whoever gives them trusts them); what a class made by three-argument ``type``
+does inside ``copy``, and attributes stored on a library class that the program got hold of as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pointsman.program import ir
+from pointsman.program.ir import Loc, Record, Var
+from pointsman.program.table.machine import Machine, Program
+from pointsman.program.verify_machine import MachineCheck
+from pointsman.program.verify_rules import World, is_by_name
+
+__all__ = ["verify_function", "verify_machine", "verify_program"]
+
+
+def verify_function(
+    function: ir.Function,
+    functions: Mapping[str, ir.Function],
+    records: Mapping[str, Record],
+    *,
+    opaque: Collection[str] = (),
+    globals_: Mapping[str, str] | None = None,
+) -> None:
+    """Raises InternalError when the IR of ``function`` is not well formed."""
+    world = World(functions, records, opaque, globals_)
+    try:
+        _FunctionCheck(world, function).run()
+    except RecursionError:
+        world.fail("too deeply nested")
+
+
+def verify_machine(machine: Machine, program: Program) -> None:
+    """Raises InternalError when ``machine`` is not well formed, or reaches something that is not listed or declared."""
+    MachineCheck(World(program.machines, program.records, program.opaque, program.globals), machine).run()
+
+
+def verify_program(program: Program) -> None:
+    """Raises InternalError when a part of the program is not well formed; call it before emitting what was loaded."""
+    world = World(program.machines, program.records, program.opaque, program.globals, f"program {program.entry!r}")
+    if program.entry not in program.machines and program.entry not in program.opaque:
+        world.fail(f"its entry is not among its machines: {sorted(program.machines)}")
+    for name, record in program.records.items():
+        world.record(name, record)
+    for name, maker in program.globals.items():
+        world.identifier(name, "a module value's name")
+        if maker not in program.machines or program.machines[maker].params or program.machines[maker].captures:
+            world.fail(f"the module value {name!r} is made by {maker!r}, which is not a machine without parameters")
+    for name, machine in program.machines.items():
+        if machine.name != name:
+            world.fail(f"the machine {machine.name!r} is listed as {name!r}")
+        verify_machine(machine, program)
+
+
+class _FunctionCheck:
+    """One IR function, in one walk that carries the names assigned on every path (None: not reachable)."""
+
+    def __init__(self, world: World, function: ir.Function) -> None:
+        self.world = world
+        self.function = function
+        self.labels: dict[str, frozenset[str] | None] = {}  # open labels; a block's: what its jumps have assigned
+        self.seen_labels: set[str] = set()
+        self.temporaries: set[str] = set()
+
+    def run(self) -> None:
+        self.world.where = f"function {self.function.name!r}"
+        self.world.callable_(self.function)
+        given = frozenset({p.name for p in self.function.params} | set(self.function.captures))
+        self.body(self.function.body, given)
+
+    def body(self, body: Any, assigned: frozenset[str] | None) -> frozenset[str] | None:
+        if type(body) is not tuple:
+            self.world.fail(f"{body!r} is not a body")
+        for statement in body:
+            if type(statement).__name__ not in ir.GRAMMAR or not isinstance(getattr(statement, "loc", None), Loc):
+                self.world.fail(f"{statement!r} is not a statement")
+            self.world.where = f"function {self.function.name!r}, line {statement.loc.line}"
+            assigned = self.statement(statement, assigned)
+        return assigned
+
+    def statement(self, statement: ir.Statement, assigned: frozenset[str] | None) -> frozenset[str] | None:
+        for name, role in ir.GRAMMAR[type(statement).__name__].items():
+            if role == "name":
+                self.world.symbol(getattr(statement, name))
+        for operand in self.operands(statement):
+            if not isinstance(operand, Var):
+                self.world.operand(operand)
+            elif assigned is not None and operand.name not in assigned:
+                self.world.fail(f"{operand.name!r} is read before it is assigned")
+        match statement:
+            case ir.Let(target=target, op=op, args=args, attrs=attrs):
+                self.world.operation(op, args, attrs)
+                if op in {"yield", "yield_from"} and not self.function.generator:
+                    self.world.fail(f"{op!r} outside a generator")
+                return self.assign(target, assigned)
+            case ir.If(then=then, orelse=orelse):
+                return _meet(self.body(then, assigned), self.body(orelse, assigned))
+            case ir.Next(target=target, then=then, exhausted=exhausted):
+                return _meet(self.body(then, self.assign(target, assigned)), self.body(exhausted, assigned))
+            case ir.Block(label=label, body=body) | ir.Loop(label=label, body=body):
+                return self.labelled(label, body, assigned, isinstance(statement, ir.Loop))
+            case ir.Try(body=body, caught=caught, handler=handler):
+                after = self.body(body, assigned)
+                return _meet(after, self.body(handler, self.assign(caught, assigned)))
+            case ir.Jump(target=label):
+                if label not in self.labels:
+                    self.world.fail(f"a jump to {label!r}, which is not around it")
+                self.labels[label] = _meet(self.labels[label], assigned)
+        return None
+
+    def operands(self, statement: ir.Statement) -> tuple[Any, ...]:
+        """Its operands, less the callee of a call that ``World.call`` looks at together with the arguments."""
+        read = ir.operands(statement)
+        if isinstance(statement, ir.Let) and type(read) is not tuple:
+            self.world.fail(f"{read!r} are not arguments")
+        by_name = isinstance(statement, ir.Let) and statement.op == "call" and read and is_by_name(read[0])
+        return read[1:] if by_name else read
+
+    def assign(self, name: str, assigned: frozenset[str] | None) -> frozenset[str] | None:
+        if name.startswith("%") and name != "%_":
+            if name in self.temporaries:
+                self.world.fail(f"the temporary {name!r} is assigned twice")
+            self.temporaries.add(name)
+        return None if assigned is None else assigned | {name}
+
+    def labelled(self, label: str, body: ir.Body, assigned: frozenset[str] | None, loop: bool) -> frozenset[str] | None:
+        if label in self.seen_labels:
+            self.world.fail(f"the label {label!r} is declared twice")
+        self.seen_labels.add(label)
+        self.labels[label] = None
+        after = self.body(body, assigned)
+        jumped = self.labels.pop(label)
+        return None if loop else _meet(after, jumped)
+
+
+def _meet(left: frozenset[str] | None, right: frozenset[str] | None) -> frozenset[str] | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right
