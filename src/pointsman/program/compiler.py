@@ -13,7 +13,7 @@ from pointsman.program.proof.smt import Settler
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.table.optimise import optimise_machine
 
-__all__ = ["build_machine", "build_program", "guards_of"]
+__all__ = ["build_program", "compile_source", "explore_machine", "guards_of"]
 
 _GUARDED = frozenset({"int", "bool", "str", "float", "list", "dict", "set", "tuple", "bytes"})
 
@@ -31,20 +31,23 @@ def guards_of(function: Function, records: dict[str, Record]) -> tuple[tuple[str
     return tuple(guards)
 
 
-def build_machine(function: Function, records: dict[str, Record], settle: Settle | None = None) -> Machine:
-    """The machine of one function; with annotated parameters, one for those kinds and one for anything else."""
+def explore_machine(function: Function, records: dict[str, Record], settle: Settle | None = None) -> Machine:
+    """The machine of one function, not optimised; with annotated parameters, one for those kinds and one for anything
+    else."""
     guards = guards_of(function, records)
     fields = {name: guarded_fields(record) for name, record in records.items()}
     generic = explore_function(function, settle=settle, field_kinds=fields)
     if not guards:
-        return optimise_machine(generic)
+        return generic
     typed = explore_function(function, guards=guards, settle=settle, field_kinds=fields)
-    return optimise_machine(replace(typed, generic=generic))
+    return replace(typed, generic=generic)
 
 
 def build_program(lowered: LoweredProgram, entry: str, settle: Settle | None = None) -> Program:
     settle = settle or Settler()
-    machines = {name: build_machine(f, lowered.records, settle) for name, f in lowered.functions.items()}
+    machines = {
+        name: optimise_machine(explore_machine(f, lowered.records, settle)) for name, f in lowered.functions.items()
+    }
     return Program(entry, machines, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
 
 

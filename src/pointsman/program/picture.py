@@ -1,6 +1,6 @@
 """Pictures of a program: SVG with a small layered layout of its own, and Graphviz text.
 
-A machine with several states is drawn as its states, joined by what must hold and what changes; a machine with one state
+A machine with several states is drawn as its states, joined by what must hold and what changes; one with a single state
 as its decisions, top down, where tests of one value in a row become one box with several ways out. Wide decisions are
 drawn from left to right. Labels are nodes of the layout, so nothing overlaps; long texts are cut, whole in the tooltip.
 Layers are longest paths, order is by barycentres, places are a least-squares fit with distances kept (pool adjacent
@@ -12,6 +12,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -67,6 +68,7 @@ _WIDE: Final = 1400  # px; wider decisions are drawn from left to right
 _ADVANCE, _LINE, _PAD_X, _PAD_Y = 7.4, 16.0, 11.0, 7.0
 _GAP, _LAYER_GAP, _MARGIN, _LOOP = 18.0, 20.0, 24.0, 30.0
 
+_INDENT: Final = "\u00a0\u00a0"
 _PAPER, _INK, _EDGE = "#fcfcfa", "#1f2933", "#7b8794"
 _COLOURS: Final = {  # kind -> fill, stroke
     "state": ("#e7effa", "#4a78b5"),
@@ -167,17 +169,24 @@ def _draw_rows(graph: _Graph, machine: Machine, state: State) -> None:
         targets.setdefault(row.leaf.state if isinstance(row.leaf, Goto) else cells.then, []).append(cells)
     for target, group in targets.items():
         place = target if isinstance(target, int) else graph.add(_leaf(group[0].then))
-        lines = [line for cells in group[:3] for line in _label(cells, isinstance(target, int))]
-        more = (f"+ {len(group) - 3} more rows",) if len(group) > 3 else ()
+        lines = [line for cells in group[:3] for line in ("", *_label(cells, isinstance(target, int)))][1:]
+        more = ("", f"+ {len(group) - 3} more rows") if len(group) > 3 else ()
         title = "\n\n".join("\n".join((" and ".join(c.when) or "always", *c.do, c.then)) for c in group)
         graph.links.append(_Link(state.index, place, (*lines, *more), title))
 
 
 def _label(cells: Cells, goes_on: bool) -> Iterable[str]:
-    yield from _cut(" and ".join(cells.when), 34, 2) if cells.when else ()
-    yield from _cut("; ".join(f"▸ {step}" for step in cells.do), 34, 2) if cells.do else ()
+    """What must hold, then what happens, each such line marked."""
+    yield from _cut(" and ".join(cells.when), 36, 2) if cells.when else ()
+    for step in cells.do[:3]:
+        yield f"▸ {_cut(step, 36)[0]}"
+    if len(cells.do) > 3:
+        yield "▸ …"
     updates = cells.then.partition(": ")[2]
-    yield from _cut(f"▸ {updates}", 34, 2) if goes_on and updates else ()
+    if goes_on and updates:
+        first, *rest = _cut(updates, 36, 2)
+        yield f"▸ {first}"
+        yield from (f"{_INDENT}{line}" for line in rest)
 
 
 def _leaf(text: str, steps: Sequence[str] = ()) -> _Box:
@@ -260,14 +269,14 @@ def _branches(node: Node) -> tuple[Term, list[tuple[Node, Fact]]]:
     """The term that a node and the tests just below it ask about, and its ways out."""
     found: list[tuple[Node, Fact]] = []
     term = next(iter(ways(node)))[1][0][0]
-    waiting = [(node, _only(term, node))]
+    waiting = [_only(term, node)]
     while waiting:
-        here, options = waiting.pop(0)
+        options = waiting.pop(0)
         for child, fact in options:
             deeper = _only(term, child) if len(found) + len(waiting) < _MAX_WAYS else []
             narrowed = [(n, both(fact, f)) for n, f in deeper]
             if narrowed and not isinstance(fact, bool):
-                waiting.append((child, [(n, f) for n, f in narrowed if f is not None]))
+                waiting.append([(n, f) for n, f in narrowed if f is not None])
             else:
                 found.append((child, fact))
     return term, sorted(_joined(found), key=lambda way: _place_of(way[1]))
@@ -356,7 +365,7 @@ def _short(fact: Fact) -> str:
     if isinstance(fact, Among):
         return ", ".join(map(repr, sorted(fact.values))) if fact.inside else "other"
     if isinstance(fact, Span) and not fact.holes:
-        return condition(Sym("…"), fact).removeprefix("… ").removeprefix("== ")
+        return condition(Sym("x"), fact).removeprefix("x ").removeprefix("== ").replace("x", "…")
     return "other" if isinstance(fact, Span) else ("yes" if fact else "no")
 
 
@@ -395,12 +404,11 @@ class _Layout:
         links = [link for link in graph.links if link.source != link.target]
         back = _back_links(len(graph.boxes), links)
         ranks = _ranks(len(graph.boxes), [_ends(link, link in back) for link in links])
-        self.beside = [self._beside(i) for i in range(len(graph.boxes))]
         self.items: list[_Item] = []
         for i, box in enumerate(graph.boxes):
             width, height = self._sizes(box.size())
-            extra = self.beside[i]
-            self.items.append(_Item(2 * ranks[i], width + (extra[0] if extra else 0), max(height, extra[1] if extra else 0)))
+            wide, high = self._beside(i)
+            self.items.append(_Item(2 * ranks[i], width + wide, max(height, high)))
         self.routes = [self._route(link, link in back) for link in links]
         self.layers = self._layers()
         self._order()
@@ -410,23 +418,24 @@ class _Layout:
     def _sizes(self, size: tuple[float, float]) -> tuple[float, float]:
         return (size[1], size[0]) if self.sideways else size
 
-    def _beside(self, box: int) -> tuple[float, float] | None:
+    def _beside(self, box: int) -> tuple[float, float]:
         """Room for what is written at the links from a box to itself."""
         sizes = [_text_size(link.lines) for link in self.loops if link.source == box]
-        return (_LOOP + max(w for w, _ in sizes), sum(h for _, h in sizes)) if sizes else None
+        return (_LOOP + max(w for w, _ in sizes), sum(h for _, h in sizes)) if sizes else (0.0, 0.0)
 
     def _route(self, link: _Link, turned: bool) -> _Route:
         top, bottom = _ends(link, turned)
         chain, label = [top], None
         for layer in range(self.items[top].layer + 1, self.items[bottom].layer):
-            shown_here = link.lines and layer == self.items[top].layer + 1
-            size = self._sizes(_text_size(link.lines)) if shown_here else (6.0, 0.0)
-            depth = size[1] - (0 if self.sideways or not shown_here else 2 * _PAD_Y - 4)
-            self.items.append(_Item(layer, size[0] - (0 if not self.sideways or not shown_here else 2 * _PAD_Y - 4), depth))
-            label = len(self.items) - 1 if shown_here else label
-            chain.append(len(self.items) - 1)
+            across, depth = 6.0, 0.0
+            if link.lines and label is None:
+                wide, high = _text_size(link.lines)
+                across, depth = self._sizes((wide, high - 2 * _PAD_Y + 4))
+                label = len(self.items)
+            chain.append(len(self.items))
+            self.items.append(_Item(layer, across, depth))
         chain.append(bottom)
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             self.items[upper].down.append(lower)
             self.items[lower].up.append(upper)
         return _Route(link, tuple(chain), turned, label)
@@ -473,36 +482,42 @@ class _Layout:
     def _spread(self) -> None:
         """Places along the layers: near the neighbours, in order, at a distance."""
         for layer in self.layers:
-            self._fit(layer, [0.0] * len(layer))
+            self._fit(layer, [(0.0, 1.0)] * len(layer))
         for sweep in range(30):
             for layer in self.layers if sweep % 2 == 0 else reversed(self.layers):
                 wanted = []
-                for item in layer:
-                    one = self.items[item]
-                    near = (one.up + one.down) if sweep >= 20 else (one.up if sweep % 2 == 0 else one.down)
-                    wanted.append(sum(self.items[n].at for n in near) / len(near) if near else one.at)
+                for index in layer:
+                    item = self.items[index]
+                    near = (item.up + item.down) if sweep >= 20 else (item.up if sweep % 2 == 0 else item.down)
+                    pulls = [self._pull(index, n) for n in near]
+                    total = sum(pull * self.items[n].at for pull, n in zip(pulls, near, strict=True))
+                    wanted.append((total / sum(pulls), sum(pulls)) if near else (item.at, 0.1))
                 self._fit(layer, wanted)
-        left = min(item.at - item.across / 2 for item in self.items)
-        for item in self.items:
-            item.at -= left
+        left = min(one.at - one.across / 2 for one in self.items)
+        for one in self.items:
+            one.at -= left
 
-    def _fit(self, layer: list[int], wanted: list[float]) -> None:
-        """The places nearest to those wanted, in order and apart."""
-        offsets, total = [], 0.0
-        for before, item in zip([None, *layer], layer, strict=False):
-            if before is not None:
-                total += (self.items[before].across + self.items[item].across) / 2 + _GAP
+    def _pull(self, item: int, other: int) -> float:
+        """How straight a piece of a link should be: most where it passes boxes by."""
+        passing = sum(i >= len(self.graph.boxes) for i in (item, other))
+        return (1.0, 1.5, 8.0)[passing]
+
+    def _fit(self, layer: list[int], wanted: Sequence[tuple[float, float]]) -> None:
+        """The places nearest to those wanted (each with its weight), in order and apart."""
+        offsets, total = [0.0], 0.0
+        for before, after in pairwise(self.items[i] for i in layer):
+            total += (before.across + after.across) / 2 + _GAP
             offsets.append(total)
-        pools: list[tuple[float, int]] = []  # (mean, number of items)
-        for want, offset in zip(wanted, offsets, strict=True):
+        pools: list[tuple[float, float, int]] = []  # (mean, weight, number of items)
+        for (want, weight), offset in zip(wanted, offsets, strict=False):
             mean, count = want - offset, 1
             while pools and pools[-1][0] > mean:
-                before_mean, before_count = pools.pop()
-                mean = (mean * count + before_mean * before_count) / (count + before_count)
-                count += before_count
-            pools.append((mean, count))
-        means = [mean for mean, count in pools for _ in range(count)]
-        for item, mean, offset in zip(layer, means, offsets, strict=True):
+                other, its_weight, its_count = pools.pop()
+                mean = (mean * weight + other * its_weight) / (weight + its_weight)
+                weight, count = weight + its_weight, count + its_count
+            pools.append((mean, weight, count))
+        means = [mean for mean, _, count in pools for _ in range(count)]
+        for item, mean, offset in zip(layer, means, offsets, strict=False):
             self.items[item].at = mean + offset
 
     def _depths(self) -> list[tuple[float, float]]:
@@ -551,7 +566,9 @@ class _Layout:
         width = self._sizes(self.graph.boxes[box].size())[0]
         order = sorted(range(len(neighbours)), key=lambda i: self.items[neighbours[i]].at)
         rank = order.index(neighbours.index(neighbour))
-        step = min(26.0, (width - 14) / max(len(neighbours), 1))
+        # many ways out of a test leave as one trunk
+        trunk = len(neighbours) > 3 and neighbours is self.items[box].down and self.graph.boxes[box].kind == "test"
+        step = 0.0 if trunk else min(26.0, (width - 14) / max(len(neighbours), 1))
         middle = self.items[box].at - self.items[box].across / 2 + width / 2
         return middle + (rank - (len(neighbours) - 1) / 2) * step
 
@@ -569,21 +586,22 @@ def _back_links(count: int, links: Sequence[_Link]) -> set[_Link]:
     out: dict[int, list[_Link]] = {}
     for link in links:
         out.setdefault(link.source, []).append(link)
-    state, back = [0] * count, set()
+    state = [0] * count  # 1: on the way from the root, 2: done
+    back: set[_Link] = set()
     for root in range(count):
         stack = [(root, iter(out.get(root, ())))] if state[root] == 0 else []
         state[root] = max(state[root], 1)
         while stack:
             box, rest = stack[-1]
-            link = next(rest, None)
-            if link is None:
+            following = next(rest, None)
+            if following is None:
                 state[box] = 2
                 stack.pop()
-            elif state[link.target] == 1:
-                back.add(link)
-            elif state[link.target] == 0:
-                state[link.target] = 1
-                stack.append((link.target, iter(out.get(link.target, ()))))
+            elif state[following.target] == 1:
+                back.add(following)
+            elif state[following.target] == 0:
+                state[following.target] = 1
+                stack.append((following.target, iter(out.get(following.target, ()))))
     return back
 
 
@@ -621,7 +639,8 @@ def to_svg(program: Program) -> str:
     view = f'viewBox="0 0 {width + 2 * _MARGIN:.0f} {top:.0f}"'
     font = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} role="img" font-family="{font}" font-size="12" fill="{_INK}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} role="img" '
+        f'font-family="{font}" font-size="12" fill="{_INK}">'
         f"<title>{escape(program.entry)}</title>"
         f'<rect class="paper" width="100%" height="100%" rx="8" fill="{_PAPER}"/>{"".join(parts)}</svg>\n'
     )
@@ -687,22 +706,24 @@ def _svg_loop(x: float, y: float, height: float, link: _Link) -> str:
     path = f"M{x:.1f},{top:.1f} C{x + _LOOP:.1f},{top - 6:.1f} {x + _LOOP:.1f},{bottom + 6:.1f} {x:.1f},{bottom:.1f}"
     line = f'<path d="{path}" fill="none" stroke="{_EDGE}" stroke-width="1.2"/>' + _arrow(x, bottom, [(7, -5), (8, 2)])
     style = f'fill="{_PAPER}"'
-    return line + _lines(x + _LOOP - 4, y, wide, high, link.lines, link.title, "label", style, left=True)
+    return line + _lines(x + _LOOP - 4, y, wide, high, link.lines, link.title, "label", style)
 
 
 def _lines(
     x: float, y: float, width: float, height: float, lines: Sequence[str], title: str, kind: str, style: str,
-    *, bold: bool = False, left: bool = False,
+    *, bold: bool = False,
 ) -> str:  # fmt: skip
     """A rectangle with lines of text in its middle, and the whole text as its tooltip."""
+    left = kind == "label" and len(lines) > 1
     first = y + (height - len(lines) * _LINE) / 2 + 12
     rect = f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {style}/>'
     texts = []
     for i, line in enumerate(lines):
         weight = ' font-weight="600"' if bold and i == 0 else ""
-        muted = ' fill="#52606d"' if (kind == "label" and not line.startswith("▸")) or (bold and i) else ""
+        muted = ' fill="#52606d"' if (bold and i) or (kind == "label" and not line.startswith(("▸", _INDENT))) else ""
         place = x + _PAD_X if left else x + width / 2
-        texts.append(_text(place, first + i * _LINE, line, f'text-anchor="{"start" if left else "middle"}"{weight}{muted}'))
+        anchor = "start" if left else "middle"
+        texts.append(_text(place, first + i * _LINE, line, f'text-anchor="{anchor}"{weight}{muted}'))
     return f"<g><title>{escape(title)}</title>{rect}{''.join(texts)}</g>"
 
 
@@ -716,7 +737,8 @@ def _text(x: float, y: float, text: str, style: str) -> str:
 def to_dot(program: Program) -> str:
     """The same picture for Graphviz, each function a cluster."""
     out = [f"digraph {_quoted(program.entry)} {{"]
-    out += ['  node [shape=box, style="rounded,filled", fontname="monospace", fontsize=11];', '  edge [fontname="monospace", fontsize=10];']
+    out.append('  node [shape=box, style="rounded,filled", fontname="monospace", fontsize=11];')
+    out.append('  edge [fontname="monospace", fontsize=10];')
     for number, graph in enumerate(_graphs(program)):
         out += [f"  subgraph cluster_{number} {{", f"    label={_quoted(graph.heading)};"]
         for i, box in enumerate(graph.boxes):

@@ -14,11 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from pointsman.program.check.sandbox import Limits, Outcome, run
-from pointsman.program.check.trial import Task, run_trial, warm_up
+from pointsman.program.check.trial import Task, run_trial
 from pointsman.program.table.machine import Program
 
 __all__ = ["Differential", "Mismatch", "differential_test"]
@@ -64,7 +63,7 @@ def differential_test(
     program: Program,
     *,
     seed: int = 0,
-    max_examples: int = 60,
+    max_examples: int = 100,
     extra_inputs: Sequence[Any] = (),
     seconds: float = 5.0,
     tests: str = "",
@@ -74,16 +73,10 @@ def differential_test(
 
     ``extra_inputs``: positional arguments as a sequence, or all arguments by name as a dict. ``tests``: statements that
     call the function by name, which must end alike on both. ``paths``: where the source may import from."""
-    _prepare()
     start = time.monotonic()
     task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths)
     outcome = run(lambda send: run_trial(task, send), Limits(seconds + _GRACE_SECONDS))
     return _result(outcome, time.monotonic() - start)
-
-
-@cache
-def _prepare() -> None:
-    warm_up()
 
 
 def _result(outcome: Outcome, seconds: float) -> Differential:

@@ -12,13 +12,12 @@ from __future__ import annotations
 import copy
 import random
 import sys
-import tempfile
 import time
 import types
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain, islice
 from typing import Any
 
 from pointsman.program.check.behaviour import Behaviour, Row, observe, same, show
@@ -27,18 +26,18 @@ from pointsman.program.check.examples import call_text, definition, recorded_row
 from pointsman.program.check.inputs import Inputs, rows
 from pointsman.program.check.sandbox import Send, TimeUp, time_limit
 from pointsman.program.check.shapes import constants_of
+from pointsman.program.check.shrink import shrink
 from pointsman.program.link import link
 from pointsman.program.table.machine import Program
 
-__all__ = ["ORIGINAL_SECONDS", "Task", "run_trial", "warm_up"]
+__all__ = ["ORIGINAL_SECONDS", "Task", "run_trial"]
 
-ORIGINAL_SECONDS = 0.2  # chosen: a call that takes longer says little per second spent on it
+ORIGINAL_SECONDS = 0.1  # chosen: a call that takes longer says little per second spent on it
 _EMITTED_FACTOR = 10
 _EMITTED_LEAST_SECONDS = 1.0
 _COMPARE_SECONDS = 1.0
 _MODULE = "pointsman_original"
 _TESTS = "the function's own tests"
-_BATCH = 4  # Hypothesis takes 1.5 ms for an example whatever its size
 _SHRINK_SECONDS = 1.5
 _STACK_ORIGINAL, _STACK_EMITTED = 1_000, 4_000  # frames; the emitted one may use more than the original for a call
 
@@ -62,50 +61,12 @@ class _Stop(BaseException):
     """The time is spent."""
 
 
-class _Found(Exception):
-    """A counterexample: Hypothesis makes it smaller."""
-
-
 class _Unrunnable(Exception):
     """The source cannot be executed."""
 
 
-def warm_up() -> None:
-    """Does once, before forking, what Hypothesis does at its first use and every child would repeat."""
-    from hypothesis import configuration, given
-    from hypothesis import strategies as st
-
-    with tempfile.TemporaryDirectory(prefix="pointsman-") as folder:
-        configuration.set_hypothesis_home_dir(folder)  # else it makes a folder in the working directory
-        _ignore_loaded_modules()
-        given(st.lists(st.integers(-(10**6), 10**6), min_size=99, max_size=99))(_settings(3)(lambda items: None))()
-        given(rows((), [()], Inputs()))(_settings(2)(lambda row: None))()
-        configuration.set_hypothesis_home_dir(None)
-
-
-def _ignore_loaded_modules() -> None:
-    """Hypothesis tries constants of all modules that it takes for the user's own. Those are ours here: reading them
-    takes 0.5 s of a fresh process, and the inputs of a seed would change with them. There is no setting for it."""
-    from hypothesis.internal.conjecture import providers
-
-    seen: set[int] = getattr(providers, "_seen_modules", set())
-    seen.update(map(id, list(sys.modules.values())))
-
-
-def _settings(max_examples: int) -> Any:
-    from hypothesis import HealthCheck, Phase, settings
-
-    return settings(
-        max_examples=max_examples, database=None, deadline=None, derandomize=False, print_blob=False,
-        report_multiple_bugs=False, suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
-    )  # fmt: skip
-
-
 def run_trial(task: Task, send: Send) -> None:
     """Everything of one differential test. Call in a sandboxed child: it executes the source."""
-    from hypothesis import configuration
-
-    configuration.set_hypothesis_home_dir(Path.cwd())  # the sandbox's own folder
     warnings.simplefilter("ignore")
     random.seed(task.seed)
     deadline = time.monotonic() + task.seconds
@@ -163,8 +124,11 @@ class _Trial:
         examples = recorded_rows(self.entry, self.original, self.namespace, tests, seconds)
         if tests and not self._tests_agree():
             return
-        if all(self.agrees(row) for row in [*examples, *map(_row, self.task.extra_inputs)]):
-            self._generated(examples)
+        extra = map(_row, self.task.extra_inputs)
+        for row in chain(examples, extra, self._generated(examples)):
+            if not self.agrees(row):
+                shrink(row, lambda smaller: not self.agrees(smaller), _SHRINK_SECONDS)
+                return
 
     # -- one input ---------------------------------------------------------------------------------------------------
 
@@ -177,7 +141,7 @@ class _Trial:
         if call in self.agreed:
             return True
         self.report("original", call)
-        left = self._observe_original(row, min(ORIGINAL_SECONDS, left_seconds))
+        left = self._observe_original(row, min(ORIGINAL_SECONDS / (1 + self.undecided), left_seconds))
         if left is None or left.kind == "exhausted":
             self.undecided += 1
             return True
@@ -231,27 +195,13 @@ class _Trial:
                 return False
         return True
 
-    def _generated(self, examples: list[Row]) -> None:
-        from hypothesis import given, seed, strategies
-
+    def _generated(self, examples: list[Row]) -> Iterator[Row]:
         program = self.task.program
         params = program.machines[self.entry].params if self.entry in program.machines else ()
         node = definition(self.task.source, self.entry)
         choices = choose(node, params, program.records, examples, self.original, self.base_depth + _STACK_ORIGINAL)
         inputs = Inputs(program.records, self.classes, constants_of(node))
-        count = -(-self.task.max_examples // _BATCH) if params else 1
-        one = rows(params, choices, inputs, examples)
-
-        def check(batch: tuple[Row, ...]) -> None:
-            if not all(self.agrees(row) for row in batch):
-                self.deadline = min(self.deadline, time.monotonic() + _SHRINK_SECONDS)
-                raise _Found
-
-        _ignore_loaded_modules()
-        try:
-            seed(self.task.seed)(given(strategies.tuples(*[one] * _BATCH))(_settings(count)(check)))()
-        except Exception:  # noqa: BLE001  _Found, or Hypothesis on a mismatch that comes and goes: already reported
-            pass
+        return islice(rows(params, choices, inputs, examples, self.task.seed), self.task.max_examples if params else 1)
 
 
 def _same(left: Behaviour, right: Behaviour) -> bool | None:

@@ -241,8 +241,8 @@ def _read(code: Code, item: str, kind: Kind, context: str) -> Value:
         code.put(f"store ptr {item}, ptr {place}")  # the list that it is a copy of, and is when it is returned
         return Value(kind, copied)
     if kind == "str":
-        text = code.slot("%text")
-        code.fail_if(code.op(f"call i1 @read_text(ptr {context}, ptr {item}, ptr {text})"))
+        text, points = code.slot("%text"), str(code.constants.indexes_text).lower()
+        code.fail_if(code.op(f"call i1 @read_text(ptr {context}, ptr {item}, ptr {text}, i1 {points})"))
         return Value(kind, text)
     type_ = llvm_type(kind)
     return Value(kind, code.checked(type_, f"call {{ {type_}, i1 }} @read_{kind}(ptr {item})"))

@@ -24,12 +24,18 @@ _PYTHON: Final = (
     "PyErr_CheckSignals PyErr_SetNone PyEval_RestoreThread PyEval_SaveThread PyFloat_AsDouble PyFloat_FromDouble PyList_Append "
     "PyList_New PyList_SetItem PyList_SetSlice PyLong_AsLongLongAndOverflow PyLong_FromLongLong PyBool_FromLong "
     "PyMem_RawFree PyMem_RawMalloc PyObject_Vectorcall PyTuple_New PyTuple_SetItem PyUnicode_AsUCS4 PyUnicode_FromOrdinal "
-    "PyUnicode_GetLength Py_DecRef Py_IncRef"
+    "PyUnicode_Compare PyUnicode_GetLength Py_DecRef Py_IncRef"
 ).split()
 _OBJECTS: Final[dict[str, object]] = {
     "PyLong_Type": int, "PyFloat_Type": float, "PyBool_Type": bool, "PyUnicode_Type": str, "PyList_Type": list,
     "True": True, "None": None, "NotImplemented": NotImplemented, "OutOfFuel": OutOfFuel,
 }  # fmt: skip
+# how a small int says that it has one digit, and its sign: Include/cpython/longintrepr.h of 3.11, and since 3.12
+_COMPACT: Final = (
+    {"COMPACT": "icmp ult i64 %onemore, 3", "SIGN": "add i64 %tag, 0"}
+    if sys.version_info < (3, 12)
+    else {"COMPACT": "icmp ult i64 %tag, 16", "SIGN": "sub i64 1, %signbits"}
+)
 _NAME = re.compile(r"\$(\w+)")
 _FASTCALL_KEYWORDS = 0x0082  # METH_FASTCALL | METH_KEYWORDS
 
@@ -69,9 +75,20 @@ def _laid_out() -> bool:
     word = ctypes.c_void_p.from_address
     if not all(word(id(x) + 8).value == id(type(x)) for x in (probe, 1, 0.5, True, "a")):
         return False
+    if not all(_short(n) == n for n in (0, 1, -1, 2**30 - 1, 1 - 2**30)) or any(_short(n) is not None for n in (2**30, -(2**30))):
+        return False
     items = word(id(probe) + 24).value
     assert items is not None
     return word(id(probe) + 16).value == 2 and [word(items + 8 * i).value for i in (0, 1)] == [id(x) for x in probe]
+
+
+def _short(number: int) -> int | None:
+    """What the code reads of a small int; None where it asks CPython."""
+    tag = ctypes.c_int64.from_address(id(number) + 16).value
+    digit = ctypes.c_uint32.from_address(id(number) + 24).value
+    if sys.version_info < (3, 12):
+        return tag * digit if -1 <= tag <= 1 else None
+    return (1 - (tag & 3)) * digit if 0 <= tag < 16 else None
 
 
 def build(text: str, name: str, python: dict[str, Callable[..., Any]], kept: list[Any]) -> dict[str, Callable[..., Any]]:
@@ -106,9 +123,9 @@ def _initialise() -> None:
 
 
 def _address(name: str, python: dict[str, Callable[..., Any]]) -> str:
-    numbers = {"MAX_BYTES": MAX_BYTES, "TICKS": TICKS}
-    if name in numbers:
-        return str(numbers[name])
+    parts = {"MAX_BYTES": str(MAX_BYTES), "TICKS": str(TICKS), **_COMPACT}
+    if name in parts:
+        return parts[name]
     return f"inttoptr (i64 {_number(name, python)} to ptr)"
 
 

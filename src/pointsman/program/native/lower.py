@@ -23,12 +23,16 @@ from pointsman.program.table.machine import (
     Goto,
     Node,
     Pick,
+    Raise,
     Return,
     Switch,
     Sym,
     Take,
     Term,
     made_by,
+    successors,
+    symbols,
+    terms_of,
 )
 
 __all__ = ["MAX_DEPTH", "lower"]
@@ -54,6 +58,7 @@ class _Function:
         for variables in instance.variables:
             known = {n: k for n, k in variables.items() if k is not None}
             self.slots.append({name: (kind, self.code.slot(llvm_type(kind))) for name, kind in known.items()})
+        self.bad = [self._late(index) for index in range(len(instance.states))]
 
     def text(self) -> str:
         code = self.code
@@ -64,10 +69,19 @@ class _Function:
                 self._tick()
             values: _Values = {}
             for name, (kind, slot) in self.slots[index].items():
-                loaded = Value(kind, code.op(f"load {llvm_type(kind)}, ptr {slot}"))
+                bad = self.bad[index].get(name)
+                flag = None if bad is None else code.op(f"load i1, ptr {bad}")
+                loaded = Value(kind, code.op(f"load {llvm_type(kind)}, ptr {slot}"), flag)
                 values.update({Sym(name, k): loaded for k in self._spellings(name)})
             self._tree(state.root, values)
         return "\n".join([*self._head(), *code.lines, *self._tail(), "}", ""])
+
+    def _late(self, index: int) -> dict[str, str]:
+        """Slots for whether an int overflowed, for the variables that some way out of the state does not use: there an
+        overflow of the last round, as of the last ``base *= base`` of a power, is nobody's business."""
+        root = self.i.states[index].root
+        ints = [name for name, (kind, _) in self.slots[index].items() if kind == "int"]
+        return {} if index == 0 else {name: self.code.slot("i1") for name in ints if not _always_used(root, name)}
 
     def _spellings(self, name: str) -> set[str]:
         """The kinds that the machine's terms give a symbol: they are part of its identity."""
@@ -155,10 +169,26 @@ class _Function:
         moves = []
         for name, term in node.updates:
             if name in slots and not (isinstance(term, Const) and term.value is UNBOUND):
-                moves.append((slots[name], self.value(term, values).text))
-        for (kind, slot), text in moves:
-            self.code.put(f"store {llvm_type(kind)} {text}, ptr {slot}")
+                late = self.bad[node.state].get(name)
+                moves.append((slots[name], late, self._unchecked(term, values) if late else self.value(term, values)))
+        for (kind, slot), late, value in moves:
+            self.code.put(f"store {llvm_type(kind)} {value.text}, ptr {slot}")
+            if late is not None:
+                self.code.put(f"store i1 {value.bad or 'false'}, ptr {late}")
         self.code.put(f"br label %s{node.state}")
+
+    def _unchecked(self, term: Term, values: _Values) -> Value:
+        """The value of a term, with whether it overflowed in place of a check where that is the last step."""
+        overflowing = isinstance(term, App) and operations.OVERFLOWING.get(term.op)
+        if not isinstance(term, App) or not overflowing or term in values:
+            return self.value(term, values)
+        given = [self.value(a, values) for a in term.args]
+        if not {v.kind for v in given} <= {"int", "bool"}:
+            return self.value(term, values)
+        numbers = ", ".join(f"i64 {operations.convert(self.code, v, 'int')}" for v in given)
+        pair = self.code.op(f"call {{ i64, i1 }} @llvm.{overflowing}.with.overflow.i64({numbers})")
+        parts = [self.code.op(f"extractvalue {{ i64, i1 }} {pair}, {i}") for i in (0, 1)]
+        return Value("int", parts[0], parts[1])
 
     def _take(self, node: Take, values: _Values) -> None:
         code = self.code
@@ -233,6 +263,9 @@ class _Function:
         """The value of a term; composite ones are computed once on a path."""
         found = values.get(term)
         if found is not None:
+            if found.bad is not None:
+                self.code.fail_if(found.bad)
+                found = values[term] = Value(found.kind, found.text)
             return found
         match term:
             case Const(value=value):
@@ -276,7 +309,7 @@ class _Function:
                 return sequences.part(code, given[0], attrs[0])
             case "get_item":
                 bounds = [self.value(b, values) for b in args[1].args] if isinstance(args[1], App) and args[1].op == "slice" else []
-                return sequences.get_item(code, args, given, bounds)
+                return sequences.get_item(code, args, given, bounds, site)
             case "set_item":
                 return sequences.set_item(code, given)
             case "iterate":
@@ -340,6 +373,20 @@ class _Function:
         for i, bound in enumerate(bounds):
             text = self.code.op(f"insertvalue {{ i64, i64 }} {text}, i64 {bound.text}, {i}")
         return Value(RangeOf(), text)
+
+
+def _always_used(root: Node, name: str) -> bool:
+    """Whether every path through a state reads the variable (a path that raises needs nothing)."""
+    seen: dict[int, bool] = {}
+
+    def used(node: Node) -> bool:
+        if id(node) not in seen:
+            here = any(s.name == name for term in terms_of(node) for s in symbols(term))
+            below = successors(node)
+            seen[id(node)] = here or isinstance(node, Raise) or bool(below) and all(map(used, below))
+        return seen[id(node)]
+
+    return used(root)
 
 
 def _ready(kind: Kind) -> Iterator:

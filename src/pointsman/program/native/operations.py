@@ -16,9 +16,9 @@ from pointsman.program.native.rules import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import Term
 
-__all__ = ["arithmetic", "character", "compare", "convert", "extreme", "mathematics", "membership", "truth", "unary"]
+__all__ = ["OVERFLOWING", "arithmetic", "character", "compare", "convert", "extreme", "mathematics", "membership", "truth", "unary"]
 
-_CHECKED: Final = {"add": "sadd", "sub": "ssub", "mul": "smul"}
+OVERFLOWING: Final = {"add": "sadd", "sub": "ssub", "mul": "smul"}
 _PLAIN: Final = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 _BITS: Final = {"bit_and": "and", "bit_or": "or", "bit_xor": "xor"}
 _SIGNED: Final = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
@@ -49,12 +49,15 @@ def arithmetic(code: Code, op: str, left: Value, right: Value, args: Sequence[Te
     if op == "truediv":
         return _true_division(code, left, right)
     if "float" in (left.kind, right.kind):
-        return Value("float", _float_arithmetic(code, op, convert(code, left, "float"), convert(code, right, "float")))
+        a, b = convert(code, left, "float"), convert(code, right, "float")
+        if op == "pow":
+            return Value("float", _float_power(code, a, b, args[1]))
+        return Value("float", _float_arithmetic(code, op, a, b))
     if op in _BITS and left.kind == right.kind == "bool":
         return Value("bool", code.op(f"{_BITS[op]} i1 {left.text}, {right.text}"))
     a, b = convert(code, left, "int"), convert(code, right, "int")
-    if op in _CHECKED:
-        return Value("int", code.checked("i64", f"call {{ i64, i1 }} @llvm.{_CHECKED[op]}.with.overflow.i64(i64 {a}, i64 {b})"))
+    if op in OVERFLOWING:
+        return Value("int", code.checked("i64", f"call {{ i64, i1 }} @llvm.{OVERFLOWING[op]}.with.overflow.i64(i64 {a}, i64 {b})"))
     if op in _BITS:
         return Value("int", code.op(f"{_BITS[op]} i64 {a}, {b}"))
     if op in {"floordiv", "mod"}:
@@ -110,13 +113,23 @@ def _float_arithmetic(code: Code, op: str, a: str, b: str) -> str:
     if op in {"floordiv", "mod"}:
         code.fail_if(code.op(f"fcmp oeq double {b}, 0.0"))
         return code.op(f"call double @float_{op}(double {a}, double {b})")
-    if op != "pow":
-        raise InternalError(f"no float code for {op}", code="native_operation")
-    code.fail_if(code.op(f"fcmp ule double {a}, 0.0"))  # complex results, and zero to a negative power
-    result = code.op(f"call double $pow(double {a}, double {b})")
+    raise InternalError(f"no float code for {op}", code="native_operation")
+
+
+def _float_power(code: Code, a: str, b: str, exponent: Term) -> str:
+    """libm's ``pow`` where CPython gives its result unchanged. Other exponents than constant positive whole numbers need
+    a positive base (else: complex results, zero to a negative power); underflow is abandoned, for errno decides there."""
+    given = exponent.value if isinstance(exponent, Const) else None
+    whole = isinstance(given, int | float) and given > 0 and given == int(given)
+    base = code.op(f"call double @llvm.fabs.f64(double {a})") if whole else a
+    if not whole:
+        code.fail_if(code.op(f"fcmp ule double {a}, 0.0"))
+    result = code.op(f"call double $pow(double {base}, double {b})")
     code.fail_if(code.op(f"call i1 @infinite(double {result})"))
-    code.fail_if(code.op(f"fcmp olt double {result}, 0x0010000000000000"))  # underflow, where errno decides
-    return result
+    small = code.op(f"fcmp olt double {result}, 0x0010000000000000")
+    code.fail_if(code.op(f"and i1 {small}, {code.op(f'fcmp one double {a}, 0.0')}"))
+    odd = whole and int(given or 0) % 2 == 1
+    return code.op(f"call double @llvm.copysign.f64(double {result}, double {a})") if odd else result
 
 
 def unary(code: Code, op: str, value: Value) -> Value:
@@ -154,6 +167,7 @@ def _is_character(code: Code, text: str, character_: str) -> str:
     """Whether a str has length one and is this character (its data always has room for one code point)."""
     length = code.op(f"load i64, ptr {text}")
     single = code.op(f"icmp eq i64 {length}, 1")
+    code.constants.indexes_text = True
     data = code.op(f"load ptr, ptr {code.op(f'getelementptr %text, ptr {text}, i32 0, i32 1')}")
     first = code.op(f"load i32, ptr {data}")
     return code.op(f"and i1 {single}, {code.op(f'icmp eq i32 {first}, {character_}')}")

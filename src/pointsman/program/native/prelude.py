@@ -384,7 +384,22 @@ define internal { i64, i1 } @read_int(ptr %object) {
 entry:
   %over = alloca i32
   %right = call i1 @is_exactly(ptr %object, ptr $PyLong_Type)
-  br i1 %right, label %read, label %fail
+  br i1 %right, label %look, label %fail
+look:
+  %tagp = getelementptr i8, ptr %object, i64 16
+  %tag = load i64, ptr %tagp
+  %onemore = add i64 %tag, 1
+  %signbits = and i64 %tag, 3
+  %compact = $COMPACT
+  br i1 %compact, label %short, label %read
+short:
+  %digitp = getelementptr i8, ptr %object, i64 24
+  %digit = load i32, ptr %digitp
+  %magnitude = zext i32 %digit to i64
+  %sign = $SIGN
+  %value = mul i64 %sign, %magnitude
+  %y = insertvalue { i64, i1 } zeroinitializer, i64 %value, 0
+  ret { i64, i1 } %y
 read:
   %v = call i64 $PyLong_AsLongLongAndOverflow(ptr %object, ptr %over)
   %o = load i32, ptr %over
@@ -413,12 +428,20 @@ define internal { i1, i1 } @read_bool(ptr %object) {
   %x = insertvalue { i1, i1 } %w, i1 %bad, 1
   ret { i1, i1 } %x
 }
-define internal i1 @read_text(ptr %c, ptr %object, ptr %text) {
+define internal i1 @read_text(ptr %c, ptr %object, ptr %text, i1 %points) {
+; without its points, a str can be compared and measured
 entry:
   %right = call i1 @is_exactly(ptr %object, ptr $PyUnicode_Type)
   br i1 %right, label %read, label %fail
 read:
   %n = call i64 $PyUnicode_GetLength(ptr %object)
+  store i64 %n, ptr %text
+  %datap = getelementptr %text, ptr %text, i32 0, i32 1
+  store ptr null, ptr %datap
+  %objp = getelementptr %text, ptr %text, i32 0, i32 2
+  store ptr %object, ptr %objp
+  br i1 %points, label %copying, label %end
+copying:
   %room = add i64 %n, 1
   %bytes = mul i64 %room, 4
   %data = call ptr @alloc(ptr %c, i64 %bytes)
@@ -426,41 +449,30 @@ read:
   br i1 %none, label %fail, label %copy
 copy:
   %r = call ptr $PyUnicode_AsUCS4(ptr %object, ptr %data, i64 %room, i32 1)
-  store i64 %n, ptr %text
-  %datap = getelementptr %text, ptr %text, i32 0, i32 1
   store ptr %data, ptr %datap
-  %objp = getelementptr %text, ptr %text, i32 0, i32 2
-  store ptr %object, ptr %objp
+  br label %end
+end:
   ret i1 false
 fail:
   ret i1 true
 }
 define internal i1 @same_text(ptr %a, ptr %b) {
 entry:
+  %ap = getelementptr %text, ptr %a, i32 0, i32 2
+  %bp = getelementptr %text, ptr %b, i32 0, i32 2
+  %ao = load ptr, ptr %ap
+  %bo = load ptr, ptr %bp
+  %one = icmp eq ptr %ao, %bo
+  br i1 %one, label %yes, label %measure
+measure:
   %n = load i64, ptr %a
   %m = load i64, ptr %b
   %size = icmp eq i64 %n, %m
-  br i1 %size, label %start, label %no
-start:
-  %ap = getelementptr %text, ptr %a, i32 0, i32 1
-  %bp = getelementptr %text, ptr %b, i32 0, i32 1
-  %ad = load ptr, ptr %ap
-  %bd = load ptr, ptr %bp
-  br label %head
-head:
-  %i = phi i64 [ 0, %start ], [ %j, %next ]
-  %done = icmp eq i64 %i, %n
-  br i1 %done, label %yes, label %body
-body:
-  %as = getelementptr i32, ptr %ad, i64 %i
-  %bs = getelementptr i32, ptr %bd, i64 %i
-  %x = load i32, ptr %as
-  %y = load i32, ptr %bs
-  %e = icmp eq i32 %x, %y
-  br i1 %e, label %next, label %no
-next:
-  %j = add i64 %i, 1
-  br label %head
+  br i1 %size, label %compare, label %no
+compare:
+  %order = call i32 $PyUnicode_Compare(ptr %ao, ptr %bo)
+  %same = icmp eq i32 %order, 0
+  ret i1 %same
 yes:
   ret i1 true
 no:

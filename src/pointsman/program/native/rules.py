@@ -259,7 +259,7 @@ def _call(
     known = [k for k in given if k is not None]
     if isinstance(kinds[0], Method) and not any(shape):
         return _list_method(kinds[0], known, changed)
-    if name == "builtins.enumerate" and shape in {("",), ("", "start"), ("", "")} and known[-1] in {"int", known[0]}:
+    if name == "builtins.enumerate" and _enumerates(known, shape):
         _iterate("", args, known[:1], site, changed)
         return Iterator(known[0], True)
     if any(shape):
@@ -274,6 +274,11 @@ def _call(
     if name == "builtins.list" and len(known) == 1 and isinstance(known[0], RangeOf | ListOf):
         return _made(site, ["int" if isinstance(known[0], RangeOf) else known[0].elem], changed)
     raise NotNumeric("call", f"a call of {name or 'a computed function'} with {', '.join(map(show, known))}")
+
+
+def _enumerates(known: list[Kind], shape: tuple[str, ...]) -> bool:
+    starts = shape == ("",) or (shape in {("", "start"), ("", "")} and known[1] == "int")
+    return starts and (isinstance(known[0], ListOf) or known[0] == "str")
 
 
 def _list_method(method: Method, known: list[Kind], changed: Changed) -> Kind | None:

@@ -56,24 +56,28 @@ def _element(code: Code, owner: Value, position: str) -> Value:
 
 
 def _character(code: Code, text: str, position: str) -> Value:
+    code.constants.indexes_text = True
     data = code.op(f"load ptr, ptr {code.op(f'getelementptr %text, ptr {text}, i32 0, i32 1')}")
     return Value("char", code.op(f"load i32, ptr {code.op(f'getelementptr i32, ptr {data}, i64 {position}')}"))
 
 
-def get_item(code: Code, args: Sequence[Term], values: Sequence[Value], slice_bounds: Sequence[Value]) -> Value:
+def get_item(
+    code: Code, args: Sequence[Term], values: Sequence[Value], slice_bounds: Sequence[Value], made: ListOf
+) -> Value:
+    """``made`` is the kind of the new list, where the index is a slice."""
     owner, index = values
     if isinstance(args[1], App) and args[1].op == "slice":
-        return _slice(code, owner, slice_bounds)
+        return _slice(code, owner, slice_bounds, made)
     if isinstance(owner.kind, TupleOf):
         return _tuple_item(code, args, owner, index)
     position = _place(code, owner, index)
     return _character(code, owner.text, position) if owner.kind == "str" else _element(code, owner, position)
 
 
-def _slice(code: Code, owner: Value, bounds: Sequence[Value]) -> Value:
+def _slice(code: Code, owner: Value, bounds: Sequence[Value], made: ListOf) -> Value:
     low = "0" if bounds[0].kind == "none" else bounds[0].text
     high = length(code, owner) if bounds[1].kind == "none" else bounds[1].text
-    return Value(owner.kind, _copied(code, owner, low, high))
+    return Value(made, _copied(code, owner, low, high))
 
 
 def _copied(code: Code, owner: Value, low: str, high: str) -> str:

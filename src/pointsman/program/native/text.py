@@ -15,10 +15,12 @@ _RARE = "!prof !0"  # a branch that is hardly ever taken; the metadata stands at
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in machine code: its kind and the LLVM text that names it."""
+    """A value in machine code: its kind and the LLVM text that names it. ``bad``: an i1 that says that the value
+    overflowed when it was made; whoever uses the value abandons the run."""
 
     kind: Kind
     text: str
+    bad: str | None = None
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Constants:
     lines: list[str] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
+    indexes_text: bool = False  # whether any code looks at single characters of a str
 
     def text(self, value: str) -> str:
         """A ``%text`` for a str constant."""

@@ -1,0 +1,222 @@
+"""``compile``: source -> IR -> machines -> proofs -> differential test -> a table with its certificate.
+
+Each stage's result is kept in the cache under the hash of what it depends on. A mismatch between CPython and the emitted code is
+a compile error that shows the input; nothing is written then.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pointsman.core import BadRequest, Unverified
+from pointsman.program import frontend
+from pointsman.program.artefact import machine_from_json, machine_to_json, region_hash
+from pointsman.program.cache import Cache, compiler_version
+from pointsman.program.check.differential import Differential, differential_test
+from pointsman.program.compiler import explore_machine
+from pointsman.program.frontend.builder import Program as LoweredProgram
+from pointsman.program.ir import Function, content_hash
+from pointsman.program.proof.certificate import Certificate, StateCertificate, certify
+from pointsman.program.proof.models import row_inputs
+from pointsman.program.proof.smt import Settler
+from pointsman.program.runtime import Table, table_from_json
+from pointsman.program.table.machine import Machine, Program
+from pointsman.program.table.optimise import optimise_machine
+from pointsman.program.verify import verify_function, verify_program
+
+__all__ = ["CompileOptions", "Compiled", "MismatchError", "compile_function", "compile_table", "function_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """``max_examples``, ``seconds``: the differential test's budget. ``cache_folder`` None: compile everything anew.
+    ``verify``: check the IR after every pass (tests do); machines are checked always."""
+
+    allow_opaque: bool = False
+    max_examples: int = 60
+    seconds: float = 5.0
+    seed: int = 0
+    cache_folder: Path | None = None
+    verify: bool = False
+
+
+@dataclass
+class Compiled:
+    """A table, and how it was made. ``reused`` names the stages whose result came from the cache."""
+
+    table: Table
+    differential: Differential | None
+    refusals: dict[str, frontend.Refusal] = field(default_factory=dict)  # of the parts that stay opaque
+    reused: tuple[str, ...] = ()
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def routed_share(self) -> float:
+        """The share of the reached functions that have a table."""
+        total = len(self.table.program.machines) + len(self.table.program.opaque)
+        return len(self.table.program.machines) / total if total else 0.0
+
+
+class MismatchError(Unverified):
+    """The emitted code does not do what CPython does: a defect of ours. Nothing was written."""
+
+    code = "compile_mismatch"
+
+    def __init__(self, name: str, differential: Differential) -> None:
+        found = differential.mismatch
+        assert found is not None
+        super().__init__(
+            f"{name}: the compiled code differs from CPython on\n    {found.input}\n  CPython: {found.original}\n"
+            f"  compiled: {found.emitted}\nThis is a defect of Pointsman; please report it."
+        )
+        self.differential = differential
+
+
+def function_names(source: str, filename: str) -> tuple[str, ...]:
+    """The functions that a file defines at its top level. Raises frontend.Refusal PM001."""
+    return tuple(frontend.Module.parse(source, filename).functions)
+
+
+class _Stages:
+    """Times the stages of one compilation."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def compile_table(
+    source: str,
+    filename: str,
+    entry: str,
+    options: CompileOptions | None = None,
+    *,
+    module: frontend.Module | None = None,
+    extra_inputs: Sequence[Any] = (),
+) -> Compiled:
+    """Compiles one function of a source text.
+
+    ``module``: the parsed source, when several functions of it are compiled. Raises frontend.Refusal, MismatchError."""
+    options = options or CompileOptions()
+    stages, cache = _Stages(), Cache(options.cache_folder)
+    parsed = module or stages.run("parse", lambda: frontend.Module.parse(source, filename))
+    lowered = stages.run("lower", lambda: frontend.lower_program(parsed, entry, allow_opaque=options.allow_opaque))
+    key = program_key(lowered, options)
+    kept = stages.run("cache", lambda: cache.get("table", key))
+    if kept is not None:
+        table = table_from_json(kept, filename, trust_opaque=False) if not lowered.opaque else None
+        if table is not None:
+            return Compiled(table, None, {}, ("table",), stages.seconds)
+    if options.verify:
+        for function in lowered.functions.values():
+            verify_function(function, lowered.functions, lowered.records)
+    built = stages.run("explore", lambda: _machines(lowered, cache))
+    program = Program(entry, {n: m for n, (m, _) in built.items()}, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
+    stages.run("verify", lambda: verify_program(program))
+    certificates = tuple(c for _, states in built.values() for c in states)
+    tested, reused = stages.run("test", lambda: _tested(source, filename, program, options, cache, extra_inputs))
+    certificate = Certificate(certificates, tested["tested"], tested["undecided"])
+    table = Table(program, certificate, Path(filename).name, hashlib.sha256(source.encode()).hexdigest(), _description(parsed, entry))
+    cache.put("table", key, table.to_json())
+    return Compiled(table, tested["differential"], dict(lowered.opaque), reused, stages.seconds)
+
+
+def program_key(lowered: LoweredProgram, options: CompileOptions) -> str:
+    functions = [(name, function) for name, function in sorted(lowered.functions.items())]
+    records = sorted(lowered.records.items())
+    return content_hash(
+        compiler_version(), functions, records, lowered.globals, sorted(lowered.opaque), options.max_examples, options.seed
+    )
+
+
+def _description(module: frontend.Module, entry: str) -> str:
+    text = ast.get_docstring(module.function(entry)) or ""
+    return text.strip().partition("\n")[0]
+
+
+def _machines(lowered: LoweredProgram, cache: Cache) -> dict[str, tuple[Machine, tuple[StateCertificate, ...]]]:
+    settle = Settler()
+    return {name: _machine(function, lowered, cache, settle) for name, function in lowered.functions.items()}
+
+
+def _machine(
+    function: Function, lowered: LoweredProgram, cache: Cache, settle: Settler
+) -> tuple[Machine, tuple[StateCertificate, ...]]:
+    key = content_hash(compiler_version(), function, sorted(lowered.records.items()))
+    kept = cache.get("machine", key)
+    if kept is not None:
+        found = Certificate.from_json({"inputs_tested": 0, "undecided": 0, "domain_size": None, "states": kept["states"]})
+        return machine_from_json(kept["machine"]), found.states
+    explored = explore_machine(function, lowered.records, settle)
+    optimised = optimise_machine(explored)
+    states = certify(explored, optimised, domain_size=None)
+    data = Certificate(states, 0, 0).to_json()["states"]
+    cache.put("machine", key, {"machine": machine_to_json(optimised), "states": data})
+    return optimised, states
+
+
+def tables_key(program: Program, options: CompileOptions) -> str:
+    """Of the regions of all machines: equal keys, equal behaviour."""
+    regions = []
+    for name, machine in sorted(program.machines.items()):
+        generic = [region_hash(s) for s in machine.generic.states] if machine.generic else []
+        regions.append((name, machine.params, machine.guards, [region_hash(s) for s in machine.states], generic))
+    return content_hash(compiler_version(), regions, sorted(program.records.items()), options.max_examples, options.seed)
+
+
+def _tested(
+    source: str, filename: str, program: Program, options: CompileOptions, cache: Cache, extra_inputs: Sequence[Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The differential test, or what an equal program came to (only a test that agreed is kept)."""
+    key = tables_key(program, options)
+    kept = cache.get("tested", key) if not program.opaque else None
+    if kept is not None:
+        return {**kept, "differential": None}, ("tested",)
+    machine = program.machines.get(program.entry)
+    inputs = [*extra_inputs, *(row_inputs(machine, program.records) if machine is not None else ())]
+    made = [i for i in inputs if not any(isinstance(v, dict) for v in (i.values() if isinstance(i, dict) else ()))]
+    found = differential_test(
+        source, filename, program, seed=options.seed, max_examples=options.max_examples, extra_inputs=made, seconds=options.seconds
+    )
+    if found.status == "mismatch":
+        raise MismatchError(program.entry, found)
+    result = {"tested": found.tested, "undecided": found.undecided}
+    if found.status == "equal":
+        cache.put("tested", key, result)
+    return {**result, "differential": found}, ()
+
+
+def compile_function(function: Callable[..., Any], options: CompileOptions | None = None) -> Table:
+    """The table of a Python function, from the file that defines it; records and opaque parts are that module's own.
+
+    Raises BadRequest ``no_source`` when its source is not in a file, frontend.Refusal, MismatchError."""
+    try:
+        path = inspect.getsourcefile(function)
+        name = function.__name__
+    except (TypeError, AttributeError) as exc:
+        raise BadRequest(f"not a Python function: {function!r}", code="no_source") from exc
+    if path is None or not Path(path).is_file() or function.__qualname__ != name:
+        raise BadRequest(f"{function!r} is not a top-level function of a source file", code="no_source")
+    compiled = compile_table(Path(path).read_text(), path, name, options)
+    module = sys.modules.get(function.__module__)
+    own = vars(module) if module is not None else {}
+    program = compiled.table.program
+    return replace(
+        compiled.table,
+        records={n: own[n] for n in program.records if n in own},
+        opaque={n: own[n] for n in program.opaque if n in own},
+    )
