@@ -96,12 +96,16 @@ class Const:
     """An immutable constant. Equal when type and value are: ``1``, ``True`` and ``1.0`` differ, so do the zeros."""
 
     value: Any
+    _key: str = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_key", repr(self.value))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and repr(self.value) == repr(other.value)
+        return isinstance(other, Const) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(repr(self.value))
+        return hash(self._key)
 
 
 @dataclass(frozen=True, slots=True)

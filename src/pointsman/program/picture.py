@@ -235,13 +235,14 @@ class _Decisions:
             cells = describe(Row((), done, tail), self.machine.states)
             return _leaf(cells.then, cells.do)
         own = {s.name for step in steps for s in made_by(step)}
-        later = _used_in([n for top in _children(tail) for n in nodes(top)], own)
+        # named twice, so that the value keeps a name for the boxes below
+        later = 2 * _used_in([n for top in _children(tail) for n in nodes(top)], own)
         test, asked = _question(tail)
         if asked is not None:
             cells = describe(Row((asked,), done, Return(App("build_tuple", later))))
             test = cells.when[0] if cells.when else "always"
         else:
-            cells = describe(Row((), done, Return(App("build_tuple", (*later, *_used_in([tail], own))))))
+            cells = describe(Row((), done, Return(App("build_tuple", (*later, *2 * _used_in([tail], own))))))
         lines = [line for step in cells.do for line in _cut(step, 34)]
         return _Box((*lines, *_cut(f"{test}?" if asked else test, 34, 3)), "\n".join((*cells.do, test)), "test")
 

@@ -123,5 +123,11 @@ def test_what_is_too_large_is_said_and_not_drawn(monkeypatch: pytest.MonkeyPatch
     assert "3 boxes: too many to draw" in to_svg(of_states(State(0, "entry", (("opened", Range("bool")),), root)))
 
 
+def test_a_value_used_in_several_boxes_keeps_its_name() -> None:
+    source = "def f(a, k):\n    t = a[k]\n    if t < 1:\n        return 0\n    return t if t < 2 else k\n"
+    texts = [t.text for t in ElementTree.fromstring(to_svg(compile_source(source, "f"))).iter(f"{SVG}text")]
+    assert {"t1 = a[k]", "t1 < 1?", "t1 < 2?", "return t1"} <= set(texts)
+
+
 def test_a_picture_is_the_same_every_time() -> None:
     assert to_svg(program("dijkstra")) == to_svg(program("dijkstra"))

@@ -10,6 +10,7 @@ Not compared: an exception's cause and traceback, names and bodies of returned f
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import math
@@ -32,8 +33,10 @@ Row: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # positional and keywor
 _MAX_ITEMS = 1_000
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 _FUNCTIONS = (
-    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType, types.MethodDescriptorType,
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType,
+    types.MethodDescriptorType,
 )  # fmt: skip
+_EXHAUSTED = {TimeUp: "does not finish in time", MemoryError: "exhausts the memory"}
 _SCALARS = (int, str, bytes, bool, type(None), type(Ellipsis))
 
 
@@ -98,7 +101,7 @@ def show(behaviour: Behaviour, limit: int = 2_000) -> str:
     """What happened, for a person: the value's repr, or ``raises ...``."""
     value = behaviour.value
     if behaviour.kind == "exhausted":
-        return {TimeUp: "does not finish in time", MemoryError: "exhausts the memory"}.get(type(value), "recurses too deeply")
+        return _EXHAUSTED.get(type(value), "recurses too deeply")
     if isinstance(value, _Items):
         ending = "" if value.error is None else f", then raises {value.error!r}"
         text = f"{value.type_name} of {value.items!r}{ending}"
@@ -179,13 +182,12 @@ class _Comparison:
         if isinstance(left, Iterator):
             return self.same(_items(left), _items(right))
         attributes = getattr(left, "__dict__", None)
-        if attributes is not None and type(left).__eq__ is object.__eq__:
+        has_equality = any("__eq__" in vars(kind) for kind in type(left).__mro__[:-1])
+        if attributes is not None and not has_equality:
             return self.same(attributes, right.__dict__)
-        try:
+        with contextlib.suppress(Exception):  # an object that cannot be compared is compared by its text
             if left == right:
                 return True
-        except Exception:  # noqa: BLE001  an object that cannot be compared is compared by its text
-            pass
         return _ADDRESS.sub("", repr(left)) == _ADDRESS.sub("", repr(right))
 
 

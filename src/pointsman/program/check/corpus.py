@@ -21,7 +21,7 @@ _FILE_SECONDS, _ROW_SECONDS = 10.0, 20.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One function. ``runnable`` is the source to execute (the compiler sees ``source``); ``tests`` calls it by name."""
+    """One function. ``runnable`` is what is executed, ``source`` what is compiled; ``tests`` calls it by name."""
 
     key: str
     source: str
@@ -77,7 +77,7 @@ def _row_case(row: dict[str, Any], filename: str) -> Case:
         entry = _tested_function(source, tests)
     else:
         known = ", ".join(sorted(row))
-        raise BadRequest(f"a row with {known}: expected HumanEval (prompt, canonical_solution, test) or MBPP (code, test_list)")
+        raise BadRequest(f"a row has {known}; expected prompt, canonical_solution and test, or code and test_list")
     return Case(f"{filename}:{row['task_id']}", source, filename, entry, source, tests, (), _ROW_SECONDS)
 
 

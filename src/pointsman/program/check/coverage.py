@@ -56,6 +56,7 @@ class CoverageReport:
 
     @property
     def mismatches(self) -> list[tuple[str, dict[str, str]]]:
+        """The wrong functions: key, and the call with what both sides give."""
         return [(v.key, v.mismatch) for v in self.verdicts if v.mismatch is not None]
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def coverage(
     path: Path,
     *,
     allow_opaque_too: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
     resume: Path | None = None,
     jobs: int = MAX_JOBS,
     limit: int | None = None,
@@ -98,18 +99,24 @@ def coverage(
     """Judges every function of a corpus, or the first ``limit``.
 
     ``resume``: a file of JSON lines, one for each verdict; functions that it holds are not judged again.
-    ``progress(done, total)`` is called after each function. Raises NotFound or BadRequest for the corpus itself."""
+    ``progress(done, total)`` is called after each function. Raises NotFound or BadRequest for the corpus itself.
+    """
+    report_progress = progress or _no_progress
     wanted = cases(path)[:limit]
     known = _known(resume)
     done = {case.key: known[case.key] for case in wanted if case.key in known}
-    progress(len(done), len(wanted))
+    report_progress(len(done), len(wanted))
     for verdict in _judged([case for case in wanted if case.key not in done], allow_opaque_too, jobs):
         done[verdict.key] = verdict
         if resume is not None:
             with resume.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(verdict)) + "\n")
-        progress(len(done), len(wanted))
+        report_progress(len(done), len(wanted))
     return CoverageReport([done[case.key] for case in wanted])
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 def _known(resume: Path | None) -> dict[str, Verdict]:
@@ -143,10 +150,10 @@ def _judge(case: Case, allow_opaque_too: bool, send: Send) -> None:
     verdict.status = "undecided"
     send(asdict(verdict))
     seconds = max(1.0, case.seconds - verdict.compile_s) / 2
-    found = differential_test(
-        case.runnable, case.filename, program, seconds=seconds, tests=case.tests, paths=case.paths
-    )  # fmt: skip
-    _add(verdict, found)
+    _add(
+        verdict,
+        differential_test(case.runnable, case.filename, program, seconds=seconds, tests=case.tests, paths=case.paths),
+    )
     send(asdict(verdict))
 
 

@@ -72,7 +72,8 @@ def differential_test(
     """Compares the program with its source. Blocks for up to ``seconds``, some more when a call is stuck.
 
     ``extra_inputs``: positional arguments as a sequence, or all arguments by name as a dict. ``tests``: statements that
-    call the function by name, which must end alike on both. ``paths``: where the source may import from."""
+    call the function by name, which must end alike on both. ``paths``: where the source may import from.
+    """
     start = time.monotonic()
     task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths)
     outcome = run(lambda send: run_trial(task, send), Limits(seconds + _GRACE_SECONDS))

@@ -3,8 +3,8 @@
 before:  imports, functions, classes, module values, calls at the top level, ``if __name__ == "__main__"``
 after:   what the function reaches by name, in the same order; imports that fail are skipped; no other statement
 
-Names are followed syntactically, through annotations too, so it may keep more than is needed; it keeps less only where a
-module changes itself through ``globals()`` or through calls.
+Names are followed syntactically, through annotations too, so it may keep more than is needed; it keeps less only where
+a module changes itself through ``globals()`` or through calls.
 """
 
 from __future__ import annotations
@@ -68,14 +68,13 @@ def _reads(statement: ast.stmt) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             yield node.value  # perhaps an annotation
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node)) and ">>>" in text:
-            yield from _doctest_names(text)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _doctest_names(ast.get_docstring(node) or "")
 
 
 def _doctest_names(text: str) -> Iterator[str]:
     try:
-        examples = doctest.DocTestParser().get_examples(text)
-        for example in examples:
+        for example in doctest.DocTestParser().get_examples(text) if ">>>" in text else ():
             yield from (node.id for node in ast.walk(ast.parse(example.source)) if isinstance(node, ast.Name))
     except (ValueError, SyntaxError):
         return  # a malformed docstring needs nothing

@@ -24,14 +24,59 @@ from pointsman.program.frontend.module import Module
 __all__ = ["impurity"]
 
 _PURE_MODULES: Final = frozenset(
-    "math cmath collections itertools functools heapq bisect string re copy operator fractions decimal typing "
-    "typing_extensions dataclasses enum abc numbers statistics __future__ types keyword datetime calendar colorsys".split()
+    {
+        "math",
+        "cmath",
+        "collections",
+        "itertools",
+        "functools",
+        "heapq",
+        "bisect",
+        "string",
+        "re",
+        "copy",
+        "operator",
+        "fractions",
+        "decimal",
+        "typing",
+        "typing_extensions",
+        "dataclasses",
+        "enum",
+        "abc",
+        "numbers",
+        "statistics",
+        "__future__",
+        "types",
+        "keyword",
+        "datetime",
+        "calendar",
+        "colorsys",
+    }
 )
 _IMPURE_BUILTINS: Final = frozenset(
-    "print input open eval exec compile __import__ globals locals vars breakpoint exit quit help id setattr delattr memoryview".split()
+    {
+        "print",
+        "input",
+        "open",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "globals",
+        "locals",
+        "vars",
+        "breakpoint",
+        "exit",
+        "quit",
+        "help",
+        "id",
+        "setattr",
+        "delattr",
+        "memoryview",
+    }
 )
-_RECORD_BASES: Final = frozenset("NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag".split())
-_CACHES: Final = frozenset("cache lru_cache wraps".split())
+_RECORD_BASES: Final = frozenset({"NamedTuple", "TypedDict", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"})
+_CACHES: Final = frozenset({"cache", "lru_cache", "wraps"})
 _TYPES: Final = (
     int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice, BaseException,
     collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict, fractions.Fraction,
@@ -113,7 +158,8 @@ class _Judge:
         root: ast.expr = node
         while isinstance(root, ast.Attribute):
             root = root.value
-        if isinstance(root, ast.Name) and root.id not in local and root.id in {*self.module.imports, *self.module.classes}:
+        outer = {*self.module.imports, *self.module.classes} - local
+        if isinstance(root, ast.Name) and root.id in outer:
             return None  # judged where the name is
         if node.attr in _METHODS or node.attr in self.fields:
             return None

@@ -18,7 +18,8 @@ _MAX_DEPTH = 4
 @dataclass(frozen=True, slots=True)
 class Shape:
     """``kind`` is a type's name, ``union``, ``record``, ``literal``, ``tuple`` (of its parts), ``tuple*`` (of any
-    length) or ``any``. ``seen``: example values, for a literal its choices, for a record its name."""
+    length) or ``any``. ``seen``: example values, for a literal its choices, for a record its name.
+    """
 
     kind: str
     parts: tuple[Shape, ...] = ()
@@ -44,7 +45,9 @@ _NAMES: Final = {
     "Tuple": "tuple*", "Callable": "function", "Fraction": "fraction", "Decimal": "decimal", "bytearray": "bytearray",
     "SupportsInt": "int", "SupportsIndex": "int", "SupportsFloat": "float", "Number": "float", "Real": "float",
 }  # fmt: skip
-_ELEMENTS: Final = {"list": 1, "iterator": 1, "deque": 1, "set": 1, "frozenset": 1, "dict": 2, "defaultdict": 2, "counter": 1}
+_ELEMENTS: Final = {
+    "list": 1, "iterator": 1, "deque": 1, "set": 1, "frozenset": 1, "dict": 2, "defaultdict": 2, "counter": 1,
+}  # fmt: skip
 
 
 def shape_of_annotation(text: str | None, records: Mapping[str, Record]) -> Shape:
@@ -141,12 +144,18 @@ def _of_tuples(values: list[tuple[Any, ...]], depth: int) -> Shape:
 
 
 _METHODS: Final = {
-    **dict.fromkeys("split lower upper strip isdigit isalpha join replace startswith endswith title encode".split(), "str"),
-    **dict.fromkeys("append sort pop extend insert reverse remove".split(), "list"),
-    **dict.fromkeys("items keys values get setdefault".split(), "dict"),
-    **dict.fromkeys("union intersection difference issubset".split(), "set"),
+    method: kind
+    for kind, methods in {
+        "str": "split lower upper strip isdigit isalpha join replace startswith endswith title encode",
+        "list": "append sort pop extend insert reverse remove",
+        "dict": "items keys values get setdefault",
+        "set": "union intersection difference issubset",
+    }.items()
+    for method in methods.split()
 }
-_SEQUENCE_CALLS: Final = frozenset("len sorted sum min max enumerate zip list tuple set reversed map any all Counter".split())
+_SEQUENCE_CALLS: Final = frozenset(
+    {"len", "sorted", "sum", "min", "max", "enumerate", "zip", "list", "tuple", "set", "reversed", "map", "any", "all"}
+)
 _BY_USE: Final = {
     "str": (_STR,),
     "list": (_INTS, _STRS, _ROWS),
@@ -161,9 +170,7 @@ _BY_USE: Final = {
 def shapes_of_use(function: ast.AST, name: str) -> tuple[Shape, ...]:
     """Candidate shapes of an unannotated parameter, likeliest first."""
     parents = {child: parent for parent in ast.walk(function) for child in ast.iter_child_nodes(parent)}
-    uses = [
-        _use(node, parents) for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == name and node in parents
-    ]
+    uses = [_use(node, parents) for node in parents if isinstance(node, ast.Name) and node.id == name]
     for kind in ("str", "dict", "set", "rows", "list", "sequence", "number"):
         if kind in uses:
             return _BY_USE[kind]

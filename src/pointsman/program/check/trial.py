@@ -9,6 +9,7 @@ Reports are lists whose first item names them:
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import random
 import sys
@@ -76,10 +77,8 @@ def run_trial(task: Task, send: Send) -> None:
     except _Unrunnable as exc:
         send(["unrunnable", str(exc)])
         return
-    try:
+    with contextlib.suppress(_Stop):
         trial.run()
-    except _Stop:
-        pass
     trial.report("end", "")
 
 

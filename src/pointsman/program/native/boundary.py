@@ -147,7 +147,12 @@ end:
 
 _SLOTS: Final = {
     "int": ("i64", "add i64 %v, 0", "add i64 %w, 0", "call ptr $PyLong_FromLongLong(i64 %v)"),
-    "float": ("double", "bitcast double %v to i64", "bitcast i64 %w to double", "call ptr $PyFloat_FromDouble(double %v)"),
+    "float": (
+        "double",
+        "bitcast double %v to i64",
+        "bitcast i64 %w to double",
+        "call ptr $PyFloat_FromDouble(double %v)",
+    ),
     "bool": ("i1", "zext i1 %v to i64", "add i64 %w, 0", "call ptr $PyBool_FromLong(i64 %v)"),
 }
 
@@ -162,8 +167,10 @@ def list_helpers() -> str:
 
 
 def entries(instance: Instance, constants: Constants) -> str:
-    """``@entry`` falls back on Python by itself; ``@metered`` takes the fuel before the arguments and answers
-    NotImplemented where Python has to run."""
+    """``@entry`` falls back on Python by itself.
+
+    ``@metered`` takes the fuel before the arguments and answers NotImplemented where Python has to run.
+    """
     return _entry(instance, constants, metered=False) + _entry(instance, constants, metered=True)
 
 
@@ -204,10 +211,19 @@ def _ways_out(context: str, metered: bool) -> list[str]:
     call = "call ptr $PyObject_Vectorcall(ptr {0}, ptr %arguments, i64 %count, ptr %names)"
     answer = ["call void $Py_IncRef(ptr $NotImplemented)", "ret ptr $NotImplemented"]
     lines = ["abandon:", f"  call void @release(ptr {context})"]
-    lines += [f"  {line}" for line in answer] if metered else [f"  %answer = {call.format('$fallback')}", "  ret ptr %answer"]
+    lines += (
+        [f"  {line}" for line in answer]
+        if metered
+        else [f"  %answer = {call.format('$fallback')}", "  ret ptr %answer"]
+    )
     if not metered:
         lines += ["rebind:", f"  %bound = {call.format('$rebind')}", "  ret ptr %bound"]
-    lines += ["fuel:", f"  call void @release(ptr {context})", "  call void $PyErr_SetNone(ptr $OutOfFuel)", "  ret ptr null"]
+    lines += [
+        "fuel:",
+        f"  call void @release(ptr {context})",
+        "  call void $PyErr_SetNone(ptr $OutOfFuel)",
+        "  ret ptr null",
+    ]
     return [*lines, "signal:", f"  call void @release(ptr {context})", "  ret ptr null"]
 
 

@@ -20,12 +20,7 @@ from pointsman.program.support import OutOfFuel
 
 __all__ = ["Machinery", "available", "build"]
 
-_PYTHON: Final = (
-    "PyErr_CheckSignals PyErr_SetNone PyEval_RestoreThread PyEval_SaveThread PyFloat_AsDouble PyFloat_FromDouble PyList_Append "
-    "PyList_New PyList_SetItem PyList_SetSlice PyLong_AsLongLongAndOverflow PyLong_FromLongLong PyBool_FromLong "
-    "PyMem_RawFree PyMem_RawMalloc PyObject_Vectorcall PyTuple_New PyTuple_SetItem PyUnicode_AsUCS4 PyUnicode_FromOrdinal "
-    "PyUnicode_Compare PyUnicode_GetLength Py_DecRef Py_IncRef"
-).split()
+_PYTHON: Final = ["PyErr_CheckSignals", "PyErr_SetNone", "PyEval_RestoreThread", "PyEval_SaveThread", "PyFloat_AsDouble", "PyFloat_FromDouble", "PyList_Append", "PyList_New", "PyList_SetItem", "PyList_SetSlice", "PyLong_AsLongLongAndOverflow", "PyLong_FromLongLong", "PyBool_FromLong", "PyMem_RawFree", "PyMem_RawMalloc", "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyUnicode_AsUCS4", "PyUnicode_FromOrdinal", "PyUnicode_Compare", "PyUnicode_GetLength", "Py_DecRef", "Py_IncRef"]
 _OBJECTS: Final[dict[str, object]] = {
     "PyLong_Type": int, "PyFloat_Type": float, "PyBool_Type": bool, "PyUnicode_Type": str, "PyList_Type": list,
     "True": True, "None": None, "NotImplemented": NotImplemented, "OutOfFuel": OutOfFuel,
@@ -75,7 +70,9 @@ def _laid_out() -> bool:
     word = ctypes.c_void_p.from_address
     if not all(word(id(x) + 8).value == id(type(x)) for x in (probe, 1, 0.5, True, "a")):
         return False
-    if not all(_short(n) == n for n in (0, 1, -1, 2**30 - 1, 1 - 2**30)) or any(_short(n) is not None for n in (2**30, -(2**30))):
+    if not all(_short(n) == n for n in (0, 1, -1, 2**30 - 1, 1 - 2**30)) or any(
+        _short(n) is not None for n in (2**30, -(2**30))
+    ):
         return False
     items = word(id(probe) + 24).value
     assert items is not None
@@ -86,15 +83,18 @@ def _short(number: int) -> int | None:
     """What the code reads of a small int; None where it asks CPython."""
     tag = ctypes.c_int64.from_address(id(number) + 16).value
     digit = ctypes.c_uint32.from_address(id(number) + 24).value
-    if sys.version_info < (3, 12):
+    if "onemore" in _COMPACT["COMPACT"]:
         return tag * digit if -1 <= tag <= 1 else None
     return (1 - (tag & 3)) * digit if 0 <= tag < 16 else None
 
 
-def build(text: str, name: str, python: dict[str, Callable[..., Any]], kept: list[Any]) -> dict[str, Callable[..., Any]]:
+def build(
+    text: str, name: str, python: dict[str, Callable[..., Any]], kept: list[Any]
+) -> dict[str, Callable[..., Any]]:
     """Compiles a module; gives its functions ``entry`` and ``metered`` as Python callables.
 
-    ``python``: the callables that the text names. Raises NotNumeric for a symbol that this process lacks."""
+    ``python``: the callables that the text names. Raises NotNumeric for a symbol that this process lacks.
+    """
     import llvmlite.binding as llvm
 
     _initialise()

@@ -40,8 +40,7 @@ class NotNative:
 @dataclass
 class NativeFunction:
     """A numeric program. Compiled at the first call or by ``compile``; ``entry`` is the fastest way to call it.
-
-    ``abandoned`` counts nothing by itself: a run that Python has to repeat is only slower, never different."""
+    """
 
     program: Program
     llvm: str
@@ -56,7 +55,9 @@ class NativeFunction:
             start = time.perf_counter()
             machine = self.program.machines[self.program.entry]
             rebind = _rebind(machine, self._parts)
-            self._parts.update(engine.build(self.llvm, machine.name, {"fallback": self.python, "rebind": rebind}, self.kept))
+            self._parts.update(
+                engine.build(self.llvm, machine.name, {"fallback": self.python, "rebind": rebind}, self.kept)
+            )
             self.compile_seconds = time.perf_counter() - start
         return self.compile_seconds
 
@@ -70,8 +71,10 @@ class NativeFunction:
         return self.entry(*args, **kwargs)
 
     def metered(self, fuel: int, *args: Any) -> Any:
-        """Runs with at most ``fuel`` loop turns and calls; raises OutOfFuel beyond. A run that Python has to repeat gets
-        the same fuel again, counted in states."""
+        """Runs with at most ``fuel`` loop turns and calls; raises OutOfFuel beyond.
+
+        A run that Python has to repeat gets the same fuel again, counted in states.
+        """
         self.compile()
         answer = self._parts["metered"](fuel, *args)
         if answer is not NotImplemented:
@@ -85,8 +88,10 @@ class NativeFunction:
 
 
 def native_function(program: Program, python: Callable[..., Any] | None = None) -> NativeFunction | NotNative:
-    """Decides and makes the LLVM text; no machine code yet. ``python`` runs what native code cannot (default: the
-    emitted program, linked here)."""
+    """Decides and makes the LLVM text; no machine code yet.
+
+    ``python`` runs what native code cannot (default: the emitted program, linked here).
+    """
     missing = engine.available()
     if missing is not None:
         return NotNative("unavailable", missing)
@@ -108,7 +113,8 @@ def _module(instances: list[Instance], constants: Constants) -> str:
 def _rebind(machine: Machine, parts: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
     """A Python function with the program's parameters that calls the entry with all of them by position.
 
-    Keywords and defaults are bound here; what is wrong with a call is raised here, as Python words it."""
+    Keywords and defaults are bound here; what is wrong with a call is raised here, as Python words it.
+    """
     names = [p.name for p in machine.params]
     shown = [
         p.name if not isinstance(p.default, Const) else f"{p.name}=_default[{i}]" for i, p in enumerate(machine.params)

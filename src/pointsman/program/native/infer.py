@@ -57,6 +57,7 @@ class Instance:
     maybe: set[tuple[int, str]] = field(default_factory=set)  # variables that may be unassigned
 
     def site(self, node: Do) -> ListOf:
+        """The list that a step makes, if it makes one."""
         return self.sites.setdefault(id(node), ListOf())
 
 
@@ -70,6 +71,7 @@ class Inference:
         self.changed = False
 
     def run(self) -> None:
+        """Raises NotNumeric where the program has no native form."""
         machine = self.program.machines[self.program.entry]
         self._refuse_shape(machine)
         self.instance(machine, tuple(parameter_kind(p) for p in machine.params))
@@ -91,9 +93,11 @@ class Inference:
                 _Pass(self, instance).run()
 
     def note(self) -> None:
+        """Something was learnt: another sweep is needed."""
         self.changed = True
 
     def instance(self, machine: Machine, kinds: tuple[Kind, ...]) -> Instance:
+        """The specialisation for these kinds, made when it is first wanted."""
         key = (machine.name, str(bool(machine.guards)), *("list" if isinstance(k, ListOf) else show(k) for k in kinds))
         found = self.by_key.get(key)
         if found is not None:
@@ -147,6 +151,7 @@ def infer(program: Program) -> list[Instance]:
 
 
 def callee_name(node: Do) -> str | None:
+    """The program's function that a step calls, if it calls one."""
     if node.op == "call" and isinstance(node.args[0], Ref) and node.args[0].path.startswith("function:"):
         return node.args[0].path[9:]
     return None
@@ -184,7 +189,7 @@ def _doomed(states: tuple[State, ...]) -> set[int]:
                 falls = id(states[node.state].root) in doomed
             else:
                 falls = isinstance(node, Raise) or _unbound_step(node)
-                falls = falls or bool(successors(node)) and all(id(c) in doomed for c in successors(node))
+                falls = falls or (bool(successors(node)) and all(id(c) in doomed for c in successors(node)))
             if falls:
                 doomed.add(id(node))
     return doomed
@@ -231,7 +236,11 @@ class _Pass:
         wanted = {"str": {"str", "char"}, "char": {"str", "char"}, "int": {"int"}}
         if kind is None:
             return
-        if not isinstance(kind, str) or kind not in wanted or any(constant_kind(k.value) not in wanted[kind] for k in keys):
+        if (
+            not isinstance(kind, str)
+            or kind not in wanted
+            or any(constant_kind(k.value) not in wanted[kind] for k in keys)
+        ):
             raise NotNumeric("operands", f"a choice by {show(kind)}")
 
     def _expect(self, term: Term, kind: str) -> None:

@@ -44,7 +44,8 @@ class Cell:
     """The kind of a list's elements, shared by every list that may be the same one.
 
     ``local``: the program makes such a list itself. ``written``: it changes one. A list argument that is neither is
-    read in place, element by element; any other is copied in, and copied back when it was written."""
+    read in place, element by element; any other is copied in, and copied back when it was written.
+    """
 
     elem: Kind | None = None
     local: bool = False
@@ -52,6 +53,7 @@ class Cell:
     parent: Cell | None = None
 
     def find(self) -> Cell:
+        """The cell that stands for all that were found to be one."""
         cell = self
         while cell.parent is not None:
             cell = cell.parent
@@ -59,27 +61,33 @@ class Cell:
 
     @property
     def lazy(self) -> bool:
+        """Whether such a list stays a Python list."""
         root = self.find()
         return not (root.local or root.written)
 
 
 @dataclass(frozen=True, eq=False)
 class ListOf:
+    """A list; lists that may be the same one share a cell."""
     cell: Cell = field(default_factory=Cell)
 
     @property
     def elem(self) -> Kind | None:
+        """The kind of its elements, where it is known."""
         return self.cell.find().elem
 
 
 @dataclass(frozen=True)
 class TupleOf:
+    """A tuple of a fixed length."""
     items: tuple[Kind, ...]
 
 
 @dataclass(frozen=True)
 class RangeOf:
-    """A ``range`` object with step 1: start and stop."""
+    """A ``range`` object: start, stop and step, which is 1 where it is not ``stepped``."""
+
+    stepped: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +142,7 @@ def join(left: Kind | None, right: Kind | None) -> tuple[Kind | None, bool]:
             return left, join(left.source, right.source)[1]
         case (Method(), Method()) if left.name == right.name:
             return left, join(left.owner, right.owner)[1]
-        case (RangeOf(), RangeOf()):
+        case (RangeOf(), RangeOf()) if left == right:
             return left, False
     raise NotNumeric("mixed_kinds", f"a value is {show(left)} on one path and {show(right)} on another")
 
@@ -157,5 +165,5 @@ def llvm_type(kind: Kind) -> str:
         case TupleOf(items=items):
             return "{ " + ", ".join(map(llvm_type, items)) + " }" if items else "i1"
         case RangeOf():
-            return "{ i64, i64 }"
+            return "{ i64, i64, i64 }"
     return "ptr"

@@ -77,8 +77,10 @@ class _Function:
         return "\n".join([*self._head(), *code.lines, *self._tail(), "}", ""])
 
     def _late(self, index: int) -> dict[str, str]:
-        """Slots for whether an int overflowed, for the variables that some way out of the state does not use: there an
-        overflow of the last round, as of the last ``base *= base`` of a power, is nobody's business."""
+        """Slots for whether an int overflowed, for the variables that some way out of the state does not use.
+
+        There an overflow of the last round, as of the last ``base *= base`` of a power, is nobody's business.
+        """
         root = self.i.states[index].root
         ints = [name for name, (kind, _) in self.slots[index].items() if kind == "int"]
         return {} if index == 0 else {name: self.code.slot("i1") for name in ints if not _always_used(root, name)}
@@ -90,7 +92,10 @@ class _Function:
     def _head(self) -> list[str]:
         params = [f"{llvm_type(k)} %a{n}" for n, k in enumerate(self.i.params)]
         pair = f"{{ {self.result}, i32 }}"
-        lines = [f"define internal {pair} @f{self.i.number}({', '.join(['ptr %ctx', 'i32 %depth', *params])}) {{", "entry:"]
+        lines = [
+            f"define internal {pair} @f{self.i.number}({', '.join(['ptr %ctx', 'i32 %depth', *params])}) {{",
+            "entry:",
+        ]
         lines += self.code.slots
         for number, (param, kind) in enumerate(zip(self.i.machine.params, self.i.params, strict=True)):
             if param.name in self.slots[0]:
@@ -200,7 +205,7 @@ class _Function:
         found = sequences.taken(code, iterator, position, place)
         self._tree(node.then, {**values, node.result: found})
         code.label(end)
-        sequences.exhaust(code, place)
+        sequences.exhaust(code, iterator, place)
         self._tree(node.exhausted, dict(values))
 
     def _switch(self, node: Switch, values: _Values) -> None:
@@ -308,12 +313,19 @@ class _Function:
                 assert isinstance(attrs[0], int)
                 return sequences.part(code, given[0], attrs[0])
             case "get_item":
-                bounds = [self.value(b, values) for b in args[1].args] if isinstance(args[1], App) and args[1].op == "slice" else []
+                bounds = (
+                    [self.value(b, values) for b in args[1].args]
+                    if isinstance(args[1], App) and args[1].op == "slice"
+                    else []
+                )
                 return sequences.get_item(code, args, given, bounds, site)
             case "set_item":
                 return sequences.set_item(code, given)
             case "iterate":
                 return sequences.iterate(code, given[0], _ready(given[0].kind))
+            case "call_method" if isinstance(given[0].kind, ListOf):
+                method = Value(Method(given[0].kind, str(attrs[0])), given[0].text)
+                return sequences.list_method(code, method, given[1:])
             case "call_method":
                 return operations.character(code, str(attrs[0]), given[0])
             case "get_method":
@@ -345,7 +357,7 @@ class _Function:
                 return Value("int", code.op(f"zext i32 {given[0].text} to i64"))
             case "range":
                 bounds = [Value("int", operations.convert(code, v, "int")) for v in given]
-                return self._range(bounds if len(bounds) == 2 else [Value("int", "0"), *bounds])
+                return self._range(bounds)
             case "enumerate":
                 first = given[1].text if len(given) == 2 else "0"
                 return sequences.iterate(code, given[0], Iterator(given[0].kind, True), first)
@@ -369,10 +381,14 @@ class _Function:
         return Value("int", operations.convert(self.code, value, "int"))
 
     def _range(self, bounds: list[Value]) -> Value:
+        numbers = [b.text for b in bounds]
+        if len(numbers) == 3:
+            self.code.fail_if(self.code.op(f"icmp eq i64 {numbers[2]}, 0"))
+        start, stop, step = {1: ["0", *numbers, "1"], 2: [*numbers, "1"], 3: numbers}[len(numbers)]
         text = "poison"
-        for i, bound in enumerate(bounds):
-            text = self.code.op(f"insertvalue {{ i64, i64 }} {text}, i64 {bound.text}, {i}")
-        return Value(RangeOf(), text)
+        for i, number in enumerate((start, stop, step)):
+            text = self.code.op(f"insertvalue {{ i64, i64, i64 }} {text}, i64 {number}, {i}")
+        return Value(RangeOf(len(numbers) == 3), text)
 
 
 def _always_used(root: Node, name: str) -> bool:
@@ -383,7 +399,7 @@ def _always_used(root: Node, name: str) -> bool:
         if id(node) not in seen:
             here = any(s.name == name for term in terms_of(node) for s in symbols(term))
             below = successors(node)
-            seen[id(node)] = here or isinstance(node, Raise) or bool(below) and all(map(used, below))
+            seen[id(node)] = here or isinstance(node, Raise) or (bool(below) and all(map(used, below)))
         return seen[id(node)]
 
     return used(root)

@@ -16,7 +16,18 @@ from pointsman.program.native.rules import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import Term
 
-__all__ = ["OVERFLOWING", "arithmetic", "character", "compare", "convert", "extreme", "mathematics", "membership", "truth", "unary"]
+__all__ = [
+    "OVERFLOWING",
+    "arithmetic",
+    "character",
+    "compare",
+    "convert",
+    "extreme",
+    "mathematics",
+    "membership",
+    "truth",
+    "unary",
+]
 
 OVERFLOWING: Final = {"add": "sadd", "sub": "ssub", "mul": "smul"}
 _PLAIN: Final = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
@@ -45,6 +56,7 @@ def convert(code: Code, value: Value, kind: str) -> str:
 
 
 def arithmetic(code: Code, op: str, left: Value, right: Value, args: Sequence[Term]) -> Value:
+    """A binary operation on numbers."""
     op = op.removeprefix("inplace_")
     if op == "truediv":
         return _true_division(code, left, right)
@@ -57,7 +69,10 @@ def arithmetic(code: Code, op: str, left: Value, right: Value, args: Sequence[Te
         return Value("bool", code.op(f"{_BITS[op]} i1 {left.text}, {right.text}"))
     a, b = convert(code, left, "int"), convert(code, right, "int")
     if op in OVERFLOWING:
-        return Value("int", code.checked("i64", f"call {{ i64, i1 }} @llvm.{OVERFLOWING[op]}.with.overflow.i64(i64 {a}, i64 {b})"))
+        return Value(
+            "int",
+            code.checked("i64", f"call {{ i64, i1 }} @llvm.{OVERFLOWING[op]}.with.overflow.i64(i64 {a}, i64 {b})"),
+        )
     if op in _BITS:
         return Value("int", code.op(f"{_BITS[op]} i64 {a}, {b}"))
     if op in {"floordiv", "mod"}:
@@ -71,7 +86,9 @@ def _division(code: Code, op: str, a: str, b: str, divisor: Term) -> str:
     if isinstance(divisor, Const) and type(divisor.value) is int and divisor.value > 0:
         bits = divisor.value.bit_length() - 1
         if divisor.value == 1 << bits:  # rounds down, as Python does
-            return code.op(f"ashr i64 {a}, {bits}") if op == "floordiv" else code.op(f"and i64 {a}, {divisor.value - 1}")
+            return (
+                code.op(f"ashr i64 {a}, {bits}") if op == "floordiv" else code.op(f"and i64 {a}, {divisor.value - 1}")
+            )
     else:
         code.fail_if(code.op(f"icmp eq i64 {b}, 0"))
         lowest = code.op(f"icmp eq i64 {a}, {-(2**63)}")
@@ -92,7 +109,7 @@ def _shift(code: Code, op: str, a: str, b: str) -> str:
 
 
 def _true_division(code: Code, left: Value, right: Value) -> Value:
-    """int / int is exact rounding of the quotient, which doubles give for ints up to 2**53."""
+    """Int / int is exact rounding of the quotient, which doubles give for ints up to 2**53."""
     whole = "float" not in (left.kind, right.kind)
     a = _exact(code, left) if whole else convert(code, left, "float")
     b = _exact(code, right) if whole else convert(code, right, "float")
@@ -117,8 +134,11 @@ def _float_arithmetic(code: Code, op: str, a: str, b: str) -> str:
 
 
 def _float_power(code: Code, a: str, b: str, exponent: Term) -> str:
-    """libm's ``pow`` where CPython gives its result unchanged. Other exponents than constant positive whole numbers need
-    a positive base (else: complex results, zero to a negative power); underflow is abandoned, for errno decides there."""
+    """Libm's ``pow`` where CPython gives its result unchanged.
+
+    Other exponents than constant positive whole numbers need a positive base (else: complex results, zero to a negative
+    power); underflow is abandoned, for errno decides there.
+    """
     given = exponent.value if isinstance(exponent, Const) else None
     whole = isinstance(given, int | float) and given > 0 and given == int(given)
     base = code.op(f"call double @llvm.fabs.f64(double {a})") if whole else a
@@ -133,15 +153,19 @@ def _float_power(code: Code, a: str, b: str, exponent: Term) -> str:
 
 
 def unary(code: Code, op: str, value: Value) -> Value:
+    """``-x``, ``+x`` or ``~x``."""
     if value.kind == "float":
         return value if op == "pos" else Value("float", code.op(f"fneg double {value.text}"))
     number = convert(code, value, "int")
     if op == "neg":
-        return Value("int", code.checked("i64", f"call {{ i64, i1 }} @llvm.ssub.with.overflow.i64(i64 0, i64 {number})"))
+        return Value(
+            "int", code.checked("i64", f"call {{ i64, i1 }} @llvm.ssub.with.overflow.i64(i64 0, i64 {number})")
+        )
     return Value("int", code.op(f"xor i64 {number}, -1") if op == "invert" else number)
 
 
 def compare(code: Code, op: str, left: Value, right: Value) -> Value:
+    """A comparison of numbers, exact also between int and float, or of text."""
     if {left.kind, right.kind} <= {"char", "str"}:
         return _compare_text(code, op, left, right)
     if "float" in (left.kind, right.kind):
@@ -184,6 +208,7 @@ def membership(code: Code, op: str, value: Value, items: Any) -> Value:
 
 
 def truth(code: Code, value: Value) -> str:
+    """``bool(value)`` as an i1."""
     match value.kind:
         case "bool":
             return value.text
@@ -199,6 +224,7 @@ def truth(code: Code, value: Value) -> str:
 
 
 def length(code: Code, value: Value) -> str:
+    """``len(value)`` as an i64."""
     if value.kind == "char":
         return "1"
     if isinstance(value.kind, ListOf) and value.kind.cell.lazy:
@@ -260,5 +286,3 @@ def character(code: Code, name: str, value: Value) -> Value:
     table = code.constants.table(type_, items)
     place = code.op(f"getelementptr {type_}, ptr {table}, i32 {value.text}")
     return Value(kind, code.op(f"load {type_}, ptr {place}"))
-
-

@@ -7,12 +7,12 @@ Operations that may fail (overflow, a bad index, division by zero) are allowed h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pointsman.program.ir import Const, Ref
 from pointsman.program.native.kinds import (
     NUMBERS,
-    Cell,
     Iterator,
     Kind,
     ListOf,
@@ -27,19 +27,29 @@ from pointsman.program.table.machine import App, Term
 
 __all__ = ["CHAR_TESTS", "CHAR_TO_CHAR", "MATH", "constant_kind", "result_of"]
 
-CHAR_TESTS: Final = frozenset("isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace isupper".split())
+CHAR_TESTS: Final = frozenset(["isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper"])
 CHAR_TO_CHAR: Final = frozenset({"lower", "upper"})
 # one-argument functions of libm that CPython's math calls as they are; where their result is not finite, Python decides
 MATH: Final = frozenset(
-    "acos acosh asin asinh atan atanh cbrt cos cosh erf erfc exp exp2 expm1 log log10 log1p log2 sin sinh sqrt tan tanh "
-    "fabs".split()
+    ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "fabs"]
 )
 MATH_TWO: Final = frozenset({"atan2", "fmod", "pow", "copysign"})
 MATH_INT: Final = frozenset({"floor", "ceil", "trunc"})
 MATH_TEST: Final = frozenset({"isnan", "isinf", "isfinite"})
 _ORDER = frozenset({"lt", "le", "gt", "ge"})
-_LIST_METHODS: Final = frozenset({"append", "extend", "pop"})
+LIST_METHODS: Final = frozenset({"append", "extend", "pop"})
 Changed = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An operation with the kinds of its arguments, the list that it may make, and whom to tell of what it learns."""
+
+    op: str
+    args: Sequence[Term]
+    kinds: list[Kind]
+    site: ListOf
+    changed: Changed
 
 
 def constant_kind(value: Any) -> Kind:
@@ -72,13 +82,15 @@ def result_of(
         return None
     known = [k for k in kinds if k is not None]
     if base in _RULES:
-        return _RULES[base](op, args, known, site, changed)
+        return _RULES[base](_Step(op, args, known, site, changed))
     if op == "project":
         return _item(known[0], attrs[0])
     if op == "call_method":
+        if isinstance(known[0], ListOf) and attrs[0] in LIST_METHODS and not any(attrs[1]):
+            return _list_method(Method(known[0], attrs[0]), known[1:], changed)
         return _method(known, attrs)
     if op == "get_method":
-        if isinstance(known[0], ListOf) and attrs[0] in _LIST_METHODS:
+        if isinstance(known[0], ListOf) and attrs[0] in LIST_METHODS:
             return Method(known[0], attrs[0])
         raise NotNumeric("method", f"the method {attrs[0]!r} of {show(known[0])}")
     raise NotNumeric("operation", f"the operation {op!r}")
@@ -111,20 +123,20 @@ def _write(owner: ListOf, changed: Changed) -> None:
         changed()
 
 
-def _arithmetic(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind | None:
-    base = op.removeprefix("inplace_")
-    if base == "mul" and op == "mul" and isinstance(kinds[0], ListOf) and kinds[1] == "int":
-        learn(site, kinds[0].elem, changed)
-        return _made(site, [], changed)
-    if not set(_hashable(kinds)) <= NUMBERS:
-        raise NotNumeric("operands", f"{base} of {show(kinds[0])} and {show(kinds[-1])}")
-    if "float" in kinds or base == "truediv":
+def _arithmetic(step: _Step) -> Kind | None:
+    base = step.op.removeprefix("inplace_")
+    if base == "mul" and step.op == "mul" and isinstance(step.kinds[0], ListOf) and step.kinds[1] == "int":
+        learn(step.site, step.kinds[0].elem, step.changed)
+        return _made(step.site, [], step.changed)
+    if not set(_hashable(step.kinds)) <= NUMBERS:
+        raise NotNumeric("operands", f"{base} of {show(step.kinds[0])} and {show(step.kinds[-1])}")
+    if "float" in step.kinds or base == "truediv":
         if base in {"lshift", "rshift", "bit_and", "bit_or", "bit_xor"}:
             raise NotNumeric("operands", f"{base} of floats")
         return "float"
-    if base.startswith("bit_") and kinds == ["bool", "bool"]:
+    if base.startswith("bit_") and step.kinds == ["bool", "bool"]:
         return "bool"
-    if base == "pow" and isinstance(args[1], Const) and args[1].value < 0:
+    if base == "pow" and isinstance(step.args[1], Const) and step.args[1].value < 0:
         raise NotNumeric("operands", "an int to a negative power")
     return "int"
 
@@ -133,41 +145,45 @@ def _hashable(kinds: Sequence[Kind]) -> list[str]:
     return [k if isinstance(k, str) else "other" for k in kinds]
 
 
-def _unary(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    if kinds[0] not in NUMBERS or (op == "invert" and kinds[0] == "float"):
-        raise NotNumeric("operands", f"{op} of {show(kinds[0])}")
-    return "float" if kinds[0] == "float" else "int"
+def _unary(step: _Step) -> Kind:
+    if step.kinds[0] not in NUMBERS or (step.op == "invert" and step.kinds[0] == "float"):
+        raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])}")
+    return "float" if step.kinds[0] == "float" else "int"
 
 
-def _comparison(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    if set(_hashable(kinds)) <= NUMBERS or (op in {"eq", "ne"} and set(_hashable(kinds)) <= {"char", "str"}):
+def _comparison(step: _Step) -> Kind:
+    if set(_hashable(step.kinds)) <= NUMBERS or (step.op in {"eq", "ne"} and set(_hashable(step.kinds)) <= {"char", "str"}):
         return "bool"
-    if kinds == ["char", "char"]:
+    if step.kinds == ["char", "char"]:
         return "bool"
-    raise NotNumeric("operands", f"{op} of {show(kinds[0])} and {show(kinds[1])}")
+    raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])} and {show(step.kinds[1])}")
 
 
-def _membership(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    items = args[1].value if isinstance(args[1], Const) else None
-    if isinstance(items, str) and kinds[0] == "char":
+def _membership(step: _Step) -> Kind:
+    items = step.args[1].value if isinstance(step.args[1], Const) else None
+    if isinstance(items, str) and step.kinds[0] == "char":
         return "bool"
-    if isinstance(items, tuple) and items and kinds[0] in {"int", "char", "str", "bool"}:
-        wanted = {int, bool} if kinds[0] in {"int", "bool"} else {str}
+    if isinstance(items, tuple) and items and step.kinds[0] in {"int", "char", "str", "bool"}:
+        wanted = {int, bool} if step.kinds[0] in {"int", "bool"} else {str}
         if {type(i) for i in items} <= wanted:
             return "bool"
-    raise NotNumeric("operands", f"{op} of {show(kinds[0])} and {show(kinds[1])}")
+    raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])} and {show(step.kinds[1])}")
 
 
-def _truth(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    if kinds[0] in NUMBERS or kinds[0] in {"str", "char", "none"} or isinstance(kinds[0], ListOf):
+def _truth(step: _Step) -> Kind:
+    if _has_truth(step.kinds[0]):
         return "bool"
-    raise NotNumeric("operands", f"the truth of {show(kinds[0])}")
+    raise NotNumeric("operands", f"the truth of {show(step.kinds[0])}")
 
 
-def _index(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    if kinds[0] in {"int", "bool"}:
+def _has_truth(kind: Kind) -> bool:
+    return isinstance(kind, ListOf) or kind in NUMBERS | {"str", "char", "none"}
+
+
+def _index(step: _Step) -> Kind:
+    if step.kinds[0] in {"int", "bool"}:
         return "int"
-    raise NotNumeric("operands", f"an index of kind {show(kinds[0])}")
+    raise NotNumeric("operands", f"an index of kind {show(step.kinds[0])}")
 
 
 def _item(owner: Kind, index: int) -> Kind:
@@ -176,22 +192,22 @@ def _item(owner: Kind, index: int) -> Kind:
     raise NotNumeric("operands", f"part {index} of {show(owner)}")
 
 
-def _get_item(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind | None:
-    owner, index = kinds
-    if isinstance(args[1], App) and args[1].op == "slice":
-        if not isinstance(owner, ListOf) or args[1].args[2] != Const(None):
+def _get_item(step: _Step) -> Kind | None:
+    owner, index = step.kinds
+    if isinstance(step.args[1], App) and step.args[1].op == "slice":
+        if not isinstance(owner, ListOf) or step.args[1].args[2] != Const(None):
             raise NotNumeric("operands", f"a slice of {show(owner)}")
-        learn(site, owner.elem, changed)
-        return _made(site, [], changed)
-    if isinstance(owner, TupleOf) and isinstance(args[1], Const) and type(args[1].value) is int:
-        return _item(owner, args[1].value)
+        learn(step.site, owner.elem, step.changed)
+        return _made(step.site, [], step.changed)
+    if isinstance(owner, TupleOf) and isinstance(step.args[1], Const) and type(step.args[1].value) is int:
+        return _item(owner, step.args[1].value)
     if index not in {"int", "bool"}:
         raise NotNumeric("operands", f"an index of kind {show(index)}")
     if isinstance(owner, ListOf):
         return owner.elem
     if owner == "str":
         return "char"
-    if isinstance(owner, TupleOf) and isinstance(args[0], Const) and owner.items:
+    if isinstance(owner, TupleOf) and isinstance(step.args[0], Const) and owner.items:
         kinds_inside = set(map(show, owner.items))
         if kinds_inside <= {"char", "str"}:
             return "str"
@@ -200,23 +216,23 @@ def _get_item(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, ch
     raise NotNumeric("operands", f"an item of {show(owner)}")
 
 
-def _set_item(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    owner, index, value = kinds
+def _set_item(step: _Step) -> Kind:
+    owner, index, value = step.kinds
     if not isinstance(owner, ListOf) or index not in {"int", "bool"}:
         raise NotNumeric("operands", f"an assignment to an item of {show(owner)}")
-    _write(owner, changed)
-    learn(owner, value, changed)
+    _write(owner, step.changed)
+    learn(owner, value, step.changed)
     return "none"
 
 
-def _slice(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    if not set(_hashable(kinds)) <= {"int", "none"}:
+def _slice(step: _Step) -> Kind:
+    if not set(_hashable(step.kinds)) <= {"int", "none"}:
         raise NotNumeric("operands", "a slice with other than int bounds")
     return "none"
 
 
-def _iterate(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    source = kinds[0]
+def _iterate(step: _Step) -> Kind:
+    source = step.kinds[0]
     if isinstance(source, Iterator):
         return source if source.ready else Iterator(source.source, source.counted, True)
     if isinstance(source, ListOf | RangeOf) or source == "str":
@@ -224,13 +240,14 @@ def _iterate(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, cha
     raise NotNumeric("operands", f"iteration over {show(source)}")
 
 
-def _tuple(op: str, args: Sequence[Term], kinds: list[Kind], site: ListOf, changed: Changed) -> Kind:
-    return TupleOf(tuple(kinds))
+def _tuple(step: _Step) -> Kind:
+    return TupleOf(tuple(step.kinds))
 
 
-_Rule = Callable[[str, Sequence[Term], list[Kind], ListOf, Changed], Kind | None]
+_Rule = Callable[[_Step], Kind | None]
 _RULES: Final[dict[str, _Rule]] = {
-    **dict.fromkeys("add sub mul truediv floordiv mod pow lshift rshift bit_and bit_or bit_xor".split(), _arithmetic),
+    **dict.fromkeys(("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift"), _arithmetic),
+    **dict.fromkeys(("bit_and", "bit_or", "bit_xor"), _arithmetic),
     **dict.fromkeys(("neg", "pos", "invert"), _unary),
     **dict.fromkeys((*_ORDER, "eq", "ne"), _comparison),
     **dict.fromkeys(("in", "not_in"), _membership),
@@ -260,7 +277,6 @@ def _call(
     if isinstance(kinds[0], Method) and not any(shape):
         return _list_method(kinds[0], known, changed)
     if name == "builtins.enumerate" and _enumerates(known, shape):
-        _iterate("", args, known[:1], site, changed)
         return Iterator(known[0], True)
     if any(shape):
         raise NotNumeric("call", f"a call of {name} with other than positional arguments")
@@ -271,7 +287,7 @@ def _call(
         found = _BUILTINS[member](known)
         if found is not None:
             return found
-    if name == "builtins.list" and len(known) == 1 and isinstance(known[0], RangeOf | ListOf):
+    if name == "builtins.list" and len(known) == 1 and (known[0] == RangeOf() or isinstance(known[0], ListOf)):
         return _made(site, ["int" if isinstance(known[0], RangeOf) else known[0].elem], changed)
     raise NotNumeric("call", f"a call of {name or 'a computed function'} with {', '.join(map(show, known))}")
 
@@ -319,12 +335,13 @@ def _length(known: list[Kind]) -> Kind | None:
 
 
 def _range(known: list[Kind]) -> Kind | None:
-    return RangeOf() if len(known) in {1, 2} and set(_hashable(known)) <= {"int", "bool"} else None
+    fits = len(known) in {1, 2, 3} and set(_hashable(known)) <= {"int", "bool"}
+    return RangeOf(len(known) == 3) if fits else None
 
 
 _BUILTINS: Final[dict[str, Callable[[list[Kind]], Kind | None]]] = {
     "abs": lambda known: ("float" if known[0] == "float" else "int") if len(known) == 1 and known[0] in NUMBERS else None,
     "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"), "round": _conversion("int"),
-    "bool": lambda known: _truth("", (), known, ListOf(Cell()), lambda: None) if len(known) == 1 else None,
+    "bool": lambda known: "bool" if len(known) == 1 and _has_truth(known[0]) else None,
     "len": _length, "range": _range, "ord": lambda known: "int" if known == ["char"] else None,
 }  # fmt: skip

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pointsman.core import InternalError
 from pointsman.program.ir import Const
 from pointsman.program.native.kinds import Iterator, Kind, ListOf, Method, RangeOf, TupleOf, llvm_type
 from pointsman.program.native.operations import convert, length
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import App, Term
 
-__all__ = ["build_list", "copy_list", "get_item", "iterate", "list_method", "repeat", "set_item", "take", "tuple_of"]
+__all__ = [
+    "build_list",
+    "copy_list",
+    "exhaust",
+    "get_item",
+    "iterate",
+    "list_method",
+    "part",
+    "repeat",
+    "set_item",
+    "take",
+    "taken",
+    "tuple_of",
+]
 
 
 def _place(code: Code, owner: Value, index: Value, size: str | None = None) -> str:
@@ -46,7 +58,8 @@ def _store(code: Code, slot: str, value: Value) -> None:
 
 def _element(code: Code, owner: Value, position: str) -> Value:
     """The item at a position that was checked."""
-    assert isinstance(owner.kind, ListOf) and isinstance(owner.kind.elem, str)
+    assert isinstance(owner.kind, ListOf)
+    assert isinstance(owner.kind.elem, str)
     elem = owner.kind.elem
     if owner.kind.cell.lazy:
         item = code.op(f"call ptr @slot(ptr {owner.text}, i64 {position})")
@@ -107,6 +120,7 @@ def part(code: Code, owner: Value, index: int) -> Value:
 
 
 def tuple_of(code: Code, values: Sequence[Value]) -> Value:
+    """``(values)``."""
     kind = TupleOf(tuple(v.kind for v in values))
     text = "poison" if values else "false"
     for i, value in enumerate(values):
@@ -115,12 +129,14 @@ def tuple_of(code: Code, values: Sequence[Value]) -> Value:
 
 
 def set_item(code: Code, values: Sequence[Value]) -> Value:
+    """``owner[index] = value``."""
     owner, index, value = values
     _store(code, _slot(code, owner.text, _place(code, owner, index)), value)
     return Value("none", "false")
 
 
 def build_list(code: Code, kind: Kind, values: Sequence[Value]) -> Value:
+    """``[values]``."""
     made = code.fail_if_null(code.op(f"call ptr @list_new(ptr %ctx, i64 {len(values)})"))
     for i, value in enumerate(values):
         _store(code, _slot(code, made, str(i)), value)
@@ -128,6 +144,7 @@ def build_list(code: Code, kind: Kind, values: Sequence[Value]) -> Value:
 
 
 def repeat(code: Code, kind: Kind, values: Sequence[Value]) -> Value:
+    """``list * int``."""
     owner, times = values
     assert isinstance(owner.kind, ListOf)
     source = _copied(code, owner, "0", length(code, owner)) if owner.kind.cell.lazy else owner.text
@@ -137,12 +154,13 @@ def repeat(code: Code, kind: Kind, values: Sequence[Value]) -> Value:
 def copy_list(code: Code, kind: Kind, source: Value) -> Value:
     """``list(x)`` of a list or a range."""
     if isinstance(source.kind, RangeOf):
-        start, stop = (code.op(f"extractvalue {{ i64, i64 }} {source.text}, {i}") for i in (0, 1))
+        start, stop = (code.op(f"extractvalue {{ i64, i64, i64 }} {source.text}, {i}") for i in (0, 1))
         return Value(kind, code.fail_if_null(code.op(f"call ptr @list_range(ptr %ctx, i64 {start}, i64 {stop})")))
     return Value(kind, _copied(code, source, "0", length(code, source)))
 
 
 def list_method(code: Code, method: Value, values: Sequence[Value]) -> Value:
+    """``append``, ``extend`` or ``pop``."""
     assert isinstance(method.kind, Method)
     owner = Value(method.kind.owner, method.text)
     match method.kind.name:
@@ -163,17 +181,22 @@ def list_method(code: Code, method: Value, values: Sequence[Value]) -> Value:
 
 
 def iterate(code: Code, value: Value, kind: Kind, first: str = "0") -> Value:
-    """``iter(value)``: a ``%iter`` of its own; ``first`` is where ``enumerate`` starts to count."""
+    """``iter(value)``: a ``%iter`` of its own; its last field is where ``enumerate`` starts, or a range's step."""
     assert isinstance(kind, Iterator)
     if isinstance(value.kind, Iterator):
         return Value(kind, value.text)
     made = code.fail_if_null(code.op("call ptr @alloc(ptr %ctx, i64 32)"))
     source, start, stop = value.text, "0", "0"
     if isinstance(value.kind, RangeOf):
-        source, start, stop = "null", *(code.op(f"extractvalue {{ i64, i64 }} {value.text}, {i}") for i in (0, 1))
+        source = "null"
+        start, stop, first = (code.op(f"extractvalue {{ i64, i64, i64 }} {value.text}, {i}") for i in (0, 1, 2))
     for i, (type_, text) in enumerate((("ptr", source), ("i64", start), ("i64", stop), ("i64", first))):
         code.put(f"store {type_} {text}, ptr {code.op(f'getelementptr %iter, ptr {made}, i32 0, i32 {i}')}")
     return Value(kind, made)
+
+
+def _field(code: Code, iterator: Value, index: int) -> str:
+    return code.op(f"load i64, ptr {code.op(f'getelementptr %iter, ptr {iterator.text}, i32 0, i32 {index}')}")
 
 
 def take(code: Code, iterator: Value) -> tuple[str, str, str]:
@@ -181,32 +204,40 @@ def take(code: Code, iterator: Value) -> tuple[str, str, str]:
     assert isinstance(iterator.kind, Iterator)
     place = code.op(f"getelementptr %iter, ptr {iterator.text}, i32 0, i32 1")
     position = code.op(f"load i64, ptr {place}")
-    if isinstance(iterator.kind.source, RangeOf):
-        stop = code.op(f"load i64, ptr {code.op(f'getelementptr %iter, ptr {iterator.text}, i32 0, i32 2')}")
-    else:
-        stop = length(code, Value(iterator.kind.source, code.op(f"load ptr, ptr {iterator.text}")))
-    return code.op(f"icmp slt i64 {position}, {stop}"), position, place
+    source = iterator.kind.source
+    if not isinstance(source, RangeOf):
+        stop = length(code, Value(source, code.op(f"load ptr, ptr {iterator.text}")))
+        return code.op(f"icmp slt i64 {position}, {stop}"), position, place
+    stop = _field(code, iterator, 2)
+    before = code.op(f"icmp slt i64 {position}, {stop}")
+    if not source.stepped:
+        return before, position, place
+    up = code.op(f"icmp sgt i64 {_field(code, iterator, 3)}, 0")
+    after = code.op(f"icmp sgt i64 {position}, {stop}")
+    return code.op(f"select i1 {up}, i1 {before}, i1 {after}"), position, place
 
 
-def exhaust(code: Code, place: str) -> None:
+def exhaust(code: Code, iterator: Value, place: str) -> None:
     """An iterator that has ended stays ended, also when its list grows later."""
-    code.put(f"store i64 {2**63 - 1}, ptr {place}")
+    assert isinstance(iterator.kind, Iterator)
+    ended = _field(code, iterator, 2) if isinstance(iterator.kind.source, RangeOf) else str(2**63 - 1)
+    code.put(f"store i64 {ended}, ptr {place}")
 
 
 def taken(code: Code, iterator: Value, position: str, place: str) -> Value:
     """The item at ``position``, after moving the iterator on; with its count where ``enumerate`` counts."""
     assert isinstance(iterator.kind, Iterator)
     source = iterator.kind.source
-    code.put(f"store i64 {code.op(f'add i64 {position}, 1')}, ptr {place}")
+    step = _field(code, iterator, 3) if isinstance(source, RangeOf) else "1"
+    following = code.checked("i64", f"call {{ i64, i1 }} @llvm.sadd.with.overflow.i64(i64 {position}, i64 {step})")
+    code.put(f"store i64 {following}, ptr {place}")
     if isinstance(source, RangeOf):
-        item = Value("int", position)
-    else:
-        owner = Value(source, code.op(f"load ptr, ptr {iterator.text}"))
-        item = _character(code, owner.text, position) if source == "str" else _element(code, owner, position)
+        return Value("int", position)
+    owner = Value(source, code.op(f"load ptr, ptr {iterator.text}"))
+    item = _character(code, owner.text, position) if source == "str" else _element(code, owner, position)
     if not iterator.kind.counted:
         return item
-    if isinstance(source, RangeOf):
-        raise InternalError("enumerate of a range has no native form", code="native_operation")
-    first = code.op(f"load i64, ptr {code.op(f'getelementptr %iter, ptr {iterator.text}, i32 0, i32 3')}")
-    count = code.checked("i64", f"call {{ i64, i1 }} @llvm.sadd.with.overflow.i64(i64 {first}, i64 {position})")
+    count = code.checked(
+        "i64", f"call {{ i64, i1 }} @llvm.sadd.with.overflow.i64(i64 {_field(code, iterator, 3)}, i64 {position})"
+    )
     return tuple_of(code, [Value("int", count), item])

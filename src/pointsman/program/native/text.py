@@ -15,8 +15,10 @@ _RARE = "!prof !0"  # a branch that is hardly ever taken; the metadata stands at
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in machine code: its kind and the LLVM text that names it. ``bad``: an i1 that says that the value
-    overflowed when it was made; whoever uses the value abandons the run."""
+    """A value in machine code: its kind and the LLVM text that names it.
+
+    ``bad``: an i1 that says that the value overflowed when it was made; whoever uses the value abandons the run.
+    """
 
     kind: Kind
     text: str
@@ -66,21 +68,26 @@ class Code:
         self.count = 0
 
     def fresh(self, prefix: str = "t") -> str:
+        """A name for a value or block."""
         self.count += 1
         return f"%{prefix}{self.count}"
 
     def put(self, line: str) -> None:
+        """Adds an instruction without a result."""
         self.lines.append("  " + line)
 
     def op(self, text: str) -> str:
+        """Adds an instruction; gives the name of its result."""
         name = self.fresh()
         self.put(f"{name} = {text}")
         return name
 
     def label(self, name: str) -> None:
+        """Starts a block."""
         self.lines.append(name.removeprefix("%") + ":")
 
     def slot(self, type_: str) -> str:
+        """A place on the stack."""
         name = self.fresh("v")
         self.slots.append(f"  {name} = alloca {type_}")
         return name
@@ -92,6 +99,7 @@ class Code:
         self.label(following)
 
     def fail_if_null(self, pointer: str) -> str:
+        """The pointer; abandons where there is none."""
         self.fail_if(self.op(f"icmp eq ptr {pointer}, null"))
         return pointer
 
@@ -103,6 +111,7 @@ class Code:
         return value
 
     def constant(self, value: Any, kind: Kind) -> str:
+        """A constant's LLVM text."""
         if isinstance(kind, TupleOf):
             items = [f"{llvm_type(k)} {self.constant(v, k)}" for v, k in zip(value, kind.items, strict=True)]
             return "{ " + ", ".join(items) + " }" if items else "false"

@@ -12,16 +12,32 @@ which is what the differential test is for. So a state is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pointsman.program.proof.smt import Formulas
-from pointsman.program.table.machine import Decide, Do, Machine, Node, Pick, State, Switch, Sym, Take, nodes
+from pointsman.program.table.machine import (
+    Decide,
+    Do,
+    Machine,
+    Node,
+    Pick,
+    Range,
+    State,
+    Switch,
+    Sym,
+    Take,
+    nodes,
+    successors,
+)
+from pointsman.program.table.optimise import Optimiser
 
 __all__ = ["Certificate", "StateCertificate", "certify", "guards_of_rows", "same_decisions"]
 
 Level = Literal["proved", "exhaustive", "tested"]
-_MAX_LEAVES = 400  # chosen: larger tables are proved by their construction, one node at a time
+_MAX_LEAVES = 400  # chosen
+_MAX_SOLVED_ROWS = 40  # chosen: what takes the solver some 10 ms while compiling; `prove` allows more
 _RLIMIT = 20_000_000
 
 
@@ -89,8 +105,6 @@ def _decides(step: Node) -> bool:
 
 def count_rows(root: Node) -> int:
     """Paths from the root to a leaf."""
-    from pointsman.program.table.machine import successors
-
     counts: dict[int, int] = {}
 
     def count(node: Node) -> int:
@@ -100,6 +114,20 @@ def count_rows(root: Node) -> int:
         return found
 
     return count(root)
+
+
+def _ways_partition(node: Node) -> bool:
+    match node:
+        case Switch(cuts=cuts, children=children):
+            return len(children) == len(cuts) + 1 and all(a < b for a, b in zip(cuts, cuts[1:], strict=False))
+        case Pick(keys=keys, children=children):
+            return len(keys) == len(children) == len(set(keys))
+    return True
+
+
+def _is_plain(region: Node) -> bool:
+    """One decision only: nothing to prove beyond its two ways."""
+    return isinstance(region, Decide) and not any(isinstance(n, Decide | Switch | Pick) for n in successors(region))
 
 
 def _regions(root: Node) -> list[Node]:
@@ -148,16 +176,23 @@ def guards_of_rows(root: Node, f: Formulas) -> list[tuple[Any, Node]]:
     return _paths(root, f) or []
 
 
-def rows_unique_and_complete(state: State) -> bool | None:
-    """Whether exactly one row of each decision region applies, for all values. None: not settled."""
+def rows_unique_and_complete(state: State, limit: int = _MAX_SOLVED_ROWS) -> bool | None:
+    """Whether exactly one row of each decision region applies, for all values. None: not settled.
+
+    Small regions are given to the solver as rows. In larger ones each node is checked: its ways are disjoint and complete
+    (an atom and its opposite; rising cuts; distinct keys and the rest), and so, by induction, are the paths."""
+    if not all(_ways_partition(node) for node in nodes(state.root)):
+        return False
     for region in _regions(state.root):
+        if count_rows(region) > limit or _is_plain(region):
+            continue
         f = Formulas()
         z3 = f.z3
         paths = _paths(region, f)
         if paths is None:
-            return None
+            continue
         guards = [guard for guard, _ in paths]
-        solver = z3.Solver()
+        solver = z3.SimpleSolver()
         solver.set("rlimit", _RLIMIT)
         answer = solver.check(z3.Not(z3.PbEq([(g, 1) for g in guards], 1)))
         if answer != z3.unsat:
@@ -166,35 +201,74 @@ def rows_unique_and_complete(state: State) -> bool | None:
 
 
 def same_decisions(explored: State, optimised: State) -> bool | None:
-    """Whether two forms of a state's region lead to the same leaf for all values that can reach the state."""
-    from pointsman.program.table.optimise import optimise
+    """Whether two forms of a state's regions lead to the same leaf for all values that can reach the state.
 
-    before = [n for n in _regions(explored.root)]
-    for region in before:
-        answer = _same_region(region, optimise(region), explored)
-        if answer is not True:
-            return answer
-    return None if optimise(explored.root) != optimised.root else True
-
-
-def _same_region(explored: Node, optimised: Node, state: State) -> bool | None:
-    from pointsman.program.table.optimise import optimise
-
-    f = Formulas()
-    z3 = f.z3
-    first, second = _paths(explored, f), _paths(optimised, f)
-    if first is None or second is None:
+    Where a decision was only copied, its branches are compared; where it was changed, the solver compares the regions."""
+    optimiser = Optimiser()
+    if optimiser.node(explored.root) != optimised.root:
         return None
+    known = {Sym(name, r.kind): r for name, r in explored.variables}
+    answers: dict[Node, bool | None] = {}
+    stack: list[Node] = [explored.root]
+    while stack:
+        node = stack.pop()
+        if node in answers:
+            continue
+        after = optimiser.node(node)
+        copied = not isinstance(node, Decide) or _is_copy(node, after, optimiser)
+        answers[node] = True if copied else _same_region(node, after, optimiser, known)
+        if answers[node] is not True:
+            return answers[node]
+        stack.extend(successors(node))
+    return True
+
+
+def _is_copy(node: Decide, after: Node, optimiser: Optimiser) -> bool:
+    yes, no = optimiser.node(node.yes), optimiser.node(node.no)
+    if yes == no:
+        return after == yes
+    return isinstance(after, Decide) and after.atom == node.atom and after.yes == yes and after.no == no
+
+
+def _same_region(explored: Node, after: Node, optimiser: Optimiser, known: dict[Sym, Range]) -> bool | None:
+    f = Formulas()
     numbers: dict[Node, int] = {}
-    left = [(g, numbers.setdefault(optimise(leaf), len(numbers))) for g, leaf in first]
-    right = [(g, numbers.setdefault(leaf, len(numbers))) for g, leaf in second]
-    a, b = z3.Int("leaf of the explored"), z3.Int("leaf of the optimised")
-    solver = z3.Solver()
+    first = _leaf_number(explored, f, numbers, optimiser.node)
+    second = _leaf_number(after, f, numbers, lambda leaf: leaf)
+    solver = f.z3.SimpleSolver()
     solver.set("rlimit", _RLIMIT)
-    solver.add(*f.ranges({Sym(name, r.kind): r for name, r in state.variables}))
-    solver.add(*(z3.Implies(guard, a == number) for guard, number in left))
-    solver.add(*(z3.Implies(guard, b == number) for guard, number in right))
-    answer = solver.check(a != b)
-    if answer == z3.unsat:
+    solver.add(*f.ranges(known))
+    answer = solver.check(first != second)
+    if answer == f.z3.unsat:
         return True
-    return False if answer == z3.sat else None
+    return False if answer == f.z3.sat else None
+
+
+def _leaf_number(root: Node, f: Formulas, numbers: dict[Node, int], leaf_of: Callable[[Node], Node]) -> Any:
+    """A z3 term for the number of the leaf that a region comes to; shared nodes are translated once."""
+    z3 = f.z3
+    done: dict[int, Any] = {}
+
+    def number(node: Node) -> Any:
+        found = done.get(id(node))
+        if found is not None:
+            return found
+        match node:
+            case Decide(atom=atom, yes=yes, no=no):
+                made = z3.If(f.boolean(atom), number(yes), number(no))
+            case Switch(term=term, cuts=cuts, children=children):
+                made = number(children[-1])
+                value = f.integer(term)
+                for cut, child in zip(reversed(cuts), reversed(children[:-1]), strict=True):
+                    made = z3.If(value < cut, number(child), made)
+            case Pick(term=term, keys=keys, children=children, default=default):
+                made = number(default)
+                value = f.integer(term)
+                for key, child in zip(keys, children, strict=True):
+                    made = z3.If(value == f.integer(key), number(child), made)
+            case _:
+                made = z3.IntVal(numbers.setdefault(leaf_of(node), len(numbers)))
+        done[id(node)] = made
+        return made
+
+    return number(root)

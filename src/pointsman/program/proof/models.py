@@ -12,7 +12,7 @@ from pointsman.program.proof.certificate import guards_of_rows
 from pointsman.program.proof.smt import Formulas
 from pointsman.program.table.machine import App, Decide, Machine, Node, Switch, Sym, Term, nodes
 
-__all__ = ["model_inputs", "row_inputs"]
+__all__ = ["model_inputs", "row_inputs", "solvable"]
 
 _MAX_ROWS = 80
 _MAX_INPUTS = 160
@@ -22,7 +22,7 @@ _SIMPLE: dict[str, Any] = {"int": 0, "bool": False, "str": "", "float": 0.5}
 
 def row_inputs(machine: Machine, records: dict[str, Any]) -> list[dict[str, Any]]:
     """Calls, as arguments by name; a record argument is a dict of its fields. Empty where a parameter is of another kind."""
-    if not _solvable(machine, records):
+    if not solvable(machine, records):
         return []
     f = Formulas()
     found: list[dict[str, Any]] = []
@@ -33,7 +33,8 @@ def row_inputs(machine: Machine, records: dict[str, Any]) -> list[dict[str, Any]
     return (found + _beyond(machine, found))[:_MAX_INPUTS]
 
 
-def _solvable(machine: Machine, records: dict[str, Any]) -> bool:
+def solvable(machine: Machine, records: dict[str, Any]) -> bool:
+    """Whether every parameter is a checked scalar, or a record of scalars: then a model is a call."""
     kinds = dict(machine.guards)
     scalar = [kinds.get(p.name, "") for p in machine.params]
     return bool(scalar) and all(k in _SIMPLE or k.startswith("record:") for k in scalar) and _all_fields(scalar, records)

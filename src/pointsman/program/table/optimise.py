@@ -17,7 +17,7 @@ from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, nodes
 
-__all__ = ["optimise", "optimise_machine"]
+__all__ = ["Optimiser", "optimise", "optimise_machine"]
 
 _MIN_CHILDREN = 3  # a switch of two is a decision
 _MAX_WORK = 20_000  # restricted nodes while reordering one region; chosen: some 50 ms
@@ -31,7 +31,7 @@ def optimise_machine(machine: Machine) -> Machine:
 
 def optimise(root: Node) -> Node:
     """The same decisions in a smaller DAG."""
-    return _Optimiser().node(root)
+    return Optimiser().node(root)
 
 
 def threshold(atom: Term) -> tuple[Term, int, int] | None:
@@ -48,7 +48,9 @@ class _OverWork(Exception):
     """Reordering would cost more than it can give."""
 
 
-class _Optimiser:
+class Optimiser:
+    """Optimises nodes, each once; ``node`` gives the form that a node has after it."""
+
     def __init__(self) -> None:
         self.done: dict[Node, Node] = {}
         self.interned: dict[Node, Node] = {}

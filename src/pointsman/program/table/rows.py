@@ -25,9 +25,27 @@ from pointsman.program.emit.text import Piece, operation
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.table.machine import (
-    App, Decide, Do, Goto, Leaf, Machine, Node, Pick, Program, Raise, Range, Return, State, Switch, Sym, Take, Term,
-    made_by, symbols, terms_of,
-)  # fmt: skip
+    App,
+    Decide,
+    Do,
+    Goto,
+    Leaf,
+    Machine,
+    Node,
+    Pick,
+    Program,
+    Raise,
+    Range,
+    Return,
+    State,
+    Switch,
+    Sym,
+    Take,
+    Term,
+    made_by,
+    symbols,
+    terms_of,
+)
 
 __all__ = [
     "Among",

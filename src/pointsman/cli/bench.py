@@ -1,0 +1,32 @@
+"""``pointsman bench NAME``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _bench() -> None:
+    """Measurements; each checks its answers first and ends in one JSON line."""
+
+
+@app.command("program")
+def program(
+    quick: Annotated[bool, typer.Option("--quick", help="Less data, under a minute; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of generated data.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="A HumanEval or MBPP file, for compile times over its functions.")] = None,
+) -> None:
+    """The program level: emitted code, selection, compile times, recompilation, server.
+
+    pointsman bench program --quick
+    """
+    from pointsman.bench.program import main
+
+    main(quick=quick, seed=seed, data=data)

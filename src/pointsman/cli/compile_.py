@@ -1,0 +1,112 @@
+"""``pointsman compile FILE:FUNCTION -o OUT``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pointsman.core import BadRequest, PointsmanError
+from pointsman.program import CompileOptions, Compiled, compile_table
+from pointsman.program.cache import default_folder
+from pointsman.program.frontend import Module
+
+__all__ = ["compile_command", "read_source"]
+
+
+def read_source(path: Path) -> str:
+    """The text of a source file. Raises BadRequest ``no_source``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="no_source") from exc
+
+
+def compile_command(
+    target: Annotated[str, typer.Argument(help="FILE:FUNCTION, or FILE for every function in it.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The artefact, or a folder for several.")] = None,
+    opaque: Annotated[bool, typer.Option("--opaque", help="Keep pure parts that are refused as calls to the original.")] = False,
+    examples: Annotated[int, typer.Option(help="Generated inputs of the differential test.")] = 60,
+    seconds: Annotated[float, typer.Option(help="Time limit of the differential test.")] = 5.0,
+    cache: Annotated[bool, typer.Option(help="Use the compilation cache.")] = True,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the IR after every pass.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Compile a Python function to a routing table.
+
+    pointsman compile examples/refund.py:refund -o refund.route.json
+
+    pointsman compile examples/calendar_rules.py -o build/
+    """
+    file, _, function = target.partition(":")
+    path = Path(file)
+    source = read_source(path)
+    module = Module.parse(source, str(path))
+    options = CompileOptions(
+        allow_opaque=opaque,
+        max_examples=examples,
+        seconds=seconds,
+        cache_folder=default_folder() if cache else None,
+        verify=verify,
+    )
+    names = [function] if function else list(module.functions)
+    failures: list[PointsmanError] = []
+    for name in names:
+        try:
+            compiled = compile_table(source, str(path), name, options, module=module)
+        except PointsmanError as error:
+            if function:
+                raise
+            failures.append(error)
+            sys.stderr.write(f"error [{error.code}]: {error.message}\n")
+            continue
+        destination = _destination(out, name, several=not function)
+        compiled.table.save(destination)
+        _report(compiled, destination, as_json=as_json)
+    if failures:
+        raise typer.Exit(2)
+
+
+def _destination(out: Path | None, name: str, *, several: bool) -> Path:
+    if out is None:
+        return Path(f"{name}.route.json")
+    if several or out.is_dir():
+        out.mkdir(parents=True, exist_ok=True)
+        return out / f"{name}.route.json"
+    if not out.parent.is_dir():
+        raise BadRequest(f"no folder {str(out.parent)!r} for the artefact", code="no_folder")
+    return out
+
+
+def _report(compiled: Compiled, destination: Path, *, as_json: bool) -> None:
+    table = compiled.table
+    certificate = table.certificate
+    levels = [s.level for s in certificate.states]
+    summary = {
+        "function": table.name,
+        "artefact": str(destination),
+        "states": len(certificate.states),
+        "rows": sum(s.rows for s in certificate.states),
+        "proved_states": levels.count("proved"),
+        "inputs_tested": certificate.inputs_tested,
+        "undecided": certificate.undecided,
+        "routed_share": round(compiled.routed_share, 3),
+        "opaque": {name: refusal.code for name, refusal in compiled.refusals.items()},
+        "reused": list(compiled.reused),
+        "seconds": {name: round(value, 4) for name, value in compiled.stage_seconds.items()},
+    }
+    if as_json:
+        print(json.dumps(summary))
+        return
+    text = (
+        f"{table.name}: {summary['states']} state(s), {summary['rows']} rows, {summary['proved_states']} state(s) proved, "
+        f"equal to CPython on {certificate.inputs_tested} inputs -> {destination}"
+    )
+    print(text + (" (from the cache)" if compiled.reused else ""))
+    if certificate.inputs_tested == 0:
+        sys.stderr.write("warning: no input could be tested; nothing but the proofs supports this table\n")
+    for name, refusal in compiled.refusals.items():
+        sys.stderr.write(f"opaque: {name} stays a call to the original ({refusal.code})\n{refusal.message}\n")

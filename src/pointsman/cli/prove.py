@@ -1,0 +1,64 @@
+"""``pointsman prove ARTEFACT``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pointsman.program import load_table
+from pointsman.program.proof.report import Proof, prove
+
+__all__ = ["prove_command"]
+
+
+def prove_command(
+    artefact: Annotated[Path, typer.Argument(help="A *.route.json file.")],
+    never_raises: Annotated[bool, typer.Option("--never-raises", help="Exit 1 unless no input can raise.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """What is proved of a table, what is only tested, and an input for each way to raise.
+
+    pointsman prove refund.route.json
+
+    pointsman prove refund.route.json --never-raises
+    """
+    table = load_table(artefact, trust_opaque=False)
+    found = prove(table)
+    print(json.dumps(_as_json(found)) if as_json else _as_text(found))
+    wrong = any(s.unique_complete is False or s.equivalent is False for s in found.states)
+    raising = any(claim.status != "not reached" for claim in found.claims)
+    if wrong or (never_raises and raising):
+        raise typer.Exit(1)
+
+
+def _as_json(proof: Proof) -> dict[str, object]:
+    return {
+        "inputs_tested": proof.inputs_tested,
+        "states": [
+            {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows, "unique_complete": s.unique_complete,
+             "equivalent": s.equivalent}
+            for s in proof.states
+        ],
+        "raises": [
+            {"function": c.function, "state": c.state, "outcome": c.outcome, "when": c.when, "status": c.status, "inputs": c.inputs}
+            for c in proof.claims
+        ],
+    }  # fmt: skip
+
+
+def _as_text(proof: Proof) -> str:
+    words = {True: "proved", False: "REFUTED", None: "not settled"}
+    lines = [f"{'function':24} {'state':>5} {'rows':>6}  {'exactly one row applies':24} {'same as explored':17} level"]
+    for s in proof.states:
+        level = s.level if s.level != "tested" else f"tested on {proof.inputs_tested} inputs"
+        lines.append(f"{s.function:24} {s.state:>5} {s.rows:>6}  {words[s.unique_complete]:24} {words[s.equivalent]:17} {level}")
+    lines.append("")
+    if not proof.claims:
+        lines.append("no row raises an exception of its own; steps may still raise what their operations raise")
+    for c in proof.claims:
+        shown = "" if c.inputs is None else f" e.g. {json.dumps(c.inputs)}"
+        lines.append(f"{c.function} state {c.state}: {c.outcome} when {c.when or 'always'}: {c.status}{shown}")
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+"""``prove``: what is proved of a table, what is only tested, and an input that shows each way it can raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman.program.proof.certificate import StateCertificate, rows_unique_and_complete
+from pointsman.program.proof.models import model_inputs, solvable
+from pointsman.program.proof.smt import Formulas
+from pointsman.program.runtime import Table
+from pointsman.program.table.machine import Machine, Raise, nodes
+from pointsman.program.table.rows import Row, describe, rows_of
+
+__all__ = ["Claim", "Proof", "prove"]
+
+_MAX_ROWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A way to raise. ``inputs``: a call that takes it, confirmed by running; None where none was found.
+
+    ``status``: ``raises`` (confirmed), ``not reached`` (proved: no input takes the row) or ``open``."""
+
+    function: str
+    state: int
+    outcome: str
+    when: str
+    status: str
+    inputs: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    states: tuple[StateCertificate, ...]
+    claims: tuple[Claim, ...]
+    inputs_tested: int
+
+    @property
+    def raises(self) -> tuple[Claim, ...]:
+        return tuple(c for c in self.claims if c.status == "raises")
+
+
+def prove(table: Table) -> Proof:
+    """Proves the rows of every state anew (more of them than ``compile`` does) and looks for inputs that raise."""
+    states = []
+    for certificate in table.certificate.states:
+        machine = table.program.machines.get(certificate.function)
+        if machine is None:
+            continue
+        unique = rows_unique_and_complete(machine.states[certificate.state], _MAX_ROWS)
+        states.append(
+            StateCertificate(certificate.function, certificate.state, certificate.level if unique else "tested",
+                             certificate.rows, unique, certificate.equivalent)
+        )  # fmt: skip
+    claims = [claim for name, machine in table.program.machines.items() for claim in _claims(table, name, machine)]
+    return Proof(tuple(states), tuple(claims), table.certificate.inputs_tested)
+
+
+def _claims(table: Table, name: str, machine: Machine) -> list[Claim]:
+    found: list[Claim] = []
+    for state in machine.states:
+        if not any(isinstance(n, Raise) for n in nodes(state.root)):
+            continue
+        for row in rows_of(state, _MAX_ROWS):
+            if isinstance(row.leaf, Raise):
+                cells = describe(row, machine.states)
+                entry = name == table.name and state.index == 0
+                status, inputs = _witness(table, machine, row) if entry else ("open", None)
+                found.append(Claim(name, state.index, cells.then, " and ".join(cells.when), status, inputs))
+    return found
+
+
+def _witness(table: Table, machine: Machine, row: Row) -> tuple[str, dict[str, Any] | None]:
+    """An input that takes a raising row of the entry state."""
+    if not solvable(machine, table.program.records):
+        return "open", None
+    early = [atom for position, atom in enumerate(row.guard) if all(step.at > position for step in row.steps)]
+    f = Formulas()
+    formulas = [f.boolean(atom) if truth else f.z3.Not(f.boolean(atom)) for atom, truth in early]
+    inputs = model_inputs(machine, table.program.records, f, formulas)
+    if inputs is None:
+        return "not reached", None
+    answer = table.answer(inputs)
+    return ("raises", inputs) if answer.kind == "exception" else ("open", None)
+
