@@ -24,6 +24,12 @@ def _is_local(address: object) -> bool:
         return False
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the compiler's tests."""
+    parser.addoption("--fuzz-seeds", type=int, default=60, help="how many random programs to compare (default: 60)")
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew, to be read and committed")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _loopback_only() -> Iterator[None]:
     """Refuses every connection that leaves this machine."""

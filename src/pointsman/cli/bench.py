@@ -21,7 +21,9 @@ def _bench() -> None:
 def program(
     quick: Annotated[bool, typer.Option("--quick", help="Less data, under a minute; says so in the JSON.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of generated data.")] = 0,
-    data: Annotated[Path | None, typer.Option(help="A HumanEval or MBPP file, for compile times over its functions.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A HumanEval or MBPP file, for compile times over its functions.")
+    ] = None,
 ) -> None:
     """The program level: emitted code, selection, compile times, recompilation, server.
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pointsman.core import BadRequest, PointsmanError
-from pointsman.program import CompileOptions, Compiled, compile_table
+from pointsman.program import Compiled, CompileOptions, compile_table
 from pointsman.program.cache import default_folder
 from pointsman.program.frontend import Module
 
@@ -28,7 +28,9 @@ def read_source(path: Path) -> str:
 def compile_command(
     target: Annotated[str, typer.Argument(help="FILE:FUNCTION, or FILE for every function in it.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The artefact, or a folder for several.")] = None,
-    opaque: Annotated[bool, typer.Option("--opaque", help="Keep pure parts that are refused as calls to the original.")] = False,
+    opaque: Annotated[
+        bool, typer.Option("--opaque", help="Keep pure parts that are refused as calls to the original.")
+    ] = False,
     examples: Annotated[int, typer.Option(help="Generated inputs of the differential test.")] = 60,
     seconds: Annotated[float, typer.Option(help="Time limit of the differential test.")] = 5.0,
     cache: Annotated[bool, typer.Option(help="Use the compilation cache.")] = True,

@@ -15,7 +15,9 @@ __all__ = ["coverage_command"]
 
 
 def coverage_command(
-    path: Annotated[Path, typer.Argument(help="A folder of .py files, or a HumanEval or MBPP file (.jsonl, .jsonl.gz).")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder of .py files, or a HumanEval or MBPP file (.jsonl, .jsonl.gz).")
+    ],
     resume: Annotated[Path | None, typer.Option(help="Keep finished functions here, and go on from it.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes at once.")] = 2,
     limit: Annotated[int | None, typer.Option(help="Only this many functions.")] = None,

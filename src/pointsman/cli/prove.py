@@ -54,7 +54,9 @@ def _as_text(proof: Proof) -> str:
     lines = [f"{'function':24} {'state':>5} {'rows':>6}  {'exactly one row applies':24} {'same as explored':17} level"]
     for s in proof.states:
         level = s.level if s.level != "tested" else f"tested on {proof.inputs_tested} inputs"
-        lines.append(f"{s.function:24} {s.state:>5} {s.rows:>6}  {words[s.unique_complete]:24} {words[s.equivalent]:17} {level}")
+        lines.append(
+            f"{s.function:24} {s.state:>5} {s.rows:>6}  {words[s.unique_complete]:24} {words[s.equivalent]:17} {level}"
+        )
     lines.append("")
     if not proof.claims:
         lines.append("no row raises an exception of its own; steps may still raise what their operations raise")

@@ -21,7 +21,9 @@ def run_command(
     inputs: Annotated[str, typer.Argument(help="A JSON object of parameters, an array, or - to read one a line.")],
     fuel: Annotated[int, typer.Option(help="States that one run may visit.")] = DEFAULT_FUEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print kind, result and states visited.")] = False,
-    trust_opaque: Annotated[bool, typer.Option("--trust-opaque", help="Import and run the original for opaque parts.")] = False,
+    trust_opaque: Annotated[
+        bool, typer.Option("--trust-opaque", help="Import and run the original for opaque parts.")
+    ] = False,
 ) -> None:
     """Run a compiled table on JSON inputs. Exits 1 when the program raises or runs out of fuel.
 
@@ -43,7 +45,15 @@ def run_command(
         answer = table.answer(values, fuel=fuel)
         failed = failed or answer.kind != "value"
         if as_json:
-            print(json.dumps({"kind": answer.kind, "result": json.loads(answer.json_text), "states_visited": answer.states_visited}))
+            print(
+                json.dumps(
+                    {
+                        "kind": answer.kind,
+                        "result": json.loads(answer.json_text),
+                        "states_visited": answer.states_visited,
+                    }
+                )
+            )
         else:
             print(answer.json_text)
     if failed:

@@ -14,10 +14,14 @@ __all__ = ["serve_command"]
 
 def serve_command(
     programs: Annotated[list[Path] | None, typer.Argument(help="Artefacts, or folders of them, to serve.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind [default: 127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port [default: 8400].")] = None,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings and where they come from.")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the settings and where they come from.")
+    ] = False,
 ) -> None:
     """Start the OpenAI-compatible server. A compiled program is the model program/NAME.
 
@@ -31,6 +35,8 @@ def serve_command(
     flags = Overrides(host=host, port=port, programs=tuple(programs) if programs else None)
     settings = load_config(config, flags=flags)
     if print_config:
-        print(json.dumps({"settings": asdict(settings.server), "origins": dict(settings.origins)}, default=str, indent=2))
+        print(
+            json.dumps({"settings": asdict(settings.server), "origins": dict(settings.origins)}, default=str, indent=2)
+        )
         return
     run_server(settings)

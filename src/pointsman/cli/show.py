@@ -10,7 +10,7 @@ import typer
 from pointsman.core import NotFound
 from pointsman.program import load_table
 from pointsman.program.picture import to_dot, to_svg
-from pointsman.program.table.rows import show_table
+from pointsman.program.rows import show_table
 
 __all__ = ["show_command"]
 

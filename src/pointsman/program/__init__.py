@@ -1,11 +1,16 @@
 """Ordinary code -> proved routing tables -> code again.
 
-Covered: the table of a function, or a refusal that says where and why. See ``docs/program.md``.
+Covered: the table of a function, or a refusal that says where and why. See ``docs/program.md``. The names below are loaded when they
+are first used: running a table needs neither the front end nor a solver.
 """
 
-from pointsman.program.frontend.refusal import Refusal
-from pointsman.program.pipeline import CompileOptions, Compiled, MismatchError, compile_function, compile_table
-from pointsman.program.runtime import Answer, Outcome, Table, load_table
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pointsman.program.frontend.refusal import Refusal
+    from pointsman.program.pipeline import Compiled, CompileOptions, MismatchError, compile_function, compile_table
+    from pointsman.program.runtime import Answer, Outcome, Table, load_table
 
 __all__ = [
     "Answer",
@@ -19,3 +24,15 @@ __all__ = [
     "compile_table",
     "load_table",
 ]
+
+_HOMES = {
+    "Refusal": "frontend.refusal",
+    **dict.fromkeys(("CompileOptions", "Compiled", "MismatchError", "compile_function", "compile_table"), "pipeline"),
+    **dict.fromkeys(("Answer", "Outcome", "Table", "load_table"), "runtime"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

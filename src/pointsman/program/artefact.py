@@ -29,7 +29,15 @@ from pointsman.program.table.machine import (
     Term,
 )
 
-__all__ = ["FORMAT", "VERSION", "decode_program", "encode_program", "machine_from_json", "machine_to_json", "region_hash"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "decode_program",
+    "encode_program",
+    "machine_from_json",
+    "machine_to_json",
+    "region_hash",
+]
 
 FORMAT: Final = "pointsman-route"
 VERSION: Final = 1
@@ -43,6 +51,7 @@ def encode_program(program: Program) -> dict[str, Any]:
         "records": {name: _record_to_json(record) for name, record in program.records.items()},
         "globals": program.globals,
         "opaque": list(program.opaque),
+        "attributes": list(program.attributes),
     }
 
 
@@ -55,6 +64,7 @@ def decode_program(data: Any) -> Program:
             {str(name): _record_from_json(value) for name, value in data["records"].items()},
             {str(k): str(v) for k, v in data["globals"].items()},
             tuple(str(name) for name in data["opaque"]),
+            tuple(str(name) for name in data["attributes"]),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise BadRequest(f"not a route artefact: {type(exc).__name__}: {exc}", code="bad_artefact") from exc
@@ -64,7 +74,9 @@ def region_hash(state: State) -> str:
     """The content hash of a state's region: its variables, what is known of them, and its DAG."""
     encoder = _Encoder()
     root = encoder.node(state.root)
-    return content_hash(encoder.terms, encoder.nodes, root, [list(v) for v in _variables(state)], state.handler, state.caught)
+    return content_hash(
+        encoder.terms, encoder.nodes, root, [list(v) for v in _variables(state)], state.handler, state.caught
+    )
 
 
 def _variables(state: State) -> list[tuple[Any, ...]]:
@@ -150,7 +162,9 @@ def _record_to_json(record: Record) -> dict[str, Any]:
 
 def _record_from_json(data: Any) -> Record:
     fields = tuple((str(name), str(text), _operand_from_json(value)) for name, text, value in data["fields"])
-    return Record(str(data["name"]), str(data["kind"]), fields, bool(data["frozen"]), bool(data["order"]), str(data["base"]))
+    return Record(
+        str(data["name"]), str(data["kind"]), fields, bool(data["frozen"]), bool(data["order"]), str(data["base"])
+    )
 
 
 def _frozen(value: Any) -> Any:
@@ -264,7 +278,13 @@ def machine_from_json(data: Any) -> Machine:
         for index, s in enumerate(data["states"])
     )
     params = tuple(
-        Param(str(name), str(kind), None if t is None else str(t), None if a is None else str(a), _operand_from_json(default))
+        Param(
+            str(name),
+            str(kind),
+            None if t is None else str(t),
+            None if a is None else str(a),
+            _operand_from_json(default),
+        )
         for name, kind, t, a, default in data["params"]
     )
     guards = tuple((str(name), str(kind)) for name, kind in data["guards"])

@@ -29,7 +29,8 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One IR operation. ``arity`` None: any. ``template`` is its Python text with ``{0}``, ``{1}`` for the arguments
-    (None: the emitter has a rule of its own). ``compute`` is its meaning on values, used to fold constants."""
+    (None: the emitter has a rule of its own). ``compute`` is its meaning on values, used to fold constants.
+    """
 
     arity: int | None
     template: str | None = None
@@ -221,7 +222,7 @@ def _methods() -> frozenset[str]:
     library = _public(
         collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict, collections.ChainMap,
         array.array, fractions.Fraction, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta,
-        re.Pattern, re.Match, difflib.SequenceMatcher, type(hashlib.md5()), type((x for x in ())),
+        re.Pattern, re.Match, difflib.SequenceMatcher, type(hashlib.md5()), type(x for x in ()),
     )  # fmt: skip
     clock = {"now", "today", "utcnow", "fromtimestamp", "utcfromtimestamp", "tofile", "fromfile", "gi_frame", "gi_code"}
     records = {"_replace", "_asdict"}
@@ -245,7 +246,8 @@ def is_library_member(module: str, member: str) -> bool:
 def resolve_ref(path: str) -> Any:
     """The object that a ``builtins.`` or library reference names.
 
-    Raises KeyError for a path that the tables do not list: this is the gate an artefact's references pass."""
+    Raises KeyError for a path that the tables do not list: this is the gate an artefact's references pass.
+    """
     head, _, member = path.rpartition(".")
     if head == "builtins" and (member in BUILTINS or member in EXCEPTIONS):
         return getattr(builtins, member)

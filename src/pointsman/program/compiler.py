@@ -33,7 +33,8 @@ def guards_of(function: Function, records: dict[str, Record]) -> tuple[tuple[str
 
 def explore_machine(function: Function, records: dict[str, Record], settle: Settle | None = None) -> Machine:
     """The machine of one function, not optimised; with annotated parameters, one for those kinds and one for anything
-    else."""
+    else.
+    """
     guards = guards_of(function, records)
     fields = {name: guarded_fields(record) for name, record in records.items()}
     generic = explore_function(function, settle=settle, field_kinds=fields)
@@ -48,7 +49,7 @@ def build_program(lowered: LoweredProgram, entry: str, settle: Settle | None = N
     machines = {
         name: optimise_machine(explore_machine(f, lowered.records, settle)) for name, f in lowered.functions.items()
     }
-    return Program(entry, machines, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
+    return Program(entry, machines, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)), lowered.attributes)
 
 
 def compile_source(source: str, entry: str, filename: str = "<source>", *, allow_opaque: bool = False) -> Program:

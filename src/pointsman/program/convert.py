@@ -141,7 +141,9 @@ class _Converter:
         if fixed and len(value) != len(parts):
             raise _bad(f"input {where!r} must be an array of {len(parts)} items, got {len(value)}", where)
         kinds = parts if fixed else [parts[0]] * len(value)
-        items = [self.value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))]
+        items = [
+            self.value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
+        ]
         return {"tuple": tuple, "set": set, "frozenset": frozenset}.get(outer, list)(items)
 
     def _key(self, node: ast.expr, key: str, where: str) -> Any:
@@ -180,13 +182,21 @@ class _Converter:
 
 def _shown(value: Any) -> str:
     """A value's kind for a message: values themselves may be private."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+    }
     return "null" if value is None else names.get(type(value), type(value).__name__)
 
 
 def to_json(value: Any) -> str:
     """A result as JSON text: tuples and iterators are arrays, sets sorted arrays, records objects, enums their values,
-    nan and infinities strings; an object's keys are made strings, or pairs where that would merge two."""
+    nan and infinities strings; an object's keys are made strings, or pairs where that would merge two.
+    """
     if type(value) in {str, int, bool} or value is None:
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)

@@ -111,7 +111,8 @@ class Const:
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A named thing that is not data: ``builtins.len``, ``math.sqrt``, ``function:helper``, ``record:Order``,
-    ``opaque:name`` (the original object, importable from the source module)."""
+    ``opaque:name`` (the original object, importable from the source module).
+    """
 
     path: str
 
@@ -196,7 +197,8 @@ class Param:
     """kind: ``positional_only``, ``plain``, ``star``, ``keyword_only`` or ``double_star``.
 
     ``type`` is the checked scalar or container kind that the annotation names (``int``, ``list``, ...), or None;
-    ``annotation`` is the annotation's text. ``default`` is a constant operand, or None where the caller must give it."""
+    ``annotation`` is the annotation's text. ``default`` is a constant operand, or None where the caller must give it.
+    """
 
     name: str
     kind: str = "plain"
@@ -208,7 +210,8 @@ class Param:
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function. ``captures`` are closed-over names, passed when the closure is made; ``memo`` is the
-    ``lru_cache`` size (0: none, -1: unbounded); ``qualname`` is what Python shows in its messages."""
+    ``lru_cache`` size (0: none, -1: unbounded); ``qualname`` is what Python shows in its messages.
+    """
 
     name: str
     qualname: str
@@ -225,7 +228,8 @@ class Record:
     """A record type of the source. kind: ``dataclass``, ``namedtuple``, ``typeddict`` or ``enum``.
 
     ``fields`` are (name, annotation text, default operand or None); for an enum (name, "", value).
-    ``frozen``, ``order`` are those of the dataclass; ``base`` is the mixed-in type of an enum, if any."""
+    ``frozen``, ``order`` are those of the dataclass; ``base`` is the mixed-in type of an enum, if any.
+    """
 
     name: str
     kind: str
@@ -272,7 +276,10 @@ def operands(statement: Statement) -> tuple[Operand, ...]:
 def dump(function: Function) -> str:
     """The IR as text, one statement a line; golden tests compare it."""
     header = ", ".join(p.name + (f": {p.type}" if p.type else "") for p in function.params)
-    lines = [f"function {function.name}({header})" + (f" captures {', '.join(function.captures)}" if function.captures else "")]
+    lines = [
+        f"function {function.name}({header})"
+        + (f" captures {', '.join(function.captures)}" if function.captures else "")
+    ]
     _dump_body(function.body, 1, lines)
     return "\n".join(lines) + "\n"
 

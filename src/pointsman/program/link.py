@@ -44,16 +44,24 @@ def link(
     """Compiles and executes the emitted module.
 
     ``records``: the source's own classes, where it is at hand. ``opaque``: original functions by name; raises
-    Unverified when the program calls one that is not given."""
+    Unverified when the program calls one that is not given.
+    """
     emitted = emit(program, metered=metered)
     types = {name: (records or {}).get(name) or make_record(record) for name, record in program.records.items()}
     linked = Linked(program, emitted.source, {}, types)
-    namespace: dict[str, Any] = {**NAMESPACE, **emitted.constants, "_meter": linked.meter, "__name__": "pointsman.emitted"}
+    namespace: dict[str, Any] = {
+        **NAMESPACE,
+        **emitted.constants,
+        "_meter": linked.meter,
+        "__name__": "pointsman.emitted",
+    }
     for name, path in emitted.references.items():
         namespace[name] = _resolve(path, types)
     for name in program.opaque:
         if opaque is None or name not in opaque:
-            raise Unverified(f"{program.entry!r} calls the original {name!r}, which is not trusted", code="opaque_untrusted")
+            raise Unverified(
+                f"{program.entry!r} calls the original {name!r}, which is not trusted", code="opaque_untrusted"
+            )
     _execute(emitted, program, namespace, opaque or {})
     linked.functions = {name: namespace[text] for name, text in emitted.functions.items() if text in namespace}
     return linked

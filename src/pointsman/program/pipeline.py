@@ -38,7 +38,8 @@ __all__ = ["CompileOptions", "Compiled", "MismatchError", "compile_function", "c
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
     """``max_examples``, ``seconds``: the differential test's budget. ``cache_folder`` None: compile everything anew.
-    ``verify``: check the IR after every pass (tests do); machines are checked always."""
+    ``verify``: check the IR after every pass (tests do); machines are checked always.
+    """
 
     allow_opaque: bool = False
     max_examples: int = 60
@@ -110,7 +111,8 @@ def compile_table(
 ) -> Compiled:
     """Compiles one function of a source text.
 
-    ``module``: the parsed source, when several functions of it are compiled. Raises frontend.Refusal, MismatchError."""
+    ``module``: the parsed source, when several functions of it are compiled. Raises frontend.Refusal, MismatchError.
+    """
     options = options or CompileOptions()
     stages, cache = _Stages(), Cache(options.cache_folder)
     parsed = module or stages.run("parse", lambda: frontend.Module.parse(source, filename))
@@ -123,9 +125,12 @@ def compile_table(
             return Compiled(table, None, {}, ("table",), stages.seconds)
     if options.verify:
         for function in lowered.functions.values():
-            verify_function(function, lowered.functions, lowered.records)
+            verify_function(function, lowered.functions, lowered.records, opaque=lowered.opaque, globals_=lowered.globals,
+                            attributes=lowered.attributes)  # fmt: skip
     built = stages.run("explore", lambda: _machines(lowered, cache))
-    program = Program(entry, {n: m for n, (m, _) in built.items()}, lowered.records, lowered.globals, tuple(sorted(lowered.opaque)))
+    machines = {name: machine for name, (machine, _) in built.items()}
+    opaque = tuple(sorted(lowered.opaque))
+    program = Program(entry, machines, lowered.records, lowered.globals, opaque, lowered.attributes)
     stages.run("verify", lambda: verify_program(program))
     certificates = tuple(c for _, states in built.values() for c in states)
     tested, reused = stages.run("test", lambda: _tested(source, filename, program, options, cache, extra_inputs))
@@ -203,7 +208,8 @@ def _tested(
 def compile_function(function: Callable[..., Any], options: CompileOptions | None = None) -> Table:
     """The table of a Python function, from the file that defines it; records and opaque parts are that module's own.
 
-    Raises BadRequest ``no_source`` when its source is not in a file, frontend.Refusal, MismatchError."""
+    Raises BadRequest ``no_source`` when its source is not in a file, frontend.Refusal, MismatchError.
+    """
     try:
         path = inspect.getsourcefile(function)
         name = function.__name__

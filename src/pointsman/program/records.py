@@ -21,7 +21,7 @@ def make_record(record: Record) -> type:
     if record.kind == "namedtuple":
         names = [name for name, _, _ in record.fields]
         defaults = [_value(value) for _, _, value in record.fields if value is not None]
-        return collections.namedtuple(record.name, names, defaults=defaults)  # type: ignore[no-any-return]  # noqa: PYI024  made at run time
+        return collections.namedtuple(record.name, names, defaults=defaults)  # type: ignore[no-any-return]
     if record.kind == "typeddict":
         return dict
     fields: list[Any] = [
@@ -34,4 +34,6 @@ def make_record(record: Record) -> type:
 def _value(operand: Any) -> Any:
     if isinstance(operand, Const):
         return operand.value
-    raise TypeError(f"a record's default must be a constant, not {operand!r}" if not isinstance(operand, Ref) else operand.path)
+    raise TypeError(
+        f"a record's default must be a constant, not {operand!r}" if not isinstance(operand, Ref) else operand.path
+    )

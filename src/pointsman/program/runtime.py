@@ -49,7 +49,8 @@ class Answer:
 class Table:
     """A compiled function with its certificate.
 
-    Call it like the function. ``run`` counts states, stops when fuel ends, and gives exceptions as outcomes."""
+    Call it like the function. ``run`` counts states, stops when fuel ends, and gives exceptions as outcomes.
+    """
 
     program: Program
     certificate: Certificate
@@ -111,7 +112,8 @@ class Table:
     def answer(self, inputs: dict[str, Any] | list[Any], fuel: int = DEFAULT_FUEL) -> Answer:
         """Runs on JSON inputs: an object of parameters, or an array of positional ones.
 
-        Raises BadRequest ``bad_inputs`` when they are not what the parameters are declared as."""
+        Raises BadRequest ``bad_inputs`` when they are not what the parameters are declared as.
+        """
         args, kwargs = bind_inputs(self.machine, self.program.records, self._metered.records, inputs)
         outcome = self.run(*args, fuel=fuel, **kwargs)
         if outcome.kind == "value":
@@ -146,7 +148,8 @@ def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> T
     """Loads an artefact: checks its form, verifies its IR, and emits code from that.
 
     Opaque parts need the original module importable by its file's name, and ``trust_opaque``: it is executed. Raises NotFound
-    for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified ``opaque_untrusted``."""
+    for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified ``opaque_untrusted``.
+    """
     try:
         data = json.loads(Path(path).read_text())
     except FileNotFoundError as exc:
@@ -169,7 +172,9 @@ def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Tab
         verify_program(program)
         certificate = Certificate.from_json(data["certificate"])
         source = data["source"]
-        table = Table(program, certificate, str(source["file"]), str(source["sha256"]), str(data.get("description", "")))
+        table = Table(
+            program, certificate, str(source["file"]), str(source["sha256"]), str(data.get("description", ""))
+        )
     except (KeyError, TypeError) as exc:
         raise BadRequest(f"{where}: not a route artefact: {exc!r}", code="bad_artefact") from exc
     if program.opaque:
@@ -191,4 +196,6 @@ def _originals(table: Table, trust_opaque: bool) -> dict[str, Any]:
         module = importlib.import_module(module_name)
         return {name: getattr(module, name) for name in table.program.opaque}
     except (ImportError, AttributeError) as exc:
-        raise Unverified(f"original functions ({names}) are not importable from {module_name!r}: {exc}", code="opaque_missing") from exc
+        raise Unverified(
+            f"original functions ({names}) are not importable from {module_name!r}: {exc}", code="opaque_missing"
+        ) from exc

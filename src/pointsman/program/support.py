@@ -25,7 +25,9 @@ def _check_bound(value: Any, name: str, kind: str) -> Any:
     """Raises what Python 3.11 raises when it reads an unassigned local or free variable."""
     if value is UNBOUND:
         if kind == "free":
-            raise NameError(f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope")
+            raise NameError(
+                f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope"
+            )
         raise UnboundLocalError(f"cannot access local variable '{name}' where it is not associated with a value")
     return value
 

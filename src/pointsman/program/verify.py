@@ -35,9 +35,10 @@ def verify_function(
     *,
     opaque: Collection[str] = (),
     globals_: Mapping[str, str] | None = None,
+    attributes: Collection[str] = (),
 ) -> None:
     """Raises InternalError when the IR of ``function`` is not well formed."""
-    world = World(functions, records, opaque, globals_)
+    world = World(functions, records, opaque, globals_, attributes=attributes)
     try:
         _FunctionCheck(world, function).run()
     except RecursionError:
@@ -46,12 +47,14 @@ def verify_function(
 
 def verify_machine(machine: Machine, program: Program) -> None:
     """Raises InternalError when ``machine`` is not well formed, or reaches something that is not listed or declared."""
-    MachineCheck(World(program.machines, program.records, program.opaque, program.globals), machine).run()
+    world = World(program.machines, program.records, program.opaque, program.globals, attributes=program.attributes)
+    MachineCheck(world, machine).run()
 
 
 def verify_program(program: Program) -> None:
     """Raises InternalError when a part of the program is not well formed; call it before emitting what was loaded."""
-    world = World(program.machines, program.records, program.opaque, program.globals, f"program {program.entry!r}")
+    where = f"program {program.entry!r}"
+    world = World(program.machines, program.records, program.opaque, program.globals, where, program.attributes)
     if program.entry not in program.machines and program.entry not in program.opaque:
         world.fail(f"its entry is not among its machines: {sorted(program.machines)}")
     for name, record in program.records.items():

@@ -51,12 +51,16 @@ class World:
     opaque: Collection[str]
     globals_: Mapping[str, str] | None
     where: str = "program"
+    attributes: Collection[str] = ()
     fields: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fields = frozenset(name for record in self.records.values() for name, _, _ in record.fields)
-        if bad := self.fields & _INTERNALS:
+        declared = {name for record in self.records.values() for name, _, _ in record.fields}
+        self.fields = frozenset(declared.union(self.attributes))
+        if bad := {name for name in self.fields if name in _INTERNALS or name in self.attributes and name.startswith("_")}:
             self.fail(f"a record declares {min(bad)!r}, an attribute of the interpreter's own")
+        for name in self.attributes:
+            self.identifier(name, "an attribute")
 
     def fail(self, what: str) -> NoReturn:
         """Raises InternalError: ``what`` is wrong at the present place."""

@@ -1,22 +1,27 @@
 """Ways to run one program: CPython, the interpreter of IR, emitted code, and metered emitted code."""
 
 import copy
+import re
 import sys
 import types
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pointsman.program import frontend
-from pointsman.program.compiler import build_program
+from pointsman.program.compiler import build_program, compile_source
 from pointsman.program.interpret import Interpreter
 from pointsman.program.link import link
+from pointsman.program.table.machine import Program
 from pointsman.program.verify import verify_function, verify_program
 
 Runner = Callable[..., Any]
 MODULE = "compiled_under_test"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def outcome(entry: Runner, arguments: Sequence[Any]) -> tuple[str, str]:
@@ -43,9 +48,7 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
     namespace = original(source)
     lowered = frontend.lower_program(frontend.Module.parse(source), entry)
     for function in lowered.functions.values():
-        verify_function(
-            function, lowered.functions, lowered.records, opaque=lowered.opaque, globals_=lowered.globals
-        )
+        verify_function(function, lowered.functions, lowered.records, opaque=lowered.opaque, globals_=lowered.globals)
     program = build_program(lowered, entry)
     verify_program(program)
     records = {name: namespace[name] for name in lowered.records}
@@ -57,6 +60,18 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
         "emitted": link(program, records=records).entry,
         "metered": metered.entry,
     }
+
+
+@pytest.fixture(scope="session")
+def example() -> Callable[[str], Program]:
+    """An example's program, by the file's name; its entry is the last function."""
+
+    @cache
+    def compiled(name: str) -> Program:
+        source = (EXAMPLES / f"{name}.py").read_text()
+        return compile_source(source, re.findall(r"^def (\w+)", source, re.MULTILINE)[-1])
+
+    return compiled
 
 
 @pytest.fixture

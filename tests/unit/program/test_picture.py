@@ -5,25 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from pointsman.program import picture
 from pointsman.program.compiler import compile_source
 from pointsman.program.ir import Const
+from pointsman.program.picture import svg as drawing
 from pointsman.program.picture import to_dot, to_svg
 from pointsman.program.table.machine import Decide, Machine, Pick, Program, Range, Return, State, Switch, Sym
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+Examples = Callable[[str], Program]
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@cache
-def program(name: str) -> Program:
-    source = (EXAMPLES / f"{name}.py").read_text()
-    return compile_source(source, re.findall(r"^def (\w+)", source, re.MULTILINE)[-1])
 
 
 def of_states(*states: State) -> Program:
@@ -48,8 +44,8 @@ def overlapping(svg: str) -> list[object]:
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXAMPLES.glob("*.py")))
-def test_boxes_and_labels_do_not_overlap_and_lie_inside(name: str) -> None:
-    svg = to_svg(program(name))
+def test_boxes_and_labels_do_not_overlap_and_lie_inside(example: Examples, name: str) -> None:
+    svg = to_svg(example(name))
     root = ElementTree.fromstring(svg)
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     assert overlapping(svg) == []
@@ -59,8 +55,8 @@ def test_boxes_and_labels_do_not_overlap_and_lie_inside(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["refund", "dijkstra", "roman"])
-def test_text_fits_its_box(name: str) -> None:
-    for group in ElementTree.fromstring(to_svg(program(name))).iter(f"{SVG}g"):
+def test_text_fits_its_box(example: Examples, name: str) -> None:
+    for group in ElementTree.fromstring(to_svg(example(name))).iter(f"{SVG}g"):
         rect = group.find(f"{SVG}rect")
         if rect is not None:
             longest = max(len(text.text or "") for text in group.findall(f"{SVG}text"))
@@ -68,8 +64,8 @@ def test_text_fits_its_box(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXAMPLES.glob("*.py")))
-def test_dot_is_balanced_and_links_what_it_declares(name: str) -> None:
-    dot = to_dot(program(name))
+def test_dot_is_balanced_and_links_what_it_declares(example: Examples, name: str) -> None:
+    dot = to_dot(example(name))
     plain = re.sub(r'"(?:[^"\\]|\\.)*"', "", dot)
     assert plain.count("{") == plain.count("}") > 1
     assert plain.count("[") == plain.count("]")
@@ -105,19 +101,19 @@ def test_switch_and_pick_are_one_box_with_a_link_for_each_way() -> None:
     assert overlapping(svg) == []
 
 
-def test_tests_of_one_value_in_a_row_are_one_box() -> None:
-    texts = [t.text for t in ElementTree.fromstring(to_svg(program("income_tax"))).iter(f"{SVG}text")]
+def test_tests_of_one_value_in_a_row_are_one_box(example: Examples) -> None:
+    texts = [t.text for t in ElementTree.fromstring(to_svg(example("income_tax"))).iter(f"{SVG}text")]
     assert texts.count("status") == 1
     assert texts.count("income") == 3
 
 
-def test_equal_outcomes_of_decisions_are_one_box() -> None:
-    texts = [t.text for t in ElementTree.fromstring(to_svg(program("refund"))).iter(f"{SVG}text")]
+def test_equal_outcomes_of_decisions_are_one_box(example: Examples) -> None:
+    texts = [t.text for t in ElementTree.fromstring(to_svg(example("refund"))).iter(f"{SVG}text")]
     assert texts.count("return 'rejected'") == 1
 
 
 def test_what_is_too_large_is_said_and_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "_MAX_BOXES", 2)
+    monkeypatch.setattr(drawing, "MAX_BOXES", 2)
     opened = Sym("opened", "bool")
     root = Decide(opened, Return(Const(1)), Return(Const(2)))
     assert "3 boxes: too many to draw" in to_svg(of_states(State(0, "entry", (("opened", Range("bool")),), root)))
@@ -129,5 +125,5 @@ def test_a_value_used_in_several_boxes_keeps_its_name() -> None:
     assert {"t1 = a[k]", "t1 < 1?", "t1 < 2?", "return t1"} <= set(texts)
 
 
-def test_a_picture_is_the_same_every_time() -> None:
-    assert to_svg(program("dijkstra")) == to_svg(program("dijkstra"))
+def test_a_picture_is_the_same_every_time(example: Examples) -> None:
+    assert to_svg(example("dijkstra")) == to_svg(example("dijkstra"))

@@ -14,9 +14,9 @@ from pointsman.program.ir import Param, Record
 
 __all__ = ["choose", "sample"]
 
-_MAX_TRIED = 40
-_MAX_KEPT = 3
-_TRIAL_SECONDS = 0.02
+_MAX_TRIED = 60
+_MAX_KEPT = 6
+_TRIAL_SECONDS = 0.01
 _TYPE_FAULTS = (TypeError, AttributeError)
 _SAMPLES: Final[dict[str, tuple[Any, Any]]] = {
     "int": (3, 7), "float": (1.5, 4.0), "str": ("ab c", "7"), "bool": (True, False), "None": (None, None),
@@ -58,14 +58,23 @@ def _that_work(
     candidates: Sequence[Sequence[Shape]], params: Sequence[Param], original: Callable[..., Any], max_depth: int
 ) -> list[tuple[Shape, ...]]:
     """The combinations on which the original returns, else those on which it does not complain of types."""
-    scores: list[tuple[int, tuple[Shape, ...]]] = []
-    for combination in _likeliest_first(candidates):
-        score = sum(_score(combination, which, params, original, max_depth) for which in (0, 1))
-        scores.append((score, combination))
-        if sum(1 for value, _ in scores if value == 4) >= _MAX_KEPT:
-            break
-    best = sorted(scores, key=lambda pair: -pair[0])  # stable: likelier ones stay first
-    return [combination for score, combination in best[:_MAX_KEPT] if score > 0] or [best[0][1]]
+    scored = [
+        (sum(_score(combination, which, params, original, max_depth) for which in (0, 1)), combination)
+        for combination in _likeliest_first(candidates)
+    ]
+    scored.sort(key=lambda pair: -pair[0])  # stable: likelier ones stay first
+    return _diverse([combination for score, combination in scored if score == scored[0][0]])
+
+
+def _diverse(combinations: Sequence[tuple[Shape, ...]]) -> list[tuple[Shape, ...]]:
+    """The first ones that give some parameter a shape it has not had."""
+    kept: list[tuple[Shape, ...]] = []
+    had: set[tuple[int, Shape]] = set()
+    for combination in combinations:
+        if not had.issuperset(enumerate(combination)) and len(kept) < _MAX_KEPT:
+            kept.append(combination)
+            had.update(enumerate(combination))
+    return kept
 
 
 def _likeliest_first(candidates: Sequence[Sequence[Shape]]) -> Iterator[tuple[Shape, ...]]:

@@ -150,10 +150,8 @@ def _judge(case: Case, allow_opaque_too: bool, send: Send) -> None:
     verdict.status = "undecided"
     send(asdict(verdict))
     seconds = max(1.0, case.seconds - verdict.compile_s) / 2
-    _add(
-        verdict,
-        differential_test(case.runnable, case.filename, program, seconds=seconds, tests=case.tests, paths=case.paths),
-    )
+    source, tests = case.runnable, case.tests
+    _add(verdict, differential_test(source, case.filename, program, seconds=seconds, tests=tests, paths=case.paths))
     send(asdict(verdict))
 
 

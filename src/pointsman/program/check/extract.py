@@ -20,7 +20,7 @@ def minimal_source(source: str, entry: str) -> str:
     """Raises SyntaxError when the source does not parse."""
     tree = ast.parse(source)
     statements = [statement for statement in tree.body if not _is_main_guard(statement)]
-    needed, kept = {entry}, set[int]()
+    needed, kept = {entry, "*"}, set[int]()  # anything may come from `import *`
     grown = True
     while grown:
         grown = False

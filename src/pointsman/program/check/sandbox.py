@@ -94,7 +94,7 @@ def run_many(works: Iterable[Work], *, jobs: int = 1, limits: Limits | None = No
 def time_limit(seconds: float) -> Iterator[None]:
     """Raises TimeUp in the body after this time, and again while the body goes on. Main thread of a child only."""
 
-    def expire(number: int, frame: Any) -> None:
+    def expire(_number: int, _frame: Any) -> None:
         raise TimeUp
 
     before = signal.signal(signal.SIGALRM, expire)

@@ -17,8 +17,10 @@ _MAX_DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """``kind`` is a type's name, ``union``, ``record``, ``literal``, ``tuple`` (of its parts), ``tuple*`` (of any
-    length) or ``any``. ``seen``: example values, for a literal its choices, for a record its name.
+    """A set of values.
+
+    ``kind`` is a type's name, ``union``, ``record``, ``literal``, ``tuple`` (of its parts), ``tuple*`` (of any
+    length), ``like`` (copies) or ``any``. ``seen``: example values, for a literal its choices, for a record its name.
     """
 
     kind: str
@@ -36,14 +38,15 @@ _PAIRS = Shape("list", (Shape("tuple", (_INT, _INT)),))
 SIMPLE: Final = (_INT, _INTS, _STR, Shape("float"), _STRS, _ROWS, _WORDS, Shape("tuple*", (_INT,)), _PAIRS)
 
 _NAMES: Final = {
-    "int": "int", "bool": "bool", "str": "str", "float": "float", "bytes": "bytes", "complex": "complex", "None": "None",
-    "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list", "Iterable": "list",
-    "Collection": "list", "Container": "list", "Iterator": "iterator", "Generator": "iterator", "deque": "deque",
-    "Deque": "deque", "dict": "dict", "Dict": "dict", "Mapping": "dict", "MutableMapping": "dict", "OrderedDict": "dict",
-    "DefaultDict": "defaultdict", "defaultdict": "defaultdict", "Counter": "counter", "set": "set", "Set": "set",
-    "AbstractSet": "set", "MutableSet": "set", "frozenset": "frozenset", "FrozenSet": "frozenset", "tuple": "tuple*",
-    "Tuple": "tuple*", "Callable": "function", "Fraction": "fraction", "Decimal": "decimal", "bytearray": "bytearray",
-    "SupportsInt": "int", "SupportsIndex": "int", "SupportsFloat": "float", "Number": "float", "Real": "float",
+    "int": "int", "bool": "bool", "str": "str", "float": "float", "bytes": "bytes", "complex": "complex",
+    "None": "None", "list": "list", "List": "list", "Sequence": "list", "MutableSequence": "list",
+    "Iterable": "list", "Collection": "list", "Container": "list", "Iterator": "iterator", "Generator": "iterator",
+    "deque": "deque", "Deque": "deque", "dict": "dict", "Dict": "dict", "Mapping": "dict", "MutableMapping": "dict",
+    "OrderedDict": "dict", "DefaultDict": "defaultdict", "defaultdict": "defaultdict", "Counter": "counter",
+    "set": "set", "Set": "set", "AbstractSet": "set", "MutableSet": "set", "frozenset": "frozenset",
+    "FrozenSet": "frozenset", "tuple": "tuple*", "Tuple": "tuple*", "Callable": "function", "Fraction": "fraction",
+    "Decimal": "decimal", "bytearray": "bytearray", "SupportsInt": "int", "SupportsIndex": "int",
+    "SupportsFloat": "float", "Number": "float", "Real": "float",
 }  # fmt: skip
 _ELEMENTS: Final = {
     "list": 1, "iterator": 1, "deque": 1, "set": 1, "frozenset": 1, "dict": 2, "defaultdict": 2, "counter": 1,

@@ -19,7 +19,8 @@ _BRACKETS = {"list": "[]", "set": "{}", "dict": "{}", "generator": "()"}
 
 def comprehension(module: ModuleEmitter, node: Do, pieces: list[Piece], fresh: Callable[[str], str]) -> Piece:
     """The text of a ``comprehension`` step. A lazy generator gets its captured values through a function of its own,
-    so that later assignments do not reach it."""
+    so that later assignments do not reach it.
+    """
     kind, captured, clauses, results, lazy = node.attrs
     reads = frozenset().union(*(p.reads for p in pieces))
     arguments = dict(zip(captured, pieces[1:], strict=True))

@@ -663,7 +663,8 @@ class FunctionEmitter:
         using: Sequence[Piece] = (),
     ) -> None:
         """Pending steps into locals, oldest first; the last ``keep`` stay pending. ``using``: text taken over already,
-        whose locals must keep their values."""
+        whose locals must keep their values.
+        """
         waiting = values.pending[: len(values.pending) - keep]
         values.pending = values.pending[len(values.pending) - keep :]
         for position, entry in enumerate(waiting):

@@ -30,7 +30,8 @@ RESERVED = frozenset(
 @dataclass
 class Emitted:
     """``references``: emitted name -> reference path. ``constants``: emitted name -> value. ``functions``: machine
-    name -> emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it."""
+    name -> emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it.
+    """
 
     source: str
     references: dict[str, str] = field(default_factory=dict)
@@ -130,7 +131,7 @@ class ModuleEmitter:
 
     def _emit_machine(self, name: str, machine: Machine) -> None:
         text = self.function_name(name)
-        if machine.captures or machine.memo and "." in name:
+        if machine.captures or (machine.memo and "." in name):
             self._emit_factory(text, machine)
         else:
             if machine.generic is not None:

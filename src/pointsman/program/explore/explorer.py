@@ -77,7 +77,8 @@ def explore_function(
 ) -> Machine:
     """The machine of ``function`` when its parameters have the kinds of ``guards`` (others may be anything).
 
-    Raises InternalError when a fixed point is not reached (a defect of ours)."""
+    Raises InternalError when a fixed point is not reached (a defect of ours).
+    """
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 20_000))
     try:
@@ -167,12 +168,15 @@ class _Explorer:
 
     def _region(self, draft: _Draft) -> Node:
         """Explores one state's region. When it grows too large, first without what the path's decisions tell (paths that
-        meet with equal values then share), then with its joins as states."""
+        meet with equal values then share), then with its joins as states.
+        """
         by_path = True
         while True:
             env: Env = {name: Sym(name, draft.known[name].kind) for name in draft.names}
             bounds = {
-                env[name]: (r.low, r.high) for name, r in draft.known.items() if r.kind == "int" and (r.low, r.high) != (None, None)
+                env[name]: (r.low, r.high)
+                for name, r in draft.known.items()
+                if r.kind == "int" and (r.low, r.high) != (None, None)
             }
             scope = self.points.scope(draft.point)
             if scope is not None:
@@ -219,7 +223,9 @@ class _Explorer:
             if new != old:
                 draft.joins[name] = draft.joins.get(name, 0) + 1
                 if draft.joins[name] > _WIDEN_AFTER and new.kind == old.kind:
-                    new = Range(new.kind, old.low if new.low == old.low else None, old.high if new.high == old.high else None)
+                    new = Range(
+                        new.kind, old.low if new.low == old.low else None, old.high if new.high == old.high else None
+                    )
                 draft.known[name] = new
                 grown = True
         if grown and draft not in self.pending:
@@ -333,11 +339,7 @@ class _Walk:
     def _is_boundary(self, point: Point) -> bool:
         """Whether control that comes to ``point`` enters another state."""
         x = self.x
-        return (
-            self.points.is_loop_head(point)
-            or self.points.scope(point) != self.scope
-            or point in x.split_joins
-        )
+        return self.points.is_loop_head(point) or self.points.scope(point) != self.scope or point in x.split_joins
 
     def _commits(self, target: str) -> bool:
         """An assignment that an exception handler could see ends the region, so that it is seen."""
@@ -443,9 +445,7 @@ class _Walk:
             return App("get_attribute", args, let.attrs, self.x.field_kinds[kind[7:]][let.attrs[0]])
         return None
 
-    def _check_bound(
-        self, let: ir.Let, value: Term, env: Env, facts: Facts, steps: list[_Step]
-    ) -> tuple[Env, Facts]:
+    def _check_bound(self, let: ir.Let, value: Term, env: Env, facts: Facts, steps: list[_Step]) -> tuple[Env, Facts]:
         if isinstance(value, Const) and value.value is ir.UNBOUND:
             pass
         elif not isinstance(value, Sym) or value.kind != "any":
@@ -459,4 +459,3 @@ class _Walk:
 
 def _unpacks_statically(value: Term, attrs: tuple[Any, ...]) -> bool:
     return isinstance(value, App) and value.op == "build_tuple" and attrs[1] is None and len(value.args) == attrs[0]
-

@@ -20,7 +20,9 @@ IMMUTABLE: Final = frozenset({"none", "bool", "int", "float", "str", "bytes"})
 _STR_TESTS = frozenset(
     "isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper".split()
 )
-_STR_TO_STR = frozenset("capitalize casefold lower swapcase title upper strip lstrip rstrip removeprefix removesuffix".split())
+_STR_TO_STR = frozenset(
+    "capitalize casefold lower swapcase title upper strip lstrip rstrip removeprefix removesuffix".split()
+)
 _STR_BINARY_TESTS = frozenset({"startswith", "endswith"})
 _STR_OTHER = {"split": "list", "rsplit": "list", "splitlines": "list", "join": "str", "replace": "str", "find": "int",
               "rfind": "int", "index": "int", "rindex": "int", "count": "int", "encode": "bytes", "zfill": "str",
@@ -161,7 +163,11 @@ def _call(args: tuple[Term, ...], attrs: tuple[Any, ...], kinds: tuple[str, ...]
         kind = catalogue.BUILTINS.get(name, "any")
         return (kind if kind != "str" or name != "format" else "str"), False
     if head == "math":
-        return ("float", False) if name in {"sqrt", "sin", "cos", "tan", "exp", "log", "log2", "log10", "hypot"} else ("any", False)
+        return (
+            ("float", False)
+            if name in {"sqrt", "sin", "cos", "tan", "exp", "log", "log2", "log10", "hypot"}
+            else ("any", False)
+        )
     return ("any", False)
 
 
@@ -196,7 +202,7 @@ def _other(op: str, args: tuple[Term, ...], kinds: tuple[str, ...], ranges: tupl
         case "join_strings":
             return "str", True
         case "format":
-            return "str", kinds[0] == "str" and args[1] == Const("") or (kinds[0] == "bool" and args[1] == Const(""))
+            return "str", (kinds[0] == "str" and args[1] == Const("")) or (kinds[0] == "bool" and args[1] == Const(""))
         case "caught_is":
             return "bool", True
         case "match_class" | "match_shape":

@@ -111,9 +111,7 @@ class Points:
         """Backward to a fixed point: the names whose present value some path from here reads."""
         for context in self.contexts:
             context.live = [frozenset()] * (len(context.body) + 1)
-        self._heads = {
-            self.labels[s.label] for c in self.contexts for s in c.body if isinstance(s, ir.Loop)
-        }
+        self._heads = {self.labels[s.label] for c in self.contexts for s in c.body if isinstance(s, ir.Loop)}
         changed = True
         while changed:
             changed = False

@@ -26,7 +26,9 @@ def fold(op: str, args: tuple[Term, ...]) -> Const | None:
     if operation is None or operation.compute is None or not args or op in {"build_tuple", "slice", "matmul"}:
         return None
     values = [a.value for a in args if isinstance(a, Const)]
-    if len(values) != len(args) or any(v is UNBOUND or kind_of(a) not in _FOLDABLE for v, a in zip(values, args, strict=True)):
+    if len(values) != len(args) or any(
+        v is UNBOUND or kind_of(a) not in _FOLDABLE for v, a in zip(values, args, strict=True)
+    ):
         return None
     if op.endswith(("pow", "lshift", "mul")) and any(isinstance(v, int) and abs(v) > 64 for v in values[1:]):
         if not (op.endswith("mul") and all(isinstance(v, int | float) for v in values)):
@@ -39,7 +41,7 @@ def fold(op: str, args: tuple[Term, ...]) -> Const | None:
         return None
     if isinstance(result, str | tuple) and len(result) > _MAX_FOLDED_BITS:
         return None
-    if result != result or kind_of(Const(result)) not in _FOLDABLE:  # noqa: PLR0124  nan has no literal
+    if result != result or kind_of(Const(result)) not in _FOLDABLE:
         return None
     return Const(result)
 
@@ -180,7 +182,18 @@ def _shift(term: Term, by: int) -> Term:
 
 def _isinstance(value: Term, kind: Term) -> Term | None:
     known = kind_of(value)
-    if not isinstance(kind, Ref) or known not in {"int", "bool", "float", "str", "list", "dict", "set", "tuple", "bytes", "none"}:
+    if not isinstance(kind, Ref) or known not in {
+        "int",
+        "bool",
+        "float",
+        "str",
+        "list",
+        "dict",
+        "set",
+        "tuple",
+        "bytes",
+        "none",
+    }:
         return None
     asked = kind.path.removeprefix("builtins.")
     if known == "bool":

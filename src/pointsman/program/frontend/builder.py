@@ -21,7 +21,9 @@ MAX_STATEMENTS = 6000  # chosen: far above real functions (p90 is 28 lines), low
 
 def loc_of(node: ast.AST) -> ir.Loc:
     line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
-    return ir.Loc(line, column, getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column)
+    return ir.Loc(
+        line, column, getattr(node, "end_lineno", None) or line, getattr(node, "end_col_offset", None) or column
+    )
 
 
 @dataclass
@@ -35,6 +37,12 @@ class Program:
     opaque: dict[str, Refusal] = field(default_factory=dict)  # functions kept as calls to the original, and why
     wanted: list[str] = field(default_factory=list)  # module functions that are referred to, in order
     allow_opaque: bool = False
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The data attributes of classes that are not records, which the program may read and set."""
+        recorded = {name for record in self.records.values() for name, _, _ in record.fields}
+        return tuple(sorted(self.fields - recorded))
 
     def want(self, name: str) -> None:
         if name not in self.wanted:

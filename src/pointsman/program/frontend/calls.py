@@ -71,4 +71,3 @@ def lower_attribute(b: Builder, node: ast.Attribute) -> Operand:
     elif node.attr not in catalogue.ATTRIBUTES and node.attr not in b.program.fields:
         raise b.refuse("PM108", node, f".{node.attr}")
     return b.let("get_attribute", value, attrs=(node.attr,), node=node)
-

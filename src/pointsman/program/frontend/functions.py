@@ -30,7 +30,8 @@ def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> 
     """The IR of ``entry`` and of everything that it reaches.
 
     With ``allow_opaque`` a function that is refused stays a call to the original. Raises Refusal otherwise, and
-    always when the entry itself does not exist."""
+    always when the entry itself does not exist.
+    """
     program = Program(module, allow_opaque=allow_opaque)
     module.function(entry)
     for name in module.classes:

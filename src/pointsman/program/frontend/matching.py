@@ -136,9 +136,7 @@ def _sequence(
         _pattern(b, pattern, b.let("get_item", subject, Const(index), node=node), fails, captured)
 
 
-def _class(
-    b: Builder, node: ast.MatchClass, subject: Operand, fails: str, captured: list[tuple[str, Operand]]
-) -> None:
+def _class(b: Builder, node: ast.MatchClass, subject: Operand, fails: str, captured: list[tuple[str, Operand]]) -> None:
     from pointsman.program.frontend.expressions import lower
 
     kind = lower(b, node.cls)

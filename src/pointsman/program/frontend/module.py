@@ -37,7 +37,9 @@ class Module:
         try:
             tree = ast.parse(source, filename)
         except (SyntaxError, ValueError, RecursionError) as exc:
-            node = ast.Pass(lineno=getattr(exc, "lineno", None) or 1, col_offset=max((getattr(exc, "offset", 1) or 1) - 1, 0))
+            node = ast.Pass(
+                lineno=getattr(exc, "lineno", None) or 1, col_offset=max((getattr(exc, "offset", 1) or 1) - 1, 0)
+            )
             raise Refusal("PM001", node, filename, source, getattr(exc, "msg", None) or str(exc)) from exc
         module = cls(source, filename)
         for statement in tree.body:
@@ -122,6 +124,10 @@ class Module:
                 self.unstable.setdefault(node.id, _statement_of(node, parents))
 
 
+# the interpreter's own attributes (frames, code, generators) and private ones
+_RESERVED_PREFIXES = ("_", "f_", "co_", "tb_", "gi_", "cr_", "ag_", "mro")
+
+
 def data_attributes(node: ast.ClassDef) -> frozenset[str]:
     """Names that hold data in instances of a class: declared in its body, or set on self; methods are not among them."""
     methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
@@ -132,7 +138,7 @@ def data_attributes(node: ast.ClassDef) -> frozenset[str]:
     for child in ast.walk(node):
         if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store) and isinstance(child.value, ast.Name):
             found |= {child.attr} if child.value.id == "self" else set()
-    return frozenset(name for name in found - methods if not name.startswith("_"))
+    return frozenset(name for name in found - methods if not name.startswith(_RESERVED_PREFIXES))
 
 
 def _is_main_test(test: ast.expr) -> bool:

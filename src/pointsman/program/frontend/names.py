@@ -12,7 +12,9 @@ from pointsman.program.frontend.refusal import Refusal
 
 __all__ = ["dotted_path", "load_name", "module_name", "reference", "store_name"]
 
-_IMPURE_BUILTINS = frozenset("eval exec compile __import__ globals locals vars getattr setattr delattr id memoryview".split())
+_IMPURE_BUILTINS = frozenset(
+    "eval exec compile __import__ globals locals vars getattr setattr delattr id memoryview".split()
+)
 _IO_BUILTINS = frozenset("print input open breakpoint exit quit help".split())
 
 
@@ -51,7 +53,8 @@ def store_name(b: Builder, name: str, value: ir.Operand, node: ast.AST) -> None:
 def capture(b: Builder, name: str) -> str | None:
     """How ``name`` reaches this function from an enclosing one: by ``value``, as a ``cell``, or not at all (None).
 
-    Records the capture here and in every function between, so that each passes it on."""
+    Records the capture here and in every function between, so that each passes it on.
+    """
     if name in b.captured:
         return b.captured[name]
     parent = b.parent
@@ -174,4 +177,4 @@ def reference(b: Builder, path: str, node: ast.AST) -> ir.Operand:
     except (KeyError, ImportError, AttributeError):
         raise b.refuse("PM102", node, path) from None
     # nan has no literal and is not equal to itself: it stays a reference
-    return ir.Const(value) if is_constant(value) and value == value else ir.Ref(path)  # noqa: PLR0124
+    return ir.Const(value) if is_constant(value) and value == value else ir.Ref(path)

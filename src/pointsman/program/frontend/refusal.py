@@ -30,7 +30,10 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
     "PM205": ("an import in this place", "import at the top of the module or function"),
     "PM206": ("a class inside a function", "define the record at module level"),
     "PM207": ("`except*`", "use a plain `except`"),
-    "PM208": ("a closure over a comprehension's variable that outlives its turn", "bind it as a default: lambda i=i: ..."),
+    "PM208": (
+        "a closure over a comprehension's variable that outlives its turn",
+        "bind it as a default: lambda i=i: ...",
+    ),
     "PM209": ("an identity test between two computed values", "use == for values, or compare with None"),
     "PM210": ("a pattern of this kind", "use an if/elif chain"),
     "PM211": ("a starred target of this kind", "slice the sequence instead"),

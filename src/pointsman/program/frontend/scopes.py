@@ -79,7 +79,8 @@ def _stored(node: ast.AST) -> Iterator[str]:
 def bound_names(node: FunctionNode) -> Iterator[str]:
     """Every binding of a name by the function itself, repeated as often as it is bound.
 
-    Imports are not among them: they name library members for the whole function (statements.py)."""
+    Imports are not among them: they name library members for the whole function (statements.py).
+    """
     for parameter in parameters(node):
         yield parameter.arg
     body = _function_body(node)
@@ -166,7 +167,9 @@ def _bound_once_before(node: FunctionNode, name: str, closures: list[ast.AST]) -
     if isinstance(node, ast.Lambda):
         return False
     for position, statement in enumerate(node.body):
-        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.FunctionDef) and name in _statement_bindings(statement):
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.FunctionDef) and name in _statement_bindings(
+            statement
+        ):
             earlier = {n for s in node.body[:position] for n in ast.walk(s)}
             same = set(ast.walk(statement))
             recursive = isinstance(statement, ast.FunctionDef)

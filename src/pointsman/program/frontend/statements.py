@@ -46,7 +46,11 @@ def _expression(b: Builder, node: ast.Expr) -> None:
 
 def _assign(b: Builder, node: ast.Assign) -> None:
     target = node.targets[0]
-    if len(node.targets) == 1 and isinstance(target, ast.Tuple | ast.List) and isinstance(node.value, ast.Tuple | ast.List):
+    if (
+        len(node.targets) == 1
+        and isinstance(target, ast.Tuple | ast.List)
+        and isinstance(node.value, ast.Tuple | ast.List)
+    ):
         plain = not any(isinstance(e, ast.Starred) for e in [*target.elts, *node.value.elts])
         if plain and len(target.elts) == len(node.value.elts):
             values = [b.snapshot(lower(b, value), node) for value in node.value.elts]
@@ -399,4 +403,3 @@ _RULES: Final[dict[type, Callable[[Builder, Any], None]]] = {
     ast.ImportFrom: _import,
     ast.Match: lower_match,
 }
-

@@ -1,8 +1,8 @@
 """The way in and out: a function for Python to call, which reads exact arguments, runs the code and makes the result.
 
 Covered: an argument of another type, a number that does not fit, one list given twice, keywords or another number of
-arguments, and every abandoned run; each calls Python with the untouched arguments. Lists that were written are brought up to
-date after success only. Not covered: another thread that changes a list argument while the native run lasts.
+arguments, and every abandoned run; each calls Python with the untouched arguments. Lists that were written take their
+new values after success only. Not covered: another thread that changes a list argument while the native run lasts.
 """
 
 from __future__ import annotations

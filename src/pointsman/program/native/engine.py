@@ -1,7 +1,8 @@
 """LLVM text -> a Python callable, through llvmlite (numba's own door to LLVM; nothing else of numba is needed).
 
-Addresses of CPython and libm are written into the text. The few facts of CPython's object layout that the code relies on
-(type at 8, size at 16, a list's items at 24) are looked at first: an interpreter laid out otherwise is refused.
+Addresses of CPython and libm are written into the text. The few facts of CPython's object layout that the code relies
+on (type at 8, size at 16, a list's items and an int's digit at 24) are looked at first: an interpreter laid out
+otherwise is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from pointsman.program.support import OutOfFuel
 
 __all__ = ["Machinery", "available", "build"]
 
-_PYTHON: Final = ["PyErr_CheckSignals", "PyErr_SetNone", "PyEval_RestoreThread", "PyEval_SaveThread", "PyFloat_AsDouble", "PyFloat_FromDouble", "PyList_Append", "PyList_New", "PyList_SetItem", "PyList_SetSlice", "PyLong_AsLongLongAndOverflow", "PyLong_FromLongLong", "PyBool_FromLong", "PyMem_RawFree", "PyMem_RawMalloc", "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyUnicode_AsUCS4", "PyUnicode_FromOrdinal", "PyUnicode_Compare", "PyUnicode_GetLength", "Py_DecRef", "Py_IncRef"]
+_PYTHON: Final = {
+    "PyErr_CheckSignals", "PyErr_SetNone", "PyEval_RestoreThread", "PyEval_SaveThread", "PyFloat_AsDouble",
+    "PyFloat_FromDouble", "PyList_Append", "PyList_New", "PyList_SetItem", "PyList_SetSlice",
+    "PyLong_AsLongLongAndOverflow", "PyLong_FromLongLong", "PyBool_FromLong", "PyMem_RawFree", "PyMem_RawMalloc",
+    "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyUnicode_AsUCS4", "PyUnicode_FromOrdinal",
+    "PyUnicode_Compare", "PyUnicode_GetLength", "Py_DecRef", "Py_IncRef",
+}  # fmt: skip
 _OBJECTS: Final[dict[str, object]] = {
     "PyLong_Type": int, "PyFloat_Type": float, "PyBool_Type": bool, "PyUnicode_Type": str, "PyList_Type": list,
     "True": True, "None": None, "NotImplemented": NotImplemented, "OutOfFuel": OutOfFuel,

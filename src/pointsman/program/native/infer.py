@@ -1,7 +1,8 @@
 """Which native kind every value of a program has: a fixed point over the machines that the entry reaches.
 
-A function is specialised for each tuple of argument kinds it is called with; lists of all calls share their cells, so one
-instance serves lists of one kind. Paths that can only end in an exception need no kinds: their code abandons the run.
+A function is specialised for each tuple of argument kinds it is called with; lists of all calls share their cells, so
+one instance serves lists of one kind. Paths that can only end in an exception need no kinds: their code abandons the
+run.
 """
 
 from __future__ import annotations

@@ -69,6 +69,7 @@ class Cell:
 @dataclass(frozen=True, eq=False)
 class ListOf:
     """A list; lists that may be the same one share a cell."""
+
     cell: Cell = field(default_factory=Cell)
 
     @property
@@ -80,6 +81,7 @@ class ListOf:
 @dataclass(frozen=True)
 class TupleOf:
     """A tuple of a fixed length."""
+
     items: tuple[Kind, ...]
 
 

@@ -1,8 +1,8 @@
 """One instance -> one LLVM function: a block for each state, stack slots for its variables, branches for its decisions.
 
 ``{ result, status } @fN(ctx, depth, arguments)``; status 0: done, 1: abandoned (Python must run it), 2: out of fuel,
-3: a signal's exception is set. LLVM turns the slots into registers. Each loop head costs one tick; recursion deeper than
-``MAX_DEPTH`` is abandoned, so that Python decides where its RecursionError lies.
+3: a signal's exception is set. LLVM turns the slots into registers. Each loop head costs one tick; recursion deeper
+than ``MAX_DEPTH`` is abandoned, so that Python decides where its RecursionError lies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """LLVM text of the helpers that every native program shares: exact arithmetic, lists, text, and Python's C interface.
 
-``$name`` stands for the address of a CPython or libm symbol (addresses.py): a call through a number is never mistaken for a
-library call that LLVM may fold, so float results are those of the process's own libm. A helper that cannot answer
+``$name`` stands for the address of a CPython or libm symbol (engine.py): a call through a number is never mistaken for
+a library call that LLVM may fold, so float results are those of the process's own libm. A helper that cannot answer
 exactly says so in an i1 or a null pointer, and its caller abandons the native run.
 
 Layout: ``%list`` is length, capacity, slots of 8 bytes, the Python list it came from; ``%text`` is length, code points,

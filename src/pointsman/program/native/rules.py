@@ -27,12 +27,19 @@ from pointsman.program.table.machine import App, Term
 
 __all__ = ["CHAR_TESTS", "CHAR_TO_CHAR", "MATH", "constant_kind", "result_of"]
 
-CHAR_TESTS: Final = frozenset(["isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper"])
+CHAR_TESTS: Final = frozenset(
+    {
+        "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper",
+    }
+)  # fmt: skip
 CHAR_TO_CHAR: Final = frozenset({"lower", "upper"})
 # one-argument functions of libm that CPython's math calls as they are; where their result is not finite, Python decides
 MATH: Final = frozenset(
-    ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "fabs"]
-)
+    {
+        "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2",
+        "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "fabs",
+    }
+)  # fmt: skip
 MATH_TWO: Final = frozenset({"atan2", "fmod", "pow", "copysign"})
 MATH_INT: Final = frozenset({"floor", "ceil", "trunc"})
 MATH_TEST: Final = frozenset({"isnan", "isinf", "isfinite"})
@@ -70,7 +77,10 @@ def constant_kind(value: Any) -> Kind:
 def result_of(
     op: str, args: Sequence[Term], kinds: Sequence[Kind | None], attrs: tuple[Any, ...], site: ListOf, changed: Changed
 ) -> Kind | None:
-    """``site`` is the list that this place makes, if it makes one; ``changed`` is called when a list's kind is learnt."""
+    """The kind of an operation's result.
+
+    ``site`` is the list that this place makes, if it makes one; ``changed`` is called when a list's kind is learnt.
+    """
     base = op.removeprefix("inplace_")
     if op == "call":
         return _call(args, kinds, attrs, site, changed)
@@ -152,9 +162,8 @@ def _unary(step: _Step) -> Kind:
 
 
 def _comparison(step: _Step) -> Kind:
-    if set(_hashable(step.kinds)) <= NUMBERS or (step.op in {"eq", "ne"} and set(_hashable(step.kinds)) <= {"char", "str"}):
-        return "bool"
-    if step.kinds == ["char", "char"]:
+    kinds = set(_hashable(step.kinds))
+    if kinds <= NUMBERS or kinds == {"char"} or (step.op in {"eq", "ne"} and kinds <= {"char", "str"}):
         return "bool"
     raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])} and {show(step.kinds[1])}")
 
@@ -340,8 +349,9 @@ def _range(known: list[Kind]) -> Kind | None:
 
 
 _BUILTINS: Final[dict[str, Callable[[list[Kind]], Kind | None]]] = {
-    "abs": lambda known: ("float" if known[0] == "float" else "int") if len(known) == 1 and known[0] in NUMBERS else None,
-    "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"), "round": _conversion("int"),
+    "abs": lambda known: _conversion("float" if known[0] == "float" else "int")(known),
+    "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"),
+    "round": _conversion("int"),
     "bool": lambda known: "bool" if len(known) == 1 and _has_truth(known[0]) else None,
     "len": _length, "range": _range, "ord": lambda known: "int" if known == ["char"] else None,
 }  # fmt: skip

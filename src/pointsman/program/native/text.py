@@ -42,9 +42,8 @@ class Constants:
             self.kept.append(value)
             points = ", ".join(f"i32 {ord(c)}" for c in value) or "i32 0"
             self.lines.append(f"{name}.data = private constant [{max(len(value), 1)} x i32] [{points}]")
-            self.lines.append(
-                f"{name} = private constant %text {{ i64 {len(value)}, ptr {name}.data, ptr inttoptr (i64 {id(value)} to ptr) }}"
-            )
+            parts = f"i64 {len(value)}, ptr {name}.data, ptr inttoptr (i64 {id(value)} to ptr)"
+            self.lines.append(f"{name} = private constant %text {{ {parts} }}")
         return name
 
     def table(self, kind: str, items: tuple[str, ...]) -> str:

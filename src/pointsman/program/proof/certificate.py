@@ -56,7 +56,8 @@ class StateCertificate:
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """``inputs_tested``: inputs on which CPython and the emitted code agreed; ``undecided``: where the source did not
-    finish within its limits."""
+    finish within its limits.
+    """
 
     states: tuple[StateCertificate, ...]
     inputs_tested: int
@@ -78,7 +79,9 @@ class Certificate:
     @staticmethod
     def from_json(data: Any) -> Certificate:
         states = tuple(
-            StateCertificate(str(s["function"]), int(s["state"]), s["level"], int(s["rows"]), s["unique_complete"], s["equivalent"])
+            StateCertificate(
+                str(s["function"]), int(s["state"]), s["level"], int(s["rows"]), s["unique_complete"], s["equivalent"]
+            )
             for s in data["states"]
         )
         return Certificate(states, int(data["inputs_tested"]), int(data["undecided"]), data["domain_size"])
@@ -86,7 +89,10 @@ class Certificate:
 
 def certify(explored: Machine, optimised: Machine, *, domain_size: int | None) -> tuple[StateCertificate, ...]:
     """The certificates of a machine's states; ``explored`` is the same machine before optimisation."""
-    return tuple(_certify_state(optimised.name, a, b, domain_size) for a, b in zip(explored.states, optimised.states, strict=True))
+    return tuple(
+        _certify_state(optimised.name, a, b, domain_size)
+        for a, b in zip(explored.states, optimised.states, strict=True)
+    )
 
 
 def _certify_state(name: str, explored: State, optimised: State, domain_size: int | None) -> StateCertificate:
@@ -180,7 +186,8 @@ def rows_unique_and_complete(state: State, limit: int = _MAX_SOLVED_ROWS) -> boo
     """Whether exactly one row of each decision region applies, for all values. None: not settled.
 
     Small regions are given to the solver as rows. In larger ones each node is checked: its ways are disjoint and complete
-    (an atom and its opposite; rising cuts; distinct keys and the rest), and so, by induction, are the paths."""
+    (an atom and its opposite; rising cuts; distinct keys and the rest), and so, by induction, are the paths.
+    """
     if not all(_ways_partition(node) for node in nodes(state.root)):
         return False
     for region in _regions(state.root):
@@ -203,7 +210,8 @@ def rows_unique_and_complete(state: State, limit: int = _MAX_SOLVED_ROWS) -> boo
 def same_decisions(explored: State, optimised: State) -> bool | None:
     """Whether two forms of a state's regions lead to the same leaf for all values that can reach the state.
 
-    Where a decision was only copied, its branches are compared; where it was changed, the solver compares the regions."""
+    Where a decision was only copied, its branches are compared; where it was changed, the solver compares the regions.
+    """
     optimiser = Optimiser()
     if optimiser.node(explored.root) != optimised.root:
         return None

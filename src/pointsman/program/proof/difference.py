@@ -64,7 +64,13 @@ def compare(old: Table, new: Table, *, examples: int = 2_000, seed: int = 0) -> 
 
 def _shape(table: Table) -> list[Any]:
     return [
-        (name, m.params, m.guards, [region_hash(s) for s in m.states], [region_hash(s) for s in m.generic.states] if m.generic else [])
+        (
+            name,
+            m.params,
+            m.guards,
+            [region_hash(s) for s in m.states],
+            [region_hash(s) for s in m.generic.states] if m.generic else [],
+        )
         for name, m in sorted(table.program.machines.items())
     ]
 
@@ -129,7 +135,9 @@ def _by_inputs(old: Table, new: Table, examples: int, seed: int) -> Difference:
         if change is not None:
             changes.setdefault((change.old, change.new), change)
     records = old.program.records
-    shapes = [shape_of_annotation(p.annotation or "object", records) for p in old.machine.params if "star" not in p.kind]
+    shapes = [
+        shape_of_annotation(p.annotation or "object", records) for p in old.machine.params if "star" not in p.kind
+    ]
     made = Inputs(records, old._metered.records)
     for args, kwargs in islice(rows(old.machine.params, [shapes], made, [], seed), examples):
         outcomes = [_shown(t.run(*copy.deepcopy(args), fuel=_FUEL, **copy.deepcopy(kwargs))) for t in (old, new)]

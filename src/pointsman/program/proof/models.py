@@ -1,6 +1,7 @@
 """Inputs from the solver: for each row of the entry state a call that takes it, where its guard is in the theory.
 
-They are boundary tests: beside a row's own model, its int parameters are also set just beyond each threshold."""
+They are boundary tests: beside a row's own model, its int parameters are also set just beyond each threshold.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def solvable(machine: Machine, records: dict[str, Any]) -> bool:
     """Whether every parameter is a checked scalar, or a record of scalars: then a model is a call."""
     kinds = dict(machine.guards)
     scalar = [kinds.get(p.name, "") for p in machine.params]
-    return bool(scalar) and all(k in _SIMPLE or k.startswith("record:") for k in scalar) and _all_fields(scalar, records)
+    return (
+        bool(scalar) and all(k in _SIMPLE or k.startswith("record:") for k in scalar) and _all_fields(scalar, records)
+    )
 
 
 def _all_fields(kinds: list[str], records: dict[str, Any]) -> bool:
@@ -60,7 +63,9 @@ def _argument(param: Param, kind: str, records: dict[str, Any], f: Formulas, mod
     symbol = Sym(param.name, kind)
     if kind.startswith("record:"):
         fields = records[kind[7:]].fields
-        return {name: _value(App("get_attribute", (symbol,), (name,), text), text, f, model) for name, text, _ in fields}
+        return {
+            name: _value(App("get_attribute", (symbol,), (name,), text), text, f, model) for name, text, _ in fields
+        }
     return _value(symbol, kind, f, model)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from pointsman.program.proof.certificate import StateCertificate, rows_unique_and_complete
 from pointsman.program.proof.models import model_inputs, solvable
 from pointsman.program.proof.smt import Formulas
+from pointsman.program.rows import Row, describe, rows_of
 from pointsman.program.runtime import Table
 from pointsman.program.table.machine import Machine, Raise, nodes
-from pointsman.program.table.rows import Row, describe, rows_of
 
 __all__ = ["Claim", "Proof", "prove"]
 
@@ -21,7 +21,8 @@ _MAX_ROWS = 400
 class Claim:
     """A way to raise. ``inputs``: a call that takes it, confirmed by running; None where none was found.
 
-    ``status``: ``raises`` (confirmed), ``not reached`` (proved: no input takes the row) or ``open``."""
+    ``status``: ``raises`` (confirmed), ``not reached`` (proved: no input takes the row) or ``open``.
+    """
 
     function: str
     state: int
@@ -84,4 +85,3 @@ def _witness(table: Table, machine: Machine, row: Row) -> tuple[str, dict[str, A
         return "not reached", None
     answer = table.answer(inputs)
     return ("raises", inputs) if answer.kind == "exception" else ("open", None)
-

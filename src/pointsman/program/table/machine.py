@@ -200,7 +200,8 @@ Leaf: TypeAlias = Goto | Return | Raise
 @dataclass(frozen=True, slots=True)
 class State:
     """``variables`` are live at entry, with what is known of them. ``handler`` is the state that an exception of
-    this state's steps goes to, with the variables as they were at entry and the exception as ``caught``."""
+    this state's steps goes to, with the variables as they were at entry and the exception as ``caught``.
+    """
 
     index: int
     label: str
@@ -218,7 +219,8 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """One function as a state machine; state 0 is its entry. ``guards`` are the checked parameter kinds that the
-    table relies on; when an argument has another type, the machine ``generic`` (same function) applies instead."""
+    table relies on; when an argument has another type, the machine ``generic`` (same function) applies instead.
+    """
 
     name: str
     qualname: str
@@ -240,6 +242,7 @@ class Program:
     records: dict[str, Record]
     globals: dict[str, str]
     opaque: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()  # data attributes that other classes of the source declare
 
 
 def successors(node: Node) -> tuple[Node, ...]:

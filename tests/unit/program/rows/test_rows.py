@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,18 @@ from pointsman.core import NotFound, OverBudget
 from pointsman.program import catalogue
 from pointsman.program.compiler import compile_source
 from pointsman.program.ir import Const, Ref
+from pointsman.program.rows import (
+    Among,
+    Cells,
+    Row,
+    Span,
+    condition,
+    describe,
+    join,
+    rows_of,
+    show_table,
+    shown,
+)
 from pointsman.program.table.machine import (
     App,
     Decide,
@@ -31,26 +41,10 @@ from pointsman.program.table.machine import (
     Term,
     successors,
 )
-from pointsman.program.table.rows import (
-    Among,
-    Cells,
-    Row,
-    Span,
-    condition,
-    describe,
-    join,
-    rows_of,
-    show_table,
-    shown,
-)
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
+Examples = Callable[[str], Program]
 DAYS, STATUS, OPENED = Sym("days", "int"), Sym("status", "str"), Sym("opened", "bool")
-
-
-@cache
-def program(name: str, entry: str) -> Program:
-    return compile_source((EXAMPLES / f"{name}.py").read_text(), entry)
 
 
 def value_of(term: Term, env: dict[str, Any]) -> Any:
@@ -87,8 +81,19 @@ def walk(node: Node, env: dict[str, Any]) -> Node:
     return node
 
 
-def holding(rows: Sequence[Row], env: dict[str, Any]) -> list[Row]:
-    return [row for row in rows if all(bool(value_of(atom, env)) is truth for atom, truth in row.guard)]
+class Finder:
+    """Which of the rows hold; atoms that rows share are evaluated once for an input."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.atoms = tuple(dict.fromkeys(atom for row in rows for atom, _ in row.guard))
+        places = {atom: i for i, atom in enumerate(self.atoms)}
+        self.guards = [[(places[atom], truth) for atom, truth in row.guard] for row in rows]
+
+    def holding(self, env: dict[str, Any]) -> list[Row]:
+        values = [bool(value_of(atom, env)) for atom in self.atoms]
+        guards = zip(self.rows, self.guards, strict=True)
+        return [row for row, guard in guards if all(values[i] is truth for i, truth in guard)]
 
 
 def near(*cuts: int) -> list[int]:
@@ -122,21 +127,23 @@ def tax_inputs() -> Iterator[dict[str, Any]]:
         ("income_tax", "income_tax", tax_inputs),
     ],
 )
-def test_exactly_one_row_holds_and_has_the_outcome_of_the_dag(name: str, entry: str, inputs: Any, merge: bool) -> None:
-    state = program(name, entry).machines[entry].states[0]
-    rows = rows_of(state, merge=merge)
+def test_exactly_one_row_holds_and_has_the_outcome_of_the_dag(
+    example: Examples, name: str, entry: str, inputs: Any, merge: bool
+) -> None:
+    state = example(name).machines[entry].states[0]
+    finder = Finder(rows_of(state, merge=merge))
     for env in inputs():
-        found = holding(rows, env)
+        found = finder.holding(env)
         assert len(found) == 1, (env, found)
         assert found[0].leaf == walk(state.root, env), env
 
 
-def test_merging_gives_fewer_rows_with_the_same_outcomes() -> None:
-    state = program("refund", "refund").machines["refund"].states[0]
-    plain, merged = rows_of(state), rows_of(state, merge=True)
-    assert len(merged) <= len(plain)
+def test_merging_gives_fewer_rows_with_the_same_outcomes(example: Examples) -> None:
+    state = example("refund").machines["refund"].states[0]
+    plain, merged = Finder(rows_of(state)), Finder(rows_of(state, merge=True))
+    assert len(merged.rows) <= len(plain.rows)
     for env in refund_inputs():
-        assert holding(plain, env)[0].leaf == holding(merged, env)[0].leaf
+        assert plain.holding(env)[0].leaf == merged.holding(env)[0].leaf
 
 
 def one_state(root: Node, *variables: tuple[str, Range]) -> State:
@@ -181,7 +188,7 @@ def test_switch_and_pick_are_read_as_intervals_and_sets() -> None:
     ]  # fmt: skip
     for days, status in itertools.product((-1, 0, 9, 10), ("a", "b", "c")):
         env = {"days": days, "status": status}
-        assert [row.leaf for row in holding(rows_of(state), env)] == [walk(state.root, env)]
+        assert [row.leaf for row in Finder(rows_of(state)).holding(env)] == [walk(state.root, env)]
 
 
 def test_rows_of_one_outcome_are_merged_where_the_union_is_a_fact() -> None:
@@ -226,8 +233,8 @@ def test_bounds_are_written_with_the_rounder_number(span: Span, text: str) -> No
     assert condition(DAYS, span) == text
 
 
-def test_more_rows_than_the_limit_are_refused() -> None:
-    state = program("refund", "refund").machines["refund"].states[0]
+def test_more_rows_than_the_limit_are_refused(example: Examples) -> None:
+    state = example("refund").machines["refund"].states[0]
     with pytest.raises(OverBudget, match="more than 3 rows"):
         rows_of(state, 3)
 
@@ -268,8 +275,8 @@ def test_terms_take_only_the_parentheses_they_need() -> None:
     assert shown(difference) == "(days + 1) * -2 - (days - 1)"
 
 
-def test_the_table_names_states_bounds_and_outcomes() -> None:
-    text = show_table(program("collatz", "collatz_steps"), width=110)
+def test_the_table_names_states_bounds_and_outcomes(example: Examples) -> None:
+    text = show_table(example("collatz"), width=110)
     assert text.startswith("collatz_steps(n: int)\n")
     assert "steps: int (steps >= 0)" in text
     assert "goto loop 1: n = n // 2, steps = steps + 1" in text
@@ -278,11 +285,10 @@ def test_the_table_names_states_bounds_and_outcomes() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXAMPLES.glob("*.py")))
-def test_every_example_has_a_table(name: str) -> None:
-    entries = re.findall(r"^def (\w+)", (EXAMPLES / f"{name}.py").read_text(), re.MULTILINE)
-    assert "then" in show_table(program(name, entries[-1]))
+def test_every_example_has_a_table(example: Examples, name: str) -> None:
+    assert "then" in show_table(example(name))
 
 
-def test_an_unknown_function_is_refused_with_the_choices() -> None:
+def test_an_unknown_function_is_refused_with_the_choices(example: Examples) -> None:
     with pytest.raises(NotFound, match="gcd"):
-        show_table(program("gcd", "gcd"), "lcm")
+        show_table(example("gcd"), "lcm")
