@@ -104,7 +104,8 @@ def _report(compiled: Compiled, destination: Path, *, as_json: bool) -> None:
         print(json.dumps(summary))
         return
     text = (
-        f"{table.name}: {summary['states']} state(s), {summary['rows']} rows, {summary['proved_states']} state(s) proved, "
+        f"{table.name}: {summary['states']} state(s), {summary['rows']} rows, "
+        f"{summary['proved_states']} state(s) proved, "
         f"equal to CPython on {certificate.inputs_tested} inputs -> {destination}"
     )
     print(text + (" (from the cache)" if compiled.reused else ""))

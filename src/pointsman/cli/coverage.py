@@ -36,5 +36,5 @@ def coverage_command(
     for line in report.mismatches:
         sys.stderr.write(f"MISMATCH {line}\n")
     print(json.dumps(report.to_json()))
-    if report.wrong:
+    if report.mismatches:
         raise typer.Exit(1)

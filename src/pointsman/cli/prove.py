@@ -38,12 +38,13 @@ def _as_json(proof: Proof) -> dict[str, object]:
     return {
         "inputs_tested": proof.inputs_tested,
         "states": [
-            {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows, "unique_complete": s.unique_complete,
-             "equivalent": s.equivalent}
+            {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows,
+             "unique_complete": s.unique_complete, "equivalent": s.equivalent}
             for s in proof.states
         ],
         "raises": [
-            {"function": c.function, "state": c.state, "outcome": c.outcome, "when": c.when, "status": c.status, "inputs": c.inputs}
+            {"function": c.function, "state": c.state, "outcome": c.outcome, "when": c.when,
+             "status": c.status, "inputs": c.inputs}
             for c in proof.claims
         ],
     }  # fmt: skip

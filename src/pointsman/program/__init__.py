@@ -1,7 +1,7 @@
 """Ordinary code -> proved routing tables -> code again.
 
-Covered: the table of a function, or a refusal that says where and why. See ``docs/program.md``. The names below are loaded when they
-are first used: running a table needs neither the front end nor a solver.
+Covered: the table of a function, or a refusal that says where and why. See ``docs/program.md``. The names below are
+loaded when they are first used: running a table needs neither the front end nor a solver.
 """
 
 import importlib

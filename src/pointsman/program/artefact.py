@@ -1,7 +1,7 @@
 """Programs as JSON (``*.route.json``): no source text, no pickle, nothing that is executed as it stands.
 
-Terms and nodes are tables in which each entry refers to earlier ones by number, so shared parts are stored once. Every state has
-the content hash of its region. ``decode`` trusts nothing: shapes are checked here, meaning by ``verify``.
+Terms and nodes are tables in which each entry refers to earlier ones by number, so shared parts are stored once. Every
+state has the content hash of its region. ``decode`` trusts nothing: shapes are checked here, meaning by ``verify``.
 """
 
 from __future__ import annotations
@@ -87,8 +87,10 @@ def _variables(state: State) -> list[tuple[Any, ...]]:
 
 
 def constant_to_json(value: Any) -> list[Any]:
-    if value is None or value is Ellipsis or value is UNBOUND:
-        return [{None: "none", Ellipsis: "ellipsis"}.get(value, "unbound") if value is not UNBOUND else "unbound"]
+    if value is None or value is Ellipsis:
+        return ["none" if value is None else "ellipsis"]
+    if value is UNBOUND:
+        return ["unbound"]
     match value:
         case bool() | int() | str():
             return [type(value).__name__, value]
@@ -176,7 +178,7 @@ def _frozen(value: Any) -> Any:
     raise TypeError(f"unexpected {value!r}")
 
 
-# -- machines ------------------------------------------------------------------------------------------------------------
+# -- machines ----------------------------------------------------------------------------------------------------------
 
 
 class _Encoder:

@@ -1,8 +1,8 @@
 """The compilation cache: JSON files named by the hash of what they were made from.
 
-A program is looked up by the IR of everything it reaches, a machine by the IR of its function, and a differential test by the
-machines it was run on, so that an edit which leaves the tables equal stops there. Entries are written whole or not at all and
-may be deleted at any time.
+A program is looked up by the IR of everything it reaches, a machine by the IR of its function, and a differential test
+by the machines it was run on, so that an edit which leaves the tables equal stops there. Entries are written whole or
+not at all and may be deleted at any time.
 """
 
 from __future__ import annotations

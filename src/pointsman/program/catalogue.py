@@ -28,8 +28,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One IR operation. ``arity`` None: any. ``template`` is its Python text with ``{0}``, ``{1}`` for the arguments
-    (None: the emitter has a rule of its own). ``compute`` is its meaning on values, used to fold constants.
+    """One IR operation.
+
+    ``arity`` None: any. ``template`` is its Python text with ``{0}``, ``{1}`` for the arguments (None: the emitter has
+    a rule of its own). ``compute`` is its meaning on values, used to fold constants.
     """
 
     arity: int | None
@@ -153,11 +155,12 @@ LIBRARY: Final[dict[str, frozenset[str]]] = {
         "cmath": "acos acosh asin asinh atan atanh cos cosh e exp inf isclose isfinite isinf isnan log log10 nan phase "
         "pi polar rect sin sinh sqrt tan tanh tau",
         "collections": "ChainMap Counter OrderedDict defaultdict deque",
-        "collections.abc": "Callable Hashable Iterable Iterator Mapping MutableMapping MutableSequence Sequence Set Sized",
+        "collections.abc": "Callable Hashable Iterable Iterator Mapping MutableMapping MutableSequence "
+        "Sequence Set Sized",
         "copy": "copy deepcopy",
         "datetime": "MAXYEAR MINYEAR date datetime time timedelta timezone",
-        "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP "
-        "InvalidOperation",
+        "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP "
+        "ROUND_UP InvalidOperation",
         "difflib": "SequenceMatcher get_close_matches",
         "fractions": "Fraction gcd",
         "functools": "cmp_to_key partial reduce",
@@ -168,11 +171,11 @@ LIBRARY: Final[dict[str, frozenset[str]]] = {
         "json": "dumps loads",
         "math": f"{_MATH_FLOAT} {_MATH_INT}",
         "numbers": "Complex Integral Number Rational Real",
-        "operator": "abs add and_ attrgetter concat contains countOf delitem eq floordiv ge getitem gt iadd iconcat imul "
-        "index indexOf inv invert is_ is_not isub itemgetter le lshift lt methodcaller mod mul ne neg not_ or_ pos pow "
-        "rshift setitem sub truediv truth xor",
-        "re": "A ASCII DOTALL I IGNORECASE M MULTILINE S VERBOSE X compile escape findall finditer fullmatch match search "
-        "split sub subn",
+        "operator": "abs add and_ attrgetter concat contains countOf delitem eq floordiv ge getitem gt iadd iconcat "
+        "imul index indexOf inv invert is_ is_not isub itemgetter le lshift lt methodcaller mod mul ne neg not_ or_ "
+        "pos pow rshift setitem sub truediv truth xor",
+        "re": "A ASCII DOTALL I IGNORECASE M MULTILINE S VERBOSE X compile escape findall finditer fullmatch match "
+        "search split sub subn",
         "statistics": "fmean geometric_mean harmonic_mean mean median median_high median_low mode multimode pstdev "
         "pvariance quantiles stdev variance",
         "string": "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable "
@@ -217,12 +220,13 @@ def _methods() -> frozenset[str]:
     import fractions
     import hashlib
     import re
+    import types
 
     builtin = _public(list, tuple, str, bytes, bytearray, dict, set, frozenset, int, float, complex, range, slice)
     library = _public(
         collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict, collections.ChainMap,
         array.array, fractions.Fraction, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta,
-        re.Pattern, re.Match, difflib.SequenceMatcher, type(hashlib.md5()), type(x for x in ()),
+        re.Pattern, re.Match, difflib.SequenceMatcher, type(hashlib.sha256()), types.GeneratorType,
     )  # fmt: skip
     clock = {"now", "today", "utcnow", "fromtimestamp", "utcfromtimestamp", "tofile", "fromfile", "gi_frame", "gi_code"}
     records = {"_replace", "_asdict"}

@@ -32,9 +32,7 @@ def guards_of(function: Function, records: dict[str, Record]) -> tuple[tuple[str
 
 
 def explore_machine(function: Function, records: dict[str, Record], settle: Settle | None = None) -> Machine:
-    """The machine of one function, not optimised; with annotated parameters, one for those kinds and one for anything
-    else.
-    """
+    """The machine of one function, not optimised; where parameters are annotated, also one for any other kinds."""
     guards = guards_of(function, records)
     fields = {name: guarded_fields(record) for name, record in records.items()}
     generic = explore_function(function, settle=settle, field_kinds=fields)

@@ -39,12 +39,10 @@ def bind_inputs(
     missing = [p.name for p in known.values() if p.default is None and p.name not in inputs]
     if missing:
         raise _bad(f"missing input {missing[0]!r}; {machine.qualname} takes {_signature(machine)}", missing[0])
-    args, kwargs = [], {}
+    kwargs: dict[str, Any] = {}
     for name, value in inputs.items():
         kwargs[name] = convert.param(known[name], value) if name in known else value
-    for param in machine.params:
-        if param.kind == "positional_only" and param.name in kwargs:
-            args.append(kwargs.pop(param.name))
+    args = [kwargs.pop(p.name) for p in machine.params if p.kind == "positional_only" and p.name in kwargs]
     return args, kwargs
 
 
@@ -194,8 +192,10 @@ def _shown(value: Any) -> str:
 
 
 def to_json(value: Any) -> str:
-    """A result as JSON text: tuples and iterators are arrays, sets sorted arrays, records objects, enums their values,
-    nan and infinities strings; an object's keys are made strings, or pairs where that would merge two.
+    """A result as JSON text.
+
+    Tuples and iterators are arrays, sets sorted arrays, records objects, enums their values, nan and infinities
+    strings; an object's keys are made strings, or pairs where that would merge two.
     """
     if type(value) in {str, int, bool} or value is None:
         return json.dumps(value, ensure_ascii=False)

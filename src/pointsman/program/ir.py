@@ -110,8 +110,10 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A named thing that is not data: ``builtins.len``, ``math.sqrt``, ``function:helper``, ``record:Order``,
-    ``opaque:name`` (the original object, importable from the source module).
+    """A named thing that is not data.
+
+    ``builtins.len``, ``math.sqrt``, ``function:helper``, ``record:Order``, ``opaque:name`` (the original object,
+    importable from the source module).
     """
 
     path: str
@@ -209,8 +211,10 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. ``captures`` are closed-over names, passed when the closure is made; ``memo`` is the
-    ``lru_cache`` size (0: none, -1: unbounded); ``qualname`` is what Python shows in its messages.
+    """One function.
+
+    ``captures`` are closed-over names, passed when the closure is made; ``memo`` is the ``lru_cache`` size (0: none,
+    -1: unbounded); ``qualname`` is what Python shows in its messages.
     """
 
     name: str

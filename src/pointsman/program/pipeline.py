@@ -1,7 +1,7 @@
 """``compile``: source -> IR -> machines -> proofs -> differential test -> a table with its certificate.
 
-Each stage's result is kept in the cache under the hash of what it depends on. A mismatch between CPython and the emitted code is
-a compile error that shows the input; nothing is written then.
+Each stage's result is kept in the cache under the hash of what it depends on. A mismatch between CPython and the
+emitted code is a compile error that shows the input; nothing is written then.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ __all__ = ["CompileOptions", "Compiled", "MismatchError", "compile_function", "c
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """``max_examples``, ``seconds``: the differential test's budget. ``cache_folder`` None: compile everything anew.
+    """How to compile.
+
+    ``max_examples``, ``seconds``: the differential test's budget. ``cache_folder`` None: compile everything anew.
     ``verify``: check the IR after every pass (tests do); machines are checked always.
     """
 
@@ -126,7 +128,7 @@ def compile_table(
     if options.verify:
         for function in lowered.functions.values():
             verify_function(function, lowered.functions, lowered.records, opaque=lowered.opaque, globals_=lowered.globals,
-                            attributes=lowered.attributes)  # fmt: skip
+                            attributes=lowered.attributes)
     built = stages.run("explore", lambda: _machines(lowered, cache))
     machines = {name: machine for name, (machine, _) in built.items()}
     opaque = tuple(sorted(lowered.opaque))

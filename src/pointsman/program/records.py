@@ -17,11 +17,11 @@ def make_record(record: Record) -> type:
     if record.kind == "enum":
         members = [(name, _value(value)) for name, _, value in record.fields]
         base = {"int": enum.IntEnum, "str": enum.StrEnum}.get(record.base, enum.Enum)
-        return base(record.name, members)  # type: ignore[call-overload,no-any-return]  # the functional API
+        return base(record.name, members)  # the functional API
     if record.kind == "namedtuple":
         names = [name for name, _, _ in record.fields]
         defaults = [_value(value) for _, _, value in record.fields if value is not None]
-        return collections.namedtuple(record.name, names, defaults=defaults)  # type: ignore[no-any-return]
+        return collections.namedtuple(record.name, names, defaults=defaults)
     if record.kind == "typeddict":
         return dict
     fields: list[Any] = [

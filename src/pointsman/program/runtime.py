@@ -147,8 +147,8 @@ class Table:
 def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> Table:
     """Loads an artefact: checks its form, verifies its IR, and emits code from that.
 
-    Opaque parts need the original module importable by its file's name, and ``trust_opaque``: it is executed. Raises NotFound
-    for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified ``opaque_untrusted``.
+    Opaque parts need the original module importable by its file's name, and ``trust_opaque``: it is executed. Raises
+    NotFound for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified ``opaque_untrusted``.
     """
     try:
         data = json.loads(Path(path).read_text())
@@ -164,7 +164,8 @@ def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Tab
         raise BadRequest(f"{where}: not a route artefact: expected format {FORMAT!r}", code="bad_artefact")
     if data.get("version") != VERSION:
         raise BadRequest(
-            f"{where}: artefact version {data.get('version')!r}; this Pointsman reads version {VERSION}; compile it again",
+            f"{where}: artefact version {data.get('version')!r}; this Pointsman reads version {VERSION}; "
+            "compile it again",
             code="artefact_version",
         )
     program = decode_program(data.get("program"))
@@ -188,7 +189,8 @@ def _originals(table: Table, trust_opaque: bool) -> dict[str, Any]:
     names = ", ".join(table.program.opaque)
     if not trust_opaque:
         raise Unverified(
-            f"{table.name!r} calls original functions ({names}) of {table.source_file!r}; pass --trust-opaque to import and run them",
+            f"{table.name!r} calls original functions ({names}) of {table.source_file!r}; "
+            "pass --trust-opaque to import and run them",
             code="opaque_untrusted",
         )
     module_name = Path(table.source_file).stem

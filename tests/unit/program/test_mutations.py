@@ -103,8 +103,7 @@ SUITE: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
     "texts": ("def f(x, s: str): return f'{x}{s}-{x!r:>4}{s:<3}', str(x), s.upper(), f'{s}', s * 2", ((1, "a"), ("b", ""))),
     "displays": ("def f(a, xs): return [a, *xs], (a, *xs), {a}, {'a': a, **{'b': 1}}, (a,), ()", ((1, [2]), (3, ()))),
     "unpacking": ("def f(xs):\n    a, *b, c = xs\n    (d, e), g = (a, c), b\n    return a, b, c, d, e, g", (([1, 2, 3],), ([1, 2],), ([1],))),
-    "closures": ("def f(n):\n    c = 0\n    def g(k=n):\n        nonlocal c\n        c += k\n        return c\n    return g(), g(5), c, [h() for h in [lambda: i for i in range(2)][:0]]",
-                 ((2,),)),
+    "closures": ("def f(n):\n    c = 0\n    def g(k=n):\n        nonlocal c\n        c += k\n        return c\n    return g(), g(5), c", ((2,),)),
     "late_closure": ("def f():\n    gs = []\n    for i in range(3):\n        gs.append(lambda: i)\n    return [g() for g in gs]", ((),)),
     "handlers": ("def f(x, log):\n    try:\n        try: r = 1 // x\n        except TypeError as e: r = str(e)[:3]\n        else: log.append('else')\n        finally: log.append('finally')\n"
                  "    except ZeroDivisionError: return 'zero', log\n    return r, log", ((0, []), (1, []), ("a", []))),

@@ -7,6 +7,7 @@ what follows (no text), by ``break`` or ``continue``, and whether a selector mus
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 __all__ = ["Block", "Branch", "Guarded", "Item", "Jump", "Repeat", "print_block"]
 
@@ -123,7 +124,7 @@ def _both_end(lines: Lines) -> bool:
     arms = [i for i in places if i >= start]
     if any(not lines[i][1].startswith(("if ", "elif ", "else:")) for i in arms):
         return False
-    bodies = [lines[a + 1 : b] for a, b in zip(arms, arms[1:], strict=False)] + [last]
+    bodies = [lines[a + 1 : b] for a, b in pairwise(arms)] + [last]
     return all(_never_falls([(level - 1, text) for level, text in body]) for body in bodies)
 
 

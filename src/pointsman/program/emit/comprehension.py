@@ -18,8 +18,9 @@ _BRACKETS = {"list": "[]", "set": "{}", "dict": "{}", "generator": "()"}
 
 
 def comprehension(module: ModuleEmitter, node: Do, pieces: list[Piece], fresh: Callable[[str], str]) -> Piece:
-    """The text of a ``comprehension`` step. A lazy generator gets its captured values through a function of its own,
-    so that later assignments do not reach it.
+    """The text of a ``comprehension`` step.
+
+    A lazy generator gets its captured values through a function of its own, so that later assignments do not reach it.
     """
     kind, captured, clauses, results, lazy = node.attrs
     reads = frozenset().union(*(p.reads for p in pieces))
@@ -38,7 +39,7 @@ def comprehension(module: ModuleEmitter, node: Do, pieces: list[Piece], fresh: C
 def _text(
     module: ModuleEmitter,
     kind: str,
-    clauses: tuple[Any, ...],
+    clauses: tuple[tuple[Any, ...], ...],
     results: tuple[str, ...],
     source: Piece,
     arguments: dict[str, Piece],
@@ -48,15 +49,26 @@ def _text(
     parts: list[str] = []
     for clause in clauses:
         if clause[0] == "if":
-            parts.append(f"if {_part(module, clause[1], known, fresh).bracketed()}")
+            parts.append(f"if {_test(_part(module, clause[1], known, fresh))}")
             continue
-        _, pattern, function = clause
+        pattern, function = clause[1], clause[2]
         items = source if function is None else _part(module, function, known, fresh)
         parts.append(f"for {_bind(pattern, known, fresh)} in {items.bracketed()}")
     values = [_part(module, name, known, fresh) for name in results]
     head = ": ".join(v.bracketed() if kind == "dict" else _top(v) for v in values)
     opening, closing = _BRACKETS[kind]
     return f"{opening}{head} {' '.join(parts)}{closing}"
+
+
+def _test(piece: Piece) -> str:
+    """A condition's text: Python takes its truth value itself."""
+    inner = piece.text[6:-1] if piece.text.startswith("_bool(") else ""
+    depth = 0
+    for char in inner:
+        depth += (char == "(") - (char == ")")
+        if depth < 0 or (char in "'\"" ):
+            return piece.bracketed()  # not one call around everything, or text that is not worth reading
+    return f"({inner})" if inner else piece.bracketed()
 
 
 def _top(piece: Piece) -> str:

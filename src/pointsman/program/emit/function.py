@@ -1,9 +1,10 @@
 """One machine -> one Python function: the state graph becomes loops and branches again.
 
-Each state's tree is emitted where control reaches it. A state with one way in stands right there; the others stand after
-the tree, loop or `try` that leads to them, and the ways to them fall through, `break` or `continue` (code.Jump). Where
-several such states follow one another, a selector tells them apart. Loop heads that count or iterate become `for`, those
-that test become `while`. All of it rests on dominance, so it is right for every reducible graph, which ours are.
+Each state's tree is emitted where control reaches it. A state with one way in stands right there; the others stand
+after the tree, loop or `try` that leads to them, and the ways to them fall through, `break` or `continue` (code.Jump).
+Where several such states follow one another, a selector tells them apart. Loop heads that count or iterate become
+`for`, those that test become `while`. All of it rests on dominance, so it is right for every reducible graph, which
+ours are.
 """
 
 from __future__ import annotations
@@ -368,7 +369,7 @@ class FunctionEmitter:
         values.assign(local, node.result)
 
     def _late(self, node: Do) -> bool:
-        """Whether the one use of a step's result is where its text must not stand: inside a comprehension or closure."""
+        """Whether the one use of a step's result is in a comprehension or closure, where its text must not stand."""
         for below in nodes(node.next):
             if isinstance(below, Do) and below.op in {"comprehension", "closure"}:
                 captured = below.args[1:] if below.op == "comprehension" else below.args
@@ -444,8 +445,7 @@ class FunctionEmitter:
             self._flush(block, values, node, state)
         else:
             self._flush(block, values, node, state, keep=taken)
-        condition = self._condition(node, values)
-        return condition
+        return self._condition(node, values)
 
     def _switch(self, state: State, node: Switch, block: Block, place: _Place, values: Values) -> _Result:
         piece = self._consume(node, block, values)[0]
@@ -549,7 +549,10 @@ class FunctionEmitter:
                 return None
             piece = render(first, values.lookup, self.module.ref)
             self.skipped.add(counted.variable)
-            return (counted.variable, piece) if not self._clobbered(node, piece, values) else self._unskip(counted)
+            if not self._clobbered(node, piece, values):
+                return counted.variable, piece
+            self.skipped.discard(counted.variable)
+            return None
         root = target.root
         if isinstance(root, Take) and isinstance(root.iterator, Sym) and self._takes(node.state, root):
             name = root.iterator.name
@@ -564,9 +567,6 @@ class FunctionEmitter:
                     self.skipped.add(name)
                     return name, inner
         return None
-
-    def _unskip(self, counted: Counted) -> None:
-        self.skipped.discard(counted.variable)
 
     def _clobbered(self, node: Goto, piece: Piece, values: Values, without: str | None = None) -> bool:
         """Whether the updates of ``node`` change a local that ``piece`` reads."""
@@ -662,8 +662,9 @@ class FunctionEmitter:
         keep: int = 0,
         using: Sequence[Piece] = (),
     ) -> None:
-        """Pending steps into locals, oldest first; the last ``keep`` stay pending. ``using``: text taken over already,
-        whose locals must keep their values.
+        """Pending steps into locals, oldest first; the last ``keep`` stay pending.
+
+        ``using``: text taken over already, whose locals must keep their values.
         """
         waiting = values.pending[: len(values.pending) - keep]
         values.pending = values.pending[len(values.pending) - keep :]

@@ -50,9 +50,9 @@ def split_shared(machine: Machine) -> tuple[State, ...]:
         for node in _shared(state.root):
             needed = {s.name: s.kind for s in free_symbols(node)}
             needed |= {n: r.kind for n, r in state.variables if n in kept}  # an exception's handler reads these
-            variables = tuple(sorted(needed.items()))
+            kinds = sorted(needed.items())
             index = len(machine.states) + len(extra) + len(made)
-            made[node] = Goto(index, tuple((name, Sym(name, kind)) for name, kind in variables))
+            made[node] = Goto(index, tuple((name, Sym(name, kind)) for name, kind in kinds))
         for node, goto in made.items():
             root = _replace_inside(node, made)
             variables = tuple((term.name, Range(term.kind)) for _, term in goto.updates if isinstance(term, Sym))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pointsman.program.emit.code import print_block
@@ -15,22 +15,25 @@ from pointsman.program.emit.function import FunctionEmitter
 from pointsman.program.emit.names import GlobalNames
 from pointsman.program.emit.text import Piece, constant, operation
 from pointsman.program.emit.values import Values
+from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.table.machine import Do, Machine, Program
 
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
 RESERVED = frozenset(
-    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _is_mapping _format _isinstance _bool _iter "
-    "_slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel _meter "
+    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _is_mapping _format _isinstance "
+    "_bool _iter _slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel _meter "
     "_lru_cache _type _to _int _list _dict _tuple _bytes".split()
 )
 
 
 @dataclass
 class Emitted:
-    """``references``: emitted name -> reference path. ``constants``: emitted name -> value. ``functions``: machine
-    name -> emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it.
+    """A program's Python text and what its names stand for.
+
+    ``references``: emitted name -> reference path. ``constants``: emitted name -> value. ``functions``: machine name ->
+    emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it.
     """
 
     source: str
@@ -54,6 +57,8 @@ class ModuleEmitter:
         self.names = GlobalNames(program, RESERVED)
         self.out = Emitted("")
         self.lines: list[str] = []
+        self.unguarded: set[str] = set()  # functions wanted without their guard, for calls whose kinds are known
+        self.emitted_unguarded: set[str] = set()
         self.flat: set[str] = set()  # closures' bodies wanted as plain functions (of comprehensions)
         self.emitted_flat: set[str] = set()
 
@@ -63,10 +68,14 @@ class ModuleEmitter:
         for name, machine in self.program.machines.items():
             if not _is_part(name):
                 self._emit_machine(name, machine)
-        while self.flat - self.emitted_flat:
-            name = min(self.flat - self.emitted_flat)
-            self.emitted_flat.add(name)
-            self._emit_flat(name, self.program.machines[name])
+        while self.flat - self.emitted_flat or self.unguarded - self.emitted_unguarded:
+            for name in sorted(self.flat - self.emitted_flat):
+                self.emitted_flat.add(name)
+                self._emit_flat(name, self.program.machines[name])
+            for name in sorted(self.unguarded - self.emitted_unguarded):
+                self.emitted_unguarded.add(name)
+                machine = replace(self.program.machines[name], generic=None, guards=())
+                self._emit_function(self._unguarded_name(name), machine, 0)
         for name, maker in self.program.globals.items():
             self.out.globals_[self.names.get(f"global:{name}", name)] = self.function_name(maker)
         self.out.source = "\n".join(self.lines) + "\n"
@@ -112,6 +121,8 @@ class ModuleEmitter:
             return comprehension(self, node, pieces, fresh)
         if node.op == "closure":
             return self._closure(node, pieces)
+        if node.op == "call" and isinstance(node.args[0], Ref) and self._kinds_known(node):
+            pieces = [Piece(self._unguarded_name(node.args[0].path[9:])), *pieces[1:]]
         if node.op == "global_get":
             return Piece(self.names.get(f"global:{node.attrs[0]}", node.attrs[0]))
         if node.op == "join_strings":
@@ -119,6 +130,22 @@ class ModuleEmitter:
         if node.op == "exception" and isinstance(node.args[0], Ref):
             return Piece(f"{pieces[0].text}()")
         return operation(node.op, pieces, node.attrs, node.args, self.ref)
+
+    def _kinds_known(self, node: Do) -> bool:
+        """Whether a call passes arguments of the very kinds that the callee's guard asks for, so that it can be skipped."""
+        callee = node.args[0]
+        machine = self.program.machines.get(callee.path[9:]) if isinstance(callee, Ref) else None
+        if machine is None or machine.generic is None or machine.captures or machine.memo or any(node.attrs[0]):
+            return False
+        kinds = dict(machine.guards)
+        if len(node.args) - 1 != len(machine.params) or any(k.startswith("record:") for k in kinds.values()):
+            return False
+        given = zip(machine.params, node.args[1:], strict=True)
+        return all(kinds.get(p.name) in {None, kind_of(arg)} for p, arg in given)
+
+    def _unguarded_name(self, name: str) -> str:
+        self.unguarded.add(name)
+        return self.names.get(f"unguarded:{name}", f"{name}_checked")
 
     def _closure(self, node: Do, pieces: list[Piece]) -> Piece:
         machine = self.program.machines[node.attrs[0]]

@@ -1,6 +1,7 @@
 """Python text of terms and operations. Every composite is in parentheses, so text can be put anywhere.
 
-A *piece* is an expression's text with the locals it reads, so that a later assignment can tell whether it would change it.
+A *piece* is an expression's text with the locals it reads, so that a later assignment can tell whether it would change
+it.
 """
 
 from __future__ import annotations
@@ -153,7 +154,38 @@ def _dict(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term])
 def _format(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
     conversion = {-1: "", 114: "_repr", 115: "_str", 97: "_ascii"}[attrs[0]]
     value = f"{conversion}({pieces[0].text})" if conversion else pieces[0].text
-    return f"_format({value}, {pieces[1].text})"
+    text = _FormatText(f"_format({value}, {pieces[1].text})")
+    spec = args[1].value if isinstance(args[1], Const) else None
+    if isinstance(spec, str) and not _UNSAFE_IN_BRACES.intersection(pieces[0].text + spec) and ":=" not in value:
+        mark = {-1: "", 114: "!r", 115: "!s", 97: "!a"}[attrs[0]]
+        text.field = "{" + pieces[0].bracketed() + mark + (f":{spec}" if spec else "") + "}"
+    return text
+
+
+_UNSAFE_IN_BRACES: Final = frozenset("'\"\\{}\n#!")  # what Python 3.11 does not take inside an f-string's braces
+
+
+class _FormatText(str):
+    """``_format(value, spec)`` remembers how it is written inside an f-string; "" where it cannot be."""
+
+    __slots__ = ("field",)
+    field: str
+
+
+def _join_strings(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
+    """An f-string where every part can stand in one, else a join."""
+    parts: list[str] = []
+    for piece, arg in zip(pieces, args, strict=True):
+        if isinstance(arg, Const):
+            literal = str(arg.value).encode("unicode_escape").decode("ascii")
+            parts.append(literal.replace("{", "{{").replace("}", "}}").replace("'", "\\'"))
+        elif isinstance(piece.text, _FormatText) and getattr(piece.text, "field", ""):
+            parts.append(piece.text.field)
+        elif piece.text.isidentifier():
+            parts.append("{" + piece.text + "}")
+        else:
+            return f"''.join(({''.join(f'{p.text}, ' for p in pieces)}))"
+    return f"f'{''.join(parts)}'"
 
 
 def _item(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
@@ -209,7 +241,7 @@ _RULES: Final[dict[str, Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Ter
     "build_tuple_star": _starred("(", ")"),
     "build_dict": _dict,
     "format": _format,
-    "join_strings": lambda p, a, t: f"''.join(({''.join(f'{x.text}, ' for x in p)}))",
+    "join_strings": _join_strings,
     "get_item": _item,
     "slice": _slice,
     "cell": lambda p, a, t: f"[{p[0].text}]",

@@ -1,7 +1,8 @@
 """Guarded symbolic evaluation of one function: structured IR -> states with decision DAGs.
 
 From each state's point every path is followed to the next state, a return or a raise. Values are terms over the state's
-variables; a decision that the facts of the path settle is not a branch; paths that meet with the same values share one node.
+variables; a decision that the facts of the path settle is not a branch; paths that meet with the same values share one
+node.
 
 A state is: the entry; a loop head; the start of a `try` body, of its handler and of what follows it; and a join whose
 copies would be too many (``budget``). What a state knows of its variables is the join over the edges that reach it,
@@ -167,8 +168,10 @@ class _Explorer:
     # -- regions ---------------------------------------------------------------------------------------------------
 
     def _region(self, draft: _Draft) -> Node:
-        """Explores one state's region. When it grows too large, first without what the path's decisions tell (paths that
-        meet with equal values then share), then with its joins as states.
+        """Explores one state's region.
+
+        When it grows too large, first without what the path's decisions tell (paths that meet with equal values then
+        share), then with its joins as states.
         """
         by_path = True
         while True:
@@ -311,7 +314,7 @@ class _Walk:
                         node = self.intern(self.x.reach(self.points.normalise(following), env, facts))
                     point = following
                 case ir.If(test=test):
-                    point, facts, node = self._if(point, self.value(test, env), env, facts, steps)
+                    point, env, facts, node = self._if(point, self.value(test, env), env, facts, steps)
                 case ir.Next(target=target, iterator=iterator):
                     item = Sym(target, "any")
                     then = self.walk(self.points.inner(point, 0), {**env, target: item}, facts)
@@ -363,7 +366,8 @@ class _Walk:
 
     def _if(
         self, point: Point, condition: Term, env: Env, facts: Facts, steps: list[_Step]
-    ) -> tuple[Point, Facts, Node | None]:
+    ) -> tuple[Point, Env, Facts, Node | None]:
+        """Where the path goes on, with what; the node, when that is already known."""
         flipped = False
         while isinstance(condition, App) and condition.op == "not":
             condition, flipped = condition.args[0], not flipped
@@ -378,9 +382,9 @@ class _Walk:
         if self.by_path:
             yes_facts, no_facts = facts.assume(condition, True), facts.assume(condition, False)
         inner_yes, inner_no = self.points.inner(point, first), self.points.inner(point, second)
-        yes = self._arm_node(inner_yes, env, yes_facts)
+        yes = self._arm_node(inner_yes, _knowing(env, condition, True), yes_facts)
         steps.append(lambda rest: self.decide(condition, yes, rest))
-        return self._arm(inner_no, env, no_facts)
+        return self._arm(inner_no, _knowing(env, condition, False), no_facts)
 
     def _arm_node(self, point: Point, env: Env, facts: Facts) -> Node:
         landing = self.points.normalise(point)
@@ -388,11 +392,11 @@ class _Walk:
             return self.shared(landing, env, facts)
         return self.walk(landing, env, facts)
 
-    def _arm(self, point: Point, env: Env, facts: Facts) -> tuple[Point, Facts, Node | None]:
+    def _arm(self, point: Point, env: Env, facts: Facts) -> tuple[Point, Env, Facts, Node | None]:
         landing = self.points.normalise(point)
         if landing.body != point.body and not self._is_boundary(landing):
-            return landing, facts, self.shared(landing, env, facts)
-        return landing, facts, None
+            return landing, env, facts, self.shared(landing, env, facts)
+        return landing, env, facts, None
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -455,6 +459,15 @@ class _Walk:
         result = Sym(f"{let.target}{let.attrs[0]}", "any")
         steps.append(lambda rest: self.intern(Do(result, "check_bound", (value,), let.attrs, rest)))
         return env, facts
+
+
+def _knowing(env: Env, condition: Term, truth: bool) -> Env:
+    """The values where a condition has been decided: variables that hold the condition itself are constants."""
+    if not isinstance(condition, App):
+        return env
+    opposite = negated(condition)
+    known = {condition: Const(truth), opposite: Const(not truth)}
+    return {name: known.get(term, term) if isinstance(term, App) else term for name, term in env.items()}
 
 
 def _unpacks_statically(value: Term, attrs: tuple[Any, ...]) -> bool:

@@ -1,8 +1,8 @@
 """Kinds of values: what an operation gives for given kinds of arguments, and when it is pure and total.
 
-A kind is a string: ``none bool int float str bytes tuple list dict set frozenset range slice iterator function exception
-record:NAME any``. Kinds of parameters are checked when the program is entered; all others follow from these rules. An
-operation that the rules do not call total stays a step in order, which is always right.
+A kind is a string: ``none bool int float str bytes tuple list dict set frozenset range slice iterator function
+exception record:NAME any``. Kinds of parameters are checked when the program is entered; all others follow from these
+rules. An operation that the rules do not call total stays a step in order, which is always right.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ __all__ = ["IMMUTABLE", "constant_kind", "join", "kind_of", "result_kind"]
 _INTEGRAL: Final = frozenset({"int", "bool"})
 IMMUTABLE: Final = frozenset({"none", "bool", "int", "float", "str", "bytes"})
 _STR_TESTS = frozenset(
-    "isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper".split()
+    "isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle "
+    "isupper".split()
 )
 _STR_TO_STR = frozenset(
     "capitalize casefold lower swapcase title upper strip lstrip rstrip removeprefix removesuffix".split()
@@ -77,7 +78,7 @@ def result_kind(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...], ranges:
         return _call(args, attrs, kinds)
     if op == "call_method":
         return _method(kinds, attrs)
-    return _other(op, args, kinds, ranges)
+    return _other(op, args, kinds)
 
 
 def _arithmetic(op: str, kinds: tuple[str, ...], ranges: tuple[Range, ...]) -> tuple[str, bool]:
@@ -187,7 +188,7 @@ def _method(kinds: tuple[str, ...], attrs: tuple[Any, ...]) -> tuple[str, bool]:
     return _STR_OTHER.get(name, "any"), False
 
 
-def _other(op: str, args: tuple[Term, ...], kinds: tuple[str, ...], ranges: tuple[Range, ...]) -> tuple[str, bool]:
+def _other(op: str, args: tuple[Term, ...], kinds: tuple[str, ...]) -> tuple[str, bool]:
     match op:
         case "not" | "is" | "is_not":
             return "bool", True

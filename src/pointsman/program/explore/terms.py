@@ -1,6 +1,6 @@
 """Making terms: constants fold, comparisons take one normal form, so that equal atoms are equal objects.
 
-Normal forms for ints:  a <= b -> not b < a    a > b -> b < a    a >= b -> not a < b    x <= 5 -> x < 6    5 < x -> not x < 6
+For ints:  a <= b -> not b < a    a > b -> b < a    a >= b -> not a < b    x <= 5 -> x < 6    5 < x -> not x < 6
 a != b -> not a == b; the constant stands on the right. Floats keep their own comparisons (nan), except != and swaps.
 """
 
@@ -113,7 +113,8 @@ def _order(op: str, left: Term, right: Term) -> tuple[Term, bool]:
     if op == "le":  # left <= right  ->  not right < left
         left, right, flipped = right, left, True
     if isinstance(left, Const) and type(left.value) is int and kind_of(right) == "int":
-        left, right, flipped = right, Const(left.value + 1), not flipped  # 5 < x  ->  not x < 6
+        above = Const(left.value + 1)
+        left, right, flipped = right, above, not flipped  # 5 < x  ->  not x < 6
     if isinstance(right, Const) and type(right.value) is int:
         left, right = _unshift(left, right)
     return App("lt", (left, right), (), "bool"), flipped
@@ -157,7 +158,8 @@ def _identity(left: Term, right: Term, flipped: bool) -> tuple[Term, bool]:
 
 def _simplify(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...]) -> Term | None:
     if op == "project" and isinstance(args[0], App) and args[0].op == "build_tuple":
-        return args[0].args[attrs[0]]
+        part: Term = args[0].args[attrs[0]]
+        return part
     if op in {"add", "sub"} and kind_of(args[0]) == "int" and isinstance(args[1], Const) and type(args[1].value) is int:
         return _shift(args[0], args[1].value if op == "add" else -args[1].value)
     if op == "join_strings" and all(isinstance(a, Const) for a in args):

@@ -117,7 +117,7 @@ class _Pass:
         if statement.op == "closure":
             names = [statement.attrs[0]]
             doubtful = frozenset(
-                _capture_name(self.function, statement, i)
+                _capture_name(statement, i)
                 for i, a in enumerate(statement.args)
                 if isinstance(a, Var) and a.name not in assigned and not a.name.startswith("%")
             )
@@ -130,7 +130,7 @@ class _Pass:
             self.inner[name] = self.inner.get(name, frozenset()) | doubtful
 
 
-def _capture_name(function: Function, statement: Let, position: int) -> str:
+def _capture_name(statement: Let, position: int) -> str:
     operand = statement.args[position]
     return operand.name if isinstance(operand, Var) else ""
 

@@ -1,4 +1,7 @@
-"""Calls and attributes. A call's ``shape`` tells what each argument is: ``""`` positional, ``*``, ``**`` or a keyword."""
+"""Calls and attributes.
+
+A call's ``shape`` tells what each argument is: ``""`` positional, ``*``, ``**`` or a keyword.
+"""
 
 from __future__ import annotations
 

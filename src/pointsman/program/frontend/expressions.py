@@ -53,7 +53,7 @@ def _binary(b: Builder, node: ast.BinOp) -> Operand:
 def _unary(b: Builder, node: ast.UnaryOp) -> Operand:
     if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         value = node.operand.value
-        if type(value) in {int, float}:
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return Const(-value)
     operand = lower(b, node.operand)
     if isinstance(node.op, ast.Not):

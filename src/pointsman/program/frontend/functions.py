@@ -207,10 +207,7 @@ def lower_closure(b: Builder, node: ast.Lambda | ast.FunctionDef, name: str) -> 
     """A function made inside a function; the operand is the closure, made from what it captures."""
     from pointsman.program.frontend.expressions import lower
 
-    if isinstance(node, ast.FunctionDef) and node.decorator_list:
-        outer_memo = _memo(b, node)
-    else:
-        outer_memo = 0
+    outer_memo = _memo(b, node) if isinstance(node, ast.FunctionDef) and node.decorator_list else 0
     inner = Builder(b.program, node, name, analyse(node), b)
     params = _params(inner, node, closure=True)
     qualname = f"{_qualname(b)}.<locals>.{'<lambda>' if isinstance(node, ast.Lambda) else node.name}"

@@ -37,10 +37,10 @@ class Module:
         try:
             tree = ast.parse(source, filename)
         except (SyntaxError, ValueError, RecursionError) as exc:
-            node = ast.Pass(
+            place = ast.Pass(
                 lineno=getattr(exc, "lineno", None) or 1, col_offset=max((getattr(exc, "offset", 1) or 1) - 1, 0)
             )
-            raise Refusal("PM001", node, filename, source, getattr(exc, "msg", None) or str(exc)) from exc
+            raise Refusal("PM001", place, filename, source, getattr(exc, "msg", None) or str(exc)) from exc
         module = cls(source, filename)
         for statement in tree.body:
             module._add(statement)
@@ -92,9 +92,9 @@ class Module:
                 pass
             case _:
                 for node in ast.walk(statement):
-                    name = _binding_name(node)
-                    if name is not None:
-                        self.unstable[name] = statement
+                    bound = _binding_name(node)
+                    if bound is not None:
+                        self.unstable[bound] = statement
 
     def _assign(self, targets: list[ast.expr], value: ast.expr, statement: ast.stmt) -> None:
         for target in targets:
@@ -129,7 +129,7 @@ _RESERVED_PREFIXES = ("_", "f_", "co_", "tb_", "gi_", "cr_", "ag_", "mro")
 
 
 def data_attributes(node: ast.ClassDef) -> frozenset[str]:
-    """Names that hold data in instances of a class: declared in its body, or set on self; methods are not among them."""
+    """Names that hold data in instances of a class: declared in its body, or set on self, but not methods."""
     methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
     found: set[str] = set()
     for statement in node.body:
@@ -182,5 +182,5 @@ def _only_read(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
             return attr in {"join", "index", "count", "get", "extend", "update", *_READERS}
         case ast.For(iter=value) | ast.comprehension(iter=value):
             return value is node
-    return isinstance(parent, ast.Compare | ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.If | ast.IfExp | ast.Slice | ast.Expr
-                      | ast.FormattedValue | ast.Starred | ast.Subscript)  # fmt: skip
+    operations = ast.Compare | ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Slice | ast.FormattedValue | ast.Subscript
+    return isinstance(parent, operations | ast.If | ast.IfExp | ast.Expr | ast.Starred)

@@ -20,12 +20,12 @@ _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 # calls that are done with their arguments when they return
 _CONSUMERS = frozenset(
-    "sum any all min max sorted list tuple set frozenset dict len str Counter deque OrderedDict reduce nlargest nsmallest "
-    "mean median fsum prod bytes".split()
+    "sum any all min max sorted list tuple set frozenset dict len str Counter deque OrderedDict reduce nlargest "
+    "nsmallest mean median fsum prod bytes".split()
 )
 _CONSUMING_METHODS = frozenset(
-    "join sort extend update union intersection difference issubset issuperset sub reduce nlargest nsmallest Counter fsum "
-    "prod mean median deque".split()
+    "join sort extend update union intersection difference issubset issuperset sub reduce nlargest nsmallest Counter "
+    "fsum prod mean median deque".split()
 )
 # calls that hand their arguments on to whoever consumes their result
 _LAZY = frozenset("map filter zip enumerate reversed iter islice chain takewhile dropwhile starmap accumulate".split())
@@ -60,7 +60,7 @@ def _own_nodes(node: ast.AST, into_comprehensions: bool = True) -> Iterator[ast.
 
 
 def _function_body(node: FunctionNode) -> ast.AST:
-    body = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
+    body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
     return ast.Module(body=body, type_ignores=[])
 
 

@@ -171,7 +171,8 @@ def _for(b: Builder, node: ast.For) -> None:
 def _counted(b: Builder, node: ast.For) -> Callable[[str, str], None] | None:
     """``for i in range(...)`` with a constant step counts a hidden variable, so that its bounds can be reasoned about.
 
-    for i in range(a, z, s): body  ->  k = index(a); stop = index(z); loop { if not k < stop: exit; i = k; k = k + s; body }
+    for i in range(a, z, s): body
+    ->  k = index(a); stop = index(z); loop { if not k < stop: exit; i = k; k = k + s; body }
     """
     call = node.iter
     if not isinstance(call, ast.Call) or call.keywords or not 1 <= len(call.args) <= 3:

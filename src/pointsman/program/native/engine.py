@@ -63,9 +63,8 @@ def available() -> str | None:
     """Why there is no native code in this process, or None where there is."""
     try:
         import llvmlite.binding  # noqa: F401  the probe is the import
-        import numba  # noqa: F401
     except ImportError:
-        return "numba is not installed"
+        return "llvmlite, which comes with numba, is not installed"
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8 or not _laid_out():
         return "this interpreter's objects are not laid out as the code expects"
     return None

@@ -4,7 +4,7 @@ Covered: the result, exception and changes to list arguments are those of the em
 run cannot answer exactly is run there from the start, with arguments that are still untouched. Not covered: the object
 identity of numbers; RecursionError for a recursion below ``MAX_DEPTH`` in a caller that is deep itself; that other
 threads see a list argument change before the call ends. A call on small arguments costs about 60 ns, and machine code
-for a small function takes 50 to 200 ms to make (measured 2026-11-22, CPython 3.11, two shared cores).
+for a small function takes 50 to 400 ms to make (measured 2026-11-22, CPython 3.11, two shared cores).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pointsman.core import InternalError
 from pointsman.program.ir import Const
 from pointsman.program.link import Linked, link
 from pointsman.program.native import boundary, engine
@@ -117,6 +118,8 @@ def _rebind(machine: Machine, parts: dict[str, Callable[..., Any]]) -> Callable[
     Keywords and defaults are bound here; what is wrong with a call is raised here, as Python words it.
     """
     names = [p.name for p in machine.params]
+    if not all(name.isidentifier() for name in names):
+        raise InternalError(f"a parameter of {machine.name!r} is not a name", code="native_parameter")
     shown = [
         p.name if not isinstance(p.default, Const) else f"{p.name}=_default[{i}]" for i, p in enumerate(machine.params)
     ]

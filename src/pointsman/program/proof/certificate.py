@@ -1,11 +1,11 @@
 """Certificates: for each state, what is proved of its table, and on what the rest rests.
 
-Covered by a proof: the rows of a state are disjoint and complete (z3, over every value of their terms); the optimised DAG
-takes the same leaf as the one explored in the source's order. Not covered: that exploration, the front end and CPython agree,
-which is what the differential test is for. So a state is
+Covered by a proof: the rows of a state are disjoint and complete (z3, over every value of their terms); the optimised
+DAG takes the same leaf as the one explored in the source's order. Not covered: that exploration, the front end and
+CPython agree, which is what the differential test is for. So a state is
 
-    proved       both proofs hold, and no decision of its region waits for a step (reads memory, may raise, calls): steps
-                 stand behind the decisions, in rows of their own
+    proved       both proofs hold, and no decision of its region waits for a step (reads memory, may raise, calls):
+                 steps stand behind the decisions, in rows of their own
     exhaustive   the program was run on every input of its finite domain
     tested       everything else: on the number of inputs given
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from pointsman.program.proof.smt import Formulas
@@ -55,7 +56,9 @@ class StateCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """``inputs_tested``: inputs on which CPython and the emitted code agreed; ``undecided``: where the source did not
+    """What is proved of a program's states, and how it was tested.
+
+    ``inputs_tested``: inputs on which CPython and the emitted code agreed; ``undecided``: where the source did not
     finish within its limits.
     """
 
@@ -125,7 +128,7 @@ def count_rows(root: Node) -> int:
 def _ways_partition(node: Node) -> bool:
     match node:
         case Switch(cuts=cuts, children=children):
-            return len(children) == len(cuts) + 1 and all(a < b for a, b in zip(cuts, cuts[1:], strict=False))
+            return len(children) == len(cuts) + 1 and all(a < b for a, b in pairwise(cuts))
         case Pick(keys=keys, children=children):
             return len(keys) == len(children) == len(set(keys))
     return True
@@ -185,8 +188,8 @@ def guards_of_rows(root: Node, f: Formulas) -> list[tuple[Any, Node]]:
 def rows_unique_and_complete(state: State, limit: int = _MAX_SOLVED_ROWS) -> bool | None:
     """Whether exactly one row of each decision region applies, for all values. None: not settled.
 
-    Small regions are given to the solver as rows. In larger ones each node is checked: its ways are disjoint and complete
-    (an atom and its opposite; rising cuts; distinct keys and the rest), and so, by induction, are the paths.
+    Small regions are given to the solver as rows. In larger ones each node is checked: its ways are disjoint and
+    complete (an atom and its opposite; rising cuts; distinct keys and the rest), and so, by induction, are the paths.
     """
     if not all(_ways_partition(node) for node in nodes(state.root)):
         return False

@@ -1,8 +1,8 @@
 """``diff``: which inputs two tables treat differently, with an example of each.
 
-For tables of one state over checked scalars the rows are compared by the solver: each pair of an old and a new row that some input takes
-both of, with another outcome, gives an input, which is then run through both. When no pair is left, equality is proved. Everything
-else is compared on generated inputs, and the result says so.
+For tables of one state over checked scalars the rows are compared by the solver: each pair of an old and a new row that
+some input takes both of, with another outcome, gives an input, which is then run through both. When no pair is left,
+equality is proved. Everything else is compared on generated inputs, and the result says so.
 """
 
 from __future__ import annotations

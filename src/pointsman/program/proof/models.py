@@ -22,7 +22,10 @@ _SIMPLE: dict[str, Any] = {"int": 0, "bool": False, "str": "", "float": 0.5}
 
 
 def row_inputs(machine: Machine, records: dict[str, Any]) -> list[dict[str, Any]]:
-    """Calls, as arguments by name; a record argument is a dict of its fields. Empty where a parameter is of another kind."""
+    """Calls, as arguments by name; a record argument is a dict of its fields.
+
+    Empty where a parameter is of another kind.
+    """
     if not solvable(machine, records):
         return []
     f = Formulas()

@@ -1,8 +1,8 @@
 """Terms as z3 formulas, only at compile time and always with a resource limit (never a clock: results repeat).
 
 Linear integer arithmetic, booleans and equality of strings with constants are translated; everything else (a product of
-variables, a float comparison, the result of a step) becomes a fresh unknown, the same one for the same term. That is sound for
-proofs: what holds for every value of the unknown holds for the one it has.
+variables, a float comparison, the result of a step) becomes a fresh unknown, the same one for the same term. That is
+sound for proofs: what holds for every value of the unknown holds for the one it has.
 """
 
 from __future__ import annotations
@@ -178,5 +178,5 @@ def _linear(atom: Term) -> bool:
 
 def _connects(atom: Term, related: list[tuple[Term, bool]]) -> bool:
     """Whether more than one symbol is at stake: bounds alone decide what is about one."""
-    involved = {s for s in symbols(atom)} | {s for a, _ in related for s in symbols(a)}
+    involved = set(symbols(atom)) | {s for a, _ in related for s in symbols(a)}
     return len(involved) > 1 and any(len(set(symbols(a))) > 1 for a in [atom, *(a for a, _ in related)])

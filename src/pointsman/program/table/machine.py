@@ -2,9 +2,9 @@
 
 A *state* stands for a place of the function (its entry, a loop head, a join) and for the variables that are live there.
 Its DAG is loop-free: decisions on atoms, steps that may raise or touch memory, in order, and leaves that update all
-variables in parallel and name the next state. A path from root to leaf is a *row*: exactly one row applies to any values
-(each node has exactly one successor for each of its outcomes), so tables are UNIQUE and COMPLETE by construction; ``proof``
-checks the rows as they are shown.
+variables in parallel and name the next state. A path from root to leaf is a *row*: exactly one row applies to any
+values (each node has exactly one successor for each of its outcomes), so tables are UNIQUE and COMPLETE by
+construction; ``proof`` checks the rows as they are shown.
 
 Terms are pure and total: evaluating one has no effect, cannot raise and does not read memory that can change, so the
 emitter may move, share or drop it. Everything else is a ``Do``, which is never moved across another ``Do``.
@@ -199,8 +199,10 @@ Leaf: TypeAlias = Goto | Return | Raise
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``variables`` are live at entry, with what is known of them. ``handler`` is the state that an exception of
-    this state's steps goes to, with the variables as they were at entry and the exception as ``caught``.
+    """A place of the function, with its DAG.
+
+    ``variables`` are live at entry, with what is known of them. ``handler`` is the state that an exception of this
+    state's steps goes to, with the variables as they were at entry and the exception as ``caught``.
     """
 
     index: int
@@ -218,8 +220,10 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One function as a state machine; state 0 is its entry. ``guards`` are the checked parameter kinds that the
-    table relies on; when an argument has another type, the machine ``generic`` (same function) applies instead.
+    """One function as a state machine; state 0 is its entry.
+
+    ``guards`` are the checked parameter kinds that the table relies on; when an argument has another type, the machine
+    ``generic`` (same function) applies instead.
     """
 
     name: str

@@ -3,9 +3,10 @@
     if x < 10: A else: if x < 20: B else: C     ->   switch x [10, 20]: A, B, C
     if s == "a": A else: if s == "b": B else: C ->   pick s {"a": A, "b": B} else C
 
-Only decisions that follow one another without a step between are touched; atoms are pure and total, so their order is free.
-When two or more int terms alternate, the one with most thresholds is asked first, if that makes the DAG no larger. Each
-result is compared with what it replaces by ``proof`` (a table is never trusted because this file is right).
+Only decisions that follow one another without a step between are touched; atoms are pure and total, so their order is
+free. When two or more int terms alternate, the one with most thresholds is asked first, if that makes the DAG no
+larger. Each result is compared with what it replaces by ``proof`` (a table is never trusted because this file is
+right).
 """
 
 from __future__ import annotations
@@ -190,7 +191,10 @@ def _holds(cut: int, width: int, low: int | None, high: int | None) -> bool:
 
 
 def _segments(node: Node, term: Term) -> list[tuple[int | None, Node]]:
-    """The tests of ``term`` at the top of a DAG as rising segments (start, what then). Not recursive: chains are long."""
+    """The tests of ``term`` at the top of a DAG as rising segments (start, what then).
+
+    Not recursive: chains are long.
+    """
     segments: list[tuple[int | None, Node]] = []
     stack: list[tuple[Node, int | None, int | None]] = [(node, None, None)]
     while stack:

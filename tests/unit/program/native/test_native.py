@@ -69,8 +69,8 @@ def agree(source: str, name: str, *args: Any) -> bool:
     return len(falls) == before
 
 
-BINARY = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "truediv": "/", "bit_and": "&", "bit_or": "|",
-          "bit_xor": "^", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}  # fmt: skip
+BINARY = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "truediv": "/", "bit_and": "&",
+          "bit_or": "|", "bit_xor": "^", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}  # fmt: skip
 
 
 def binary(symbol: str, left: str, right: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from pointsman.program.compiler import compile_source
 from pointsman.program.link import link
-from pointsman.program.native import NativeFunction, native_function
+from pointsman.program.native import NotNative, native_function
 from pointsman.program.native.engine import available
 
 pytestmark = pytest.mark.skipif(available() is not None, reason=f"no native code: {available()}")
@@ -18,8 +18,8 @@ INT_RULES = (
     "({i} + {i})", "({i} - {i})", "({i} * {i})", "({i} // 7)", "({i} % 13)", "({i} % {i})", "(-{i})", "min({i}, {i})",
     "max({i}, {i}, 2)", "abs({i})", "({i} if {b} else {i})", "({i} & {i})", "items[{i} % len(items)]", "h({i}, {i})",
 )  # fmt: skip
-FLOAT_RULES = ("({f} + {f})", "({f} * {f})", "({f} - {f})", "({f} / 3)", "({f} % 2.5)", "({f} // -1.5)", "min({f}, {f})",
-               "(-{f})", "abs({f})", "({f} + {i})", "float({i})")  # fmt: skip
+FLOAT_RULES = ("({f} + {f})", "({f} * {f})", "({f} - {f})", "({f} / 3)", "({f} % 2.5)", "({f} // -1.5)",
+               "min({f}, {f})", "(-{f})", "abs({f})", "({f} + {i})", "float({i})")  # fmt: skip
 BOOL_RULES = ("({i} < {i})", "({i} == {i})", "({f} >= {f})", "({i} <= {f})", "(not {b})", "({b} and {b})", "p")
 STATEMENTS = (
     "u = {i}", "v += {i}", "v -= {i}", "u, v = {i}, {i}", "x = {f}", "p = {b}", "items[{i} % len(items)] = {i}",
@@ -74,7 +74,8 @@ class Writer:
 
 def arguments(chosen: random.Random) -> tuple[Any, ...]:
     def number() -> int:
-        return chosen.choice([chosen.randint(-5, 9)] * 20 + [2**63 - 1, -(2**63), 2**63, large])
+        large = chosen.choice([2**63 - 1, -(2**63), 2**63, chosen.randint(-(10**10), 10**10)])
+        return large if chosen.random() < 0.1 else chosen.randint(-5, 9)
 
     def real() -> float:
         return chosen.choice([chosen.uniform(-9, 9)] * 3 + [0.0, -0.0, 1e300, float("inf"), float("nan"), 2.0**53])
@@ -93,7 +94,7 @@ def outcome(function: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, 
     return type(result), repr(result), repr(args), result is args[5]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_random_program(seed: int) -> None:
     source = Writer(seed).program()
     namespace: dict[str, Any] = {}
@@ -106,7 +107,9 @@ def test_random_program(seed: int) -> None:
         return python(*args)
 
     native = native_function(program, counted)
-    assert isinstance(native, NativeFunction), native
+    if isinstance(native, NotNative):  # constants grew while they were folded, or every path raises
+        assert native.code in {"large_constant", "no_result"}, native
+        return
     chosen = random.Random(seed)
     for _ in range(12):
         given = arguments(chosen)
