@@ -26,8 +26,8 @@ def _is_local(address: object) -> bool:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the compiler's tests."""
-    parser.addoption("--fuzz-seeds", type=int, default=60, help="how many random programs to compare (default: 60)")
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew, to be read and committed")
+    parser.addoption("--fuzz-seeds", type=int, default=60, help="how many random programs are compared (default 60)")
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew, to be read then")
 
 
 @pytest.fixture(autouse=True, scope="session")

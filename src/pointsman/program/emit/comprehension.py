@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comprehension"]
 
-_BRACKETS = {"list": "[]", "set": "{}", "dict": "{}", "generator": "()"}
+_BRACKETS = {"list": ("[", "]"), "set": ("{", "}"), "dict": ("{", "}"), "generator": ("(", ")")}
 
 
 def comprehension(module: ModuleEmitter, node: Do, pieces: list[Piece], fresh: Callable[[str], str]) -> Piece:
@@ -51,7 +51,7 @@ def _text(
         if clause[0] == "if":
             parts.append(f"if {_test(_part(module, clause[1], known, fresh))}")
             continue
-        pattern, function = clause[1], clause[2]
+        _, pattern, function = clause
         items = source if function is None else _part(module, function, known, fresh)
         parts.append(f"for {_bind(pattern, known, fresh)} in {items.bracketed()}")
     values = [_part(module, name, known, fresh) for name in results]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pointsman.program.deep import deep_recursion
 from pointsman.program.emit.code import print_block
 from pointsman.program.emit.function import FunctionEmitter
 from pointsman.program.emit.names import GlobalNames
@@ -23,8 +24,8 @@ __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
 RESERVED = frozenset(
     "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _is_mapping _format _isinstance "
-    "_bool _iter _slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel _meter "
-    "_lru_cache _type _to _int _list _dict _tuple _bytes".split()
+    "_bool _iter _slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel "
+    "_meter _lru_cache _type _to _int _list _dict _tuple _bytes".split()
 )
 
 
@@ -45,7 +46,8 @@ class Emitted:
 
 def emit(program: Program, *, metered: bool = False) -> Emitted:
     """``metered`` code counts states and raises OutOfFuel at loop heads and entries when the count passes the limit."""
-    return ModuleEmitter(program, metered).emit()
+    with deep_recursion():
+        return ModuleEmitter(program, metered).emit()
 
 
 class ModuleEmitter:
@@ -132,7 +134,7 @@ class ModuleEmitter:
         return operation(node.op, pieces, node.attrs, node.args, self.ref)
 
     def _kinds_known(self, node: Do) -> bool:
-        """Whether a call passes arguments of the very kinds that the callee's guard asks for, so that it can be skipped."""
+        """Whether a call passes arguments of the very kinds that the callee's guard asks for, so it can be skipped."""
         callee = node.args[0]
         machine = self.program.machines.get(callee.path[9:]) if isinstance(callee, Ref) else None
         if machine is None or machine.generic is None or machine.captures or machine.memo or any(node.attrs[0]):

@@ -155,6 +155,7 @@ def _format(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term
     conversion = {-1: "", 114: "_repr", 115: "_str", 97: "_ascii"}[attrs[0]]
     value = f"{conversion}({pieces[0].text})" if conversion else pieces[0].text
     text = _FormatText(f"_format({value}, {pieces[1].text})")
+    text.field = ""
     spec = args[1].value if isinstance(args[1], Const) else None
     if isinstance(spec, str) and not _UNSAFE_IN_BRACES.intersection(pieces[0].text + spec) and ":=" not in value:
         mark = {-1: "", 114: "!r", 115: "!s", 97: "!a"}[attrs[0]]
@@ -179,7 +180,7 @@ def _join_strings(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequenc
         if isinstance(arg, Const):
             literal = str(arg.value).encode("unicode_escape").decode("ascii")
             parts.append(literal.replace("{", "{{").replace("}", "}}").replace("'", "\\'"))
-        elif isinstance(piece.text, _FormatText) and getattr(piece.text, "field", ""):
+        elif isinstance(piece.text, _FormatText) and piece.text.field:
             parts.append(piece.text.field)
         elif piece.text.isidentifier():
             parts.append("{" + piece.text + "}")

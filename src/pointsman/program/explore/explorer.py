@@ -18,6 +18,7 @@ from typing import Any
 
 from pointsman.core import InternalError
 from pointsman.program import ir
+from pointsman.program.deep import deep_recursion
 from pointsman.program.explore.facts import Facts
 from pointsman.program.explore.kinds import join, kind_of, result_kind
 from pointsman.program.explore.points import Point, Points
@@ -46,6 +47,7 @@ __all__ = ["Settle", "explore_function"]
 
 _WIDEN_AFTER = 3  # chosen: loops with constant bounds settle in two rounds
 _MAX_ROUNDS = 40
+_MAX_NAMES = 100  # names kept before those that are dead are dropped; chosen
 _MAX_STEPS = 6_000  # statements followed in one region; chosen: some 50 ms
 
 Settle = Callable[[Facts, Term], bool | None]  # a solver's answer where bounds leave an atom open
@@ -80,12 +82,8 @@ def explore_function(
 
     Raises InternalError when a fixed point is not reached (a defect of ours).
     """
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, 20_000))
-    try:
+    with deep_recursion():
         return _Explorer(function, dict(guards), known or {}, settle, field_kinds or {}).run(guards)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 class _Explorer:
@@ -269,7 +267,8 @@ class _Walk:
     def __init__(self, explorer: _Explorer, draft: _Draft, *, by_path: bool) -> None:
         self.x = explorer
         self.by_path = by_path
-        self.work = _MAX_STEPS
+        size = sum(1 for _ in ir.walk(explorer.function.body))
+        self.work = _MAX_STEPS + 2 * size
         self.points = explorer.points
         self.draft = draft
         self.scope = explorer.points.scope(draft.point)
@@ -277,7 +276,6 @@ class _Walk:
         self.joins: set[Point] = set()
         self.starred: dict[Sym, int] = {}  # unpacked values and which of their parts is the starred one
         self.made = 0
-        size = sum(1 for _ in ir.walk(explorer.function.body))
         self.budget = 120 + 3 * size  # nodes; chosen: three copies of the function are still readable
 
     def intern(self, node: Node) -> Node:
@@ -309,6 +307,9 @@ class _Walk:
                 case None:
                     node = self.intern(Return(Const(None)))
                 case ir.Let():
+                    if len(env) > _MAX_NAMES:
+                        live = self.points.live(point)
+                        env = {name: term for name, term in env.items() if name in live}
                     env, facts = self._let(statement, env, facts, steps)
                     if self._commits(statement.target):
                         node = self.intern(self.x.reach(self.points.normalise(following), env, facts))

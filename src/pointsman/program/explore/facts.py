@@ -94,7 +94,10 @@ class Facts:
             truths = {**truths, atom: truth}
             if isinstance(atom, App) and atom.op == "eq" and truth and isinstance(atom.args[1], Const):
                 values = {**values, atom.args[0]: atom.args[1]}
-        return Facts(bounds, truths, values, (*self.path, (atom, truth)))
+        path = self.path
+        if len(set(symbols(atom))) > 1:  # what is about one symbol is in the bounds
+            path = (*path, (atom, truth))
+        return Facts(bounds, truths, values, path)
 
     def _refine(self, bounds: dict[Term, Bounds], atom: App, truth: bool) -> None:
         left, right = atom.args

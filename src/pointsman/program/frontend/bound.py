@@ -76,16 +76,18 @@ class _Pass:
                 if closure:
                     self._note_inner(statement, assigned)
                 unbinds = op == "copy" and args == (Const(UNBOUND),)
-                after = assigned - {target} if unbinds else assigned | {target}
                 if unbinds:
+                    after = assigned - {target}
                     self.unsafe.add(target)
+                elif not target.startswith("%"):  # temporaries are assigned where they are used
+                    after = assigned | {target}
             case ir.If(then=then, orelse=orelse):
                 first, left = self.body(then, assigned)
                 second, right = self.body(orelse, assigned)
                 statement = dataclasses.replace(statement, then=first, orelse=second)
                 after = _meet(left, right)
             case ir.Next(target=target, then=then, exhausted=exhausted):
-                first, left = self.body(then, assigned | {target})
+                first, left = self.body(then, assigned)
                 second, right = self.body(exhausted, assigned)
                 statement = dataclasses.replace(statement, then=first, exhausted=second)
                 after = _meet(left, right)
@@ -101,7 +103,7 @@ class _Pass:
                 after = None
             case ir.Try(body=inner, handler=handler, caught=caught):
                 first, left = self.body(inner, assigned)
-                second, right = self.body(handler, (assigned - _unbound_in(inner)) | {caught})
+                second, right = self.body(handler, assigned - _unbound_in(inner))
                 statement = dataclasses.replace(statement, body=first, handler=second)
                 after = _meet(left, right)
             case ir.Jump(target=label):

@@ -1,4 +1,4 @@
-"""A second back end: numeric programs as machine code, where llvmlite (of numba) is installed. Importing this has no effect."""
+"""A second back end: numeric programs as machine code, where llvmlite is installed. Importing this has no effect."""
 
 from pointsman.program.native.function import NativeFunction, NotNative, native_function
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from pointsman.program.deep import deep_recursion
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, nodes
@@ -25,8 +26,14 @@ _MAX_WORK = 20_000  # restricted nodes while reordering one region; chosen: some
 
 
 def optimise_machine(machine: Machine) -> Machine:
+    """The machine, and its generic one, with each state's DAG optimised."""
+    with deep_recursion():
+        return _optimise_machine(machine)
+
+
+def _optimise_machine(machine: Machine) -> Machine:
     states = tuple(replace(state, root=optimise(state.root)) for state in machine.states)
-    generic = optimise_machine(machine.generic) if machine.generic is not None else None
+    generic = _optimise_machine(machine.generic) if machine.generic is not None else None
     return replace(machine, states=states, generic=generic)
 
 

@@ -1,0 +1,1 @@
+"""Measurements of each level. Every one checks its answers first and ends its output in one JSON line."""
