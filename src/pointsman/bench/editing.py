@@ -1,9 +1,9 @@
 """``recompile_share``: what compiling a file again costs after an edit of one line, against from nothing.
 
 Every function of a generated file is compiled into an empty cache folder, the differential tests included. Then one
-line of one function changes and everything is compiled again with that cache; the share is the ratio of the two times. An
-edit always changes what the function does, so nothing is saved by luck. Afterwards the edited function's new table is
-compared with the edited source in CPython.
+line of one function changes and everything is compiled again with that cache; the share is the ratio of the two times.
+An edit always changes what the function does, so nothing is saved by luck. Afterwards the edited function's new table
+is compared with the edited source in CPython.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     pointsman bench program --data mbpp.jsonl.gz
 
 Every measurement is in a module of its own and checks its answers first. Compile times are measured on a corpus when
-one is given; without one they are those of ``examples/``, which the compiler was written beside, and the output says so.
+one is given; without one they are those of ``examples/``, which the compiler was written beside, and the output says
+so.
 """
 
 from __future__ import annotations

@@ -55,40 +55,75 @@ Block = list[Item]
 
 def print_block(block: Block, depth: int) -> list[str]:
     """Lines of Python; an empty list where there is nothing to do."""
-    return [("    " * (depth + level)) + text for level, text in _lines(block)]
+    return [("    " * (depth + level)) + text for level, text in _Printer().lines(block)]
 
 
 Lines = list[tuple[int, str]]
 
 
-def _lines(block: Block) -> Lines:
-    result: Lines = []
-    for item in block:
+class _Printer:
+    """Prints blocks, each once: the same block is asked for at every level of a nest of branches."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, Lines] = {}
+
+    def lines(self, block: Block) -> Lines:
+        found = self.done.get(id(block))
+        if found is None:
+            found = self.done[id(block)] = self._print(block)
+        return found
+
+    def _print(self, block: Block) -> Lines:
+        result: Lines = []
+        for item in block:
+            result.extend(self._item(item))
+            if not _falls(result):
+                break
+        return result
+
+    def _item(self, item: Item) -> Lines:
         match item:
             case str():
-                result.append((0, item))
+                return [(0, item)]
             case Jump():
-                result.extend((0, text) for text in item.lines())
+                return [(0, text) for text in item.lines()]
             case Branch():
-                result.extend(_branch(item))
+                return self._branch(item)
             case Repeat():
-                result.append((0, item.header))
-                result.extend(_indented(_drop_last_continue(_lines(item.body))))
-                otherwise = _lines(item.otherwise)
-                if otherwise:
-                    if any(text == "break" for _, text in result):
-                        result.append((0, "else:"))
-                        result.extend(_indented(otherwise))
-                    else:
-                        result.extend(otherwise)
+                return self._repeat(item)
             case Guarded():
-                result.append((0, "try:"))
-                result.extend(_indented(_lines(item.body)))
-                result.append((0, f"except _Exception as {item.caught}:"))
-                result.extend(_indented(_lines(item.handler)))
-        if not _falls(result):
-            break
-    return result
+                body, handler = _indented(self.lines(item.body)), _indented(self.lines(item.handler))
+                return [(0, "try:"), *body, (0, f"except _Exception as {item.caught}:"), *handler]
+
+    def _repeat(self, item: Repeat) -> Lines:
+        result = [(0, item.header), *_indented(_drop_last_continue(self.lines(item.body)))]
+        otherwise = self.lines(item.otherwise)
+        if otherwise and any(text == "break" for _, text in result):
+            return [*result, (0, "else:"), *_indented(otherwise)]
+        return result + otherwise
+
+    def _branch(self, item: Branch) -> Lines:
+        """Merges what nested branches share:
+
+        if a: (if b: Y else: N) else: N   ->  if a and b: Y else: N;  the same for or
+        """
+        condition, opposite, yes, no = item.condition, item.opposite, item.yes, item.no
+        while True:
+            inner = yes[0] if len(yes) == 1 else None
+            if isinstance(inner, Branch) and self.lines(inner.no) == self.lines(no):
+                (condition, opposite), yes = _both("and", condition, inner.condition), inner.yes
+                continue
+            if isinstance(inner, Branch) and self.lines(inner.yes) == self.lines(no):
+                (condition, opposite), yes = _both("and", condition, inner.opposite), inner.no
+                continue
+            inner = no[0] if len(no) == 1 else None
+            if isinstance(inner, Branch) and self.lines(inner.yes) == self.lines(yes):
+                (condition, opposite), no = _both("or", condition, inner.condition), inner.no
+                continue
+            if isinstance(inner, Branch) and self.lines(inner.no) == self.lines(yes):
+                (condition, opposite), no = _both("or", condition, inner.opposite), inner.yes
+                continue
+            return _if(condition, opposite, self.lines(yes), self.lines(no))
 
 
 def _indented(lines: Lines) -> Lines:
@@ -126,37 +161,6 @@ def _both_end(lines: Lines) -> bool:
         return False
     bodies = [lines[a + 1 : b] for a, b in pairwise(arms)] + [last]
     return all(_never_falls([(level - 1, text) for level, text in body]) for body in bodies)
-
-
-def _branch(item: Branch) -> Lines:
-    condition, opposite = item.condition, item.opposite
-    yes, no = item.yes, item.no
-    # if a: (if b: Y else: N) else: N   ->  if a and b: Y else: N;  the same for or
-    while True:
-        if len(yes) == 1 and isinstance(yes[0], Branch):
-            inner = yes[0]
-            no_lines = _lines(no)
-            if _lines(inner.no) == no_lines:
-                condition, opposite = _both("and", condition, inner.condition)
-                yes = inner.yes
-                continue
-            if _lines(inner.yes) == no_lines:
-                condition, opposite = _both("and", condition, inner.opposite)
-                yes = inner.no
-                continue
-        if len(no) == 1 and isinstance(no[0], Branch):
-            inner = no[0]
-            yes_lines = _lines(yes)
-            if _lines(inner.yes) == yes_lines:
-                condition, opposite = _both("or", condition, inner.condition)
-                no = inner.no
-                continue
-            if _lines(inner.no) == yes_lines:
-                condition, opposite = _both("or", condition, inner.opposite)
-                no = inner.yes
-                continue
-        break
-    return _if(condition, opposite, _lines(yes), _lines(no))
 
 
 def _both(word: str, first: str, second: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pointsman.program.emit.text import Piece, negated, render
-from pointsman.program.emit.values import Pending, Uses, Values, pending_order
+from pointsman.program.emit.values import Pending, Uses, Values, looks_up_first, pending_order
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import Decide, Do, Machine, Node, Return, Sym, terms_of
 
@@ -71,6 +71,8 @@ class _Expression:
     def _consume(self, node: Node, values: Values) -> list[Piece] | None:
         waiting = [p.symbol for p in values.pending]
         wanted = [s for s in pending_order(node) if s in waiting]
+        if looks_up_first(node) and any(s in wanted for t in terms_of(node)[1:] for s in _symbols(t)):
+            return None
         if wanted and waiting[-len(wanted) :] != wanted:
             return None
         pieces = [render(t, self.lookup(values), self.module.ref) for t in terms_of(node)]

@@ -19,7 +19,16 @@ from pointsman.program.emit.graph import Graph, split_shared
 from pointsman.program.emit.loops import Counted, counted_loop, is_invariant, leaves_loop
 from pointsman.program.emit.names import LocalNames
 from pointsman.program.emit.text import Piece, negated, render, subscript
-from pointsman.program.emit.values import Pending, Uses, Values, coalesced_variable, is_simple, pending_order
+from pointsman.program.emit.values import (
+    Pending,
+    Uses,
+    Values,
+    coalesced_variable,
+    is_simple,
+    looks_up_first,
+    pending_order,
+)
+from pointsman.program.explore.kinds import IMMUTABLE, kind_of
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import (
     App,
@@ -591,8 +600,8 @@ class FunctionEmitter:
         while moves:
             ready = [m for m in moves if not any(m[0] in o[1].reads for o in moves if o is not m)]
             if ready:
-                local, piece, _ = ready[0]
-                block.append(_assignment(local, piece))
+                local, piece, term = ready[0]
+                block.append(_assignment(local, piece, kind_of(term)))
                 moves.remove(ready[0])
                 continue
             block.append(f"{', '.join(m[0] for m in moves)} = {', '.join(m[1].text for m in moves)}")
@@ -638,6 +647,8 @@ class FunctionEmitter:
         """How many pending steps, at the end, the node's text takes over in order; None when that does not fit."""
         waiting = [p.symbol for p in values.pending]
         wanted = [s for s in pending_order(node) if s in waiting and values.held.get(s) is None]
+        if looks_up_first(node) and any(s in wanted for t in terms_of(node)[1:] for s in symbols(t)):
+            return None
         if not wanted:
             return 0
         return len(wanted) if waiting[-len(wanted) :] == wanted else None
@@ -671,7 +682,7 @@ class FunctionEmitter:
         for position, entry in enumerate(waiting):
             kept = [p.piece for p in [*waiting[position + 1 :], *values.pending]] + list(using)
             local = self._result_local(entry.symbol, node, values, state, kept=kept)
-            block.append(_assignment(local, entry.piece))
+            block.append(_assignment(local, entry.piece, "any"))
             values.assign(local, entry.symbol)
 
     def _result_local(
@@ -728,9 +739,10 @@ def _without(values: Values, local: str) -> Values:
     return copy
 
 
-def _assignment(local: str, piece: Piece) -> str:
+def _assignment(local: str, piece: Piece, kind: str) -> str:
+    """``x = x + y`` as ``x += y`` only where that cannot be seen: a list would be changed in place."""
     prefix = f"{local} + "
-    if piece.text.startswith(prefix) and piece.text.count(" ") == 2:
+    if kind in IMMUTABLE and piece.text.startswith(prefix) and piece.text.count(" ") == 2:
         return f"{local} += {piece.text[len(prefix) :]}"
     return f"{local} = {piece.text}"
 

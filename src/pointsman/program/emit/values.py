@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from pointsman.program.emit.text import Piece
+from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const, Ref
 from pointsman.program.table.machine import App, Do, Goto, Node, Sym, Term, nodes, successors, symbols, terms_of
 
 __all__ = ["Pending", "Uses", "Values", "pending_order"]
+
+
+_TYPES: Final[dict[str, type]] = {
+    "int": int, "bool": bool, "float": float, "str": str, "bytes": bytes, "list": list, "dict": dict, "set": set,
+    "tuple": tuple, "frozenset": frozenset, "range": range,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,14 @@ def pending_order(node: Node) -> list[Sym]:
     elif isinstance(node, Do) and node.op in {"set_attribute", "cell_set"}:
         terms = [terms[1], terms[0]]
     return [s for term in terms for s in symbols(term)]
+
+
+def looks_up_first(node: Node) -> bool:
+    """Whether the text looks a method up before it evaluates the arguments, and that look-up might raise."""
+    if not isinstance(node, Do) or node.op != "call_method":
+        return False
+    owner = _TYPES.get(kind_of(node.args[0]))
+    return owner is None or not hasattr(owner, node.attrs[0])
 
 
 def coalesced_variable(node: Node, symbol: Sym) -> str | None:

@@ -47,6 +47,8 @@ __all__ = ["Settle", "explore_function"]
 
 _WIDEN_AFTER = 3  # chosen: loops with constant bounds settle in two rounds
 _MAX_ROUNDS = 40
+_SHAPES = {"tuple": "sequence", "list": "sequence", "range": "sequence", "dict": "mapping", "str": "", "bytes": "", "int": "",
+           "bool": "", "float": "", "none": "", "set": ""}  # fmt: skip
 _MAX_NAMES = 100  # names kept before those that are dead are dropped; chosen
 _MAX_STEPS = 6_000  # statements followed in one region; chosen: some 50 ms
 
@@ -412,7 +414,7 @@ class _Walk:
         if let.op == "project" and isinstance(args[0], Sym):
             starred = self.starred.get(args[0]) == let.attrs[0]
             return {**env, let.target: part(args[0], let.attrs[0], starred)}, facts
-        term = self._field(let, args) or self._pure(let, args, facts)
+        term = self._field(let, args) or _component(let, args) or self._pure(let, args, facts)
         if term is not None:
             return {**env, let.target: term}, facts
         kind, _ = result_kind(let.op, args, let.attrs, tuple(facts.range_of(a) for a in args))
@@ -431,6 +433,8 @@ class _Walk:
             return None
         if let.op == "match_class" and isinstance(args[1], Ref) and kind_of(args[0]) == args[1].path:
             return Const(True)  # a checked record is of exactly its class
+        if let.op == "match_shape" and kind_of(args[0]) in _SHAPES:
+            return Const(_SHAPES[kind_of(args[0])] == let.attrs[0])
         ranges = tuple(facts.range_of(a) for a in args)
         kind, total = result_kind(let.op, args, let.attrs, ranges)
         if not total and kind == "int" and let.op.removeprefix("inplace_") in {"mod", "floordiv"}:
@@ -469,6 +473,14 @@ def _knowing(env: Env, condition: Term, truth: bool) -> Env:
     opposite = negated(condition)
     known = {condition: Const(truth), opposite: Const(not truth)}
     return {name: known.get(term, term) if isinstance(term, App) else term for name, term in env.items()}
+
+
+def _component(let: ir.Let, args: tuple[Term, ...]) -> Term | None:
+    """``(a, b)[0]`` of a tuple made here."""
+    if let.op != "get_item" or not isinstance(args[0], App) or args[0].op != "build_tuple" or not isinstance(args[1], Const):
+        return None
+    index, items = args[1].value, args[0].args
+    return items[index] if type(index) is int and -len(items) <= index < len(items) else None
 
 
 def _unpacks_statically(value: Term, attrs: tuple[Any, ...]) -> bool:

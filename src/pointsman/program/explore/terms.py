@@ -168,6 +168,8 @@ def _simplify(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...]) -> Term |
         return args[0]
     if op == "call" and isinstance(args[0], Ref) and args[0].path == "builtins.isinstance":
         return _isinstance(args[1], args[2])
+    if op == "call" and args[0] == Ref("builtins.len") and isinstance(args[1], App) and args[1].op == "build_tuple":
+        return Const(len(args[1].args))
     return None
 
 

@@ -50,7 +50,11 @@ def _arguments(b: Builder, node: ast.Call) -> tuple[list[Operand], tuple[str, ..
     shape: list[str] = []
     for argument in node.args:
         starred = isinstance(argument, ast.Starred)
+        before = len(b.body)
         args.append(lower(b, argument.value if isinstance(argument, ast.Starred) else argument))
+        if "*" in shape and len(b.body) > before:
+            # Python unpacks the earlier one first, and raises then
+            raise b.refuse("PM213", argument, "an argument that is computed after a starred one")
         shape.append("*" if starred else "")
     for keyword in node.keywords:
         args.append(lower(b, keyword.value))

@@ -186,7 +186,7 @@ def _if_expression(b: Builder, node: ast.IfExp) -> Operand:
 def _display(op: str) -> Callable[[Builder, Any], Operand]:
     def rule(b: Builder, node: ast.List | ast.Tuple | ast.Set) -> Operand:
         starred = tuple(i for i, element in enumerate(node.elts) if isinstance(element, ast.Starred))
-        items = [lower(b, e.value if isinstance(e, ast.Starred) else e) for e in node.elts]
+        items = [_element(b, e, last=e is node.elts[-1]) for e in node.elts]
         if op == "build_tuple":
             if all(isinstance(i, Const) for i in items) and not starred:
                 return Const(tuple(i.value for i in items if isinstance(i, Const)))
@@ -198,10 +198,24 @@ def _display(op: str) -> Callable[[Builder, Any], Operand]:
     return rule
 
 
+def _element(b: Builder, node: ast.expr, *, last: bool) -> Operand:
+    """A display's element; a starred one is unpacked before what follows it is evaluated, as Python does."""
+    if not isinstance(node, ast.Starred):
+        return lower(b, node)
+    value = lower(b, node.value)
+    return value if last else b.let("build_list", value, attrs=((0,),), node=node)
+
+
 def _dict(b: Builder, node: ast.Dict) -> Operand:
     items: list[Operand] = []
     for key, value in zip(node.keys, node.values, strict=True):
-        items.append(Const(UNBOUND) if key is None else lower(b, key))
+        if key is None:
+            mapping = lower(b, value)
+            if value is not node.values[-1]:  # unpacked before what follows is evaluated, as Python does
+                mapping = b.let("build_dict", Const(UNBOUND), mapping, node=value)
+            items.extend((Const(UNBOUND), mapping))
+            continue
+        items.append(lower(b, key))
         items.append(lower(b, value))
     return b.let("build_dict", *items, node=node)
 

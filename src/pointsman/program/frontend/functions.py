@@ -8,7 +8,7 @@ from pointsman.program import ir
 from pointsman.program.frontend.bound import check_bound
 from pointsman.program.frontend.builder import Builder, Program, loc_of
 from pointsman.program.frontend.module import FunctionNode, Module
-from pointsman.program.frontend.names import capture, dotted_path, is_constant
+from pointsman.program.frontend.names import capture, dotted_path, is_constant, may_be_opaque
 from pointsman.program.frontend.records import declare_record
 from pointsman.program.frontend.refusal import Refusal
 from pointsman.program.frontend.scopes import Scope, analyse, used_up
@@ -23,7 +23,7 @@ _TYPES = {
 
 
 # refused for what they do, not for how they are written: calling the original would be no better
-_NEVER_OPAQUE = frozenset({"PM001", "PM002", "PM003", "PM101", "PM102", "PM103", "PM105", "PM107", "PM201", "PM204"})
+_NEVER_OPAQUE = frozenset({"PM001", "PM002", "PM003", "PM101", "PM102", "PM103", "PM105", "PM107", "PM201", "PM203", "PM204"})
 
 
 def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> Program:
@@ -42,7 +42,7 @@ def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> 
         try:
             _lower_function(program, name)
         except Refusal as refusal:
-            if not allow_opaque or refusal.code in _NEVER_OPAQUE:
+            if not allow_opaque or refusal.code in _NEVER_OPAQUE or not may_be_opaque(module, module.functions[name]):
                 raise
             program.functions, program.globals = snapshot[0], snapshot[1]
             del program.wanted[snapshot[2] :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from dataclasses import dataclass, field
 
 from pointsman.program import catalogue
@@ -79,8 +80,11 @@ class Module:
                     self.imports[alias.asname or alias.name.partition(".")[0]] = (
                         alias.name if alias.asname else alias.name.partition(".")[0]
                     )
+            case ast.ImportFrom(module=source, names=names, level=level) if any(a.name == "*" for a in names):
+                self._import_star(statement, f"{'.' * level}{source or ''}")
             case ast.ImportFrom(module=source, names=names, level=level):
                 for alias in names:
+                    self._forget(alias.asname or alias.name)
                     self.imports[alias.asname or alias.name] = f"{'.' * level}{source or ''}.{alias.name}"
             case ast.Assign(targets=targets, value=value):
                 self._assign(targets, value, statement)
@@ -93,7 +97,9 @@ class Module:
             case _:
                 for node in ast.walk(statement):
                     bound = _binding_name(node)
-                    if bound is not None:
+                    if bound == "*":
+                        self.unstable.update(dict.fromkeys(self._all_bound(), statement))
+                    elif bound is not None:
                         self.unstable[bound] = statement
 
     def _assign(self, targets: list[ast.expr], value: ast.expr, statement: ast.stmt) -> None:
@@ -108,6 +114,19 @@ class Module:
                     for node in ast.walk(target):
                         if isinstance(node, ast.Name):
                             self.unstable[node.id] = statement
+
+    def _import_star(self, statement: ast.stmt, source: str) -> None:
+        """``from math import *`` binds what that module has; an unknown module may bind anything bound so far."""
+        if source not in catalogue.LIBRARY:
+            self.unstable.update(dict.fromkeys(self._all_bound(), statement))
+            return
+        module = importlib.import_module(source)
+        for name in getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]:
+            self._forget(name)
+            self.imports[name] = f"{source}.{name}"
+
+    def _all_bound(self) -> list[str]:
+        return [*self.functions, *self.classes, *self.constants, *self.imports]
 
     def _forget(self, name: str) -> None:
         for names in (self.functions, self.classes, self.constants, self.imports):
@@ -156,6 +175,8 @@ def _binding_name(node: ast.AST) -> str | None:
 
 
 def _is_immutable(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in {"namedtuple", "NamedTuple"}:
+        return True  # it declares a record
     mutable = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp | ast.Call
     return not any(isinstance(node, mutable) for node in ast.walk(value))
 

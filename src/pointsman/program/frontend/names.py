@@ -7,10 +7,13 @@ import builtins
 
 from pointsman.program import catalogue, ir
 from pointsman.program.frontend.builder import Builder
+from pointsman.program.frontend.module import Module
 from pointsman.program.frontend.records import record_of
 from pointsman.program.frontend.refusal import Refusal
 
-__all__ = ["dotted_path", "load_name", "module_name", "reference", "store_name"]
+_PURE_PACKAGES = frozenset(name.partition(".")[0] for name in catalogue.LIBRARY) | {"typing", "dataclasses", "enum", "__future__"}
+
+__all__ = ["dotted_path", "load_name", "may_be_opaque", "module_name", "reference", "store_name"]
 
 _IMPURE_BUILTINS = frozenset(
     "eval exec compile __import__ globals locals vars getattr setattr delattr id memoryview".split()
@@ -102,12 +105,30 @@ def module_name(b: Builder, name: str, node: ast.AST) -> ir.Operand:
     raise b.refuse("PM104", node, repr(name))
 
 
+def may_be_opaque(module: Module, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether nothing in a definition, or in what it refers to, is known to be impure. Names that are not known are."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.With | ast.AsyncWith | ast.Global | ast.Import | ast.ImportFrom | ast.Await):
+            return False
+        if not isinstance(child, ast.Name) or child.id in seen:
+            continue
+        name = child.id
+        if name in _IO_BUILTINS or name in _IMPURE_BUILTINS or name in module.unstable:
+            return False
+        if name in module.imports and module.imports[name].partition(".")[0] not in _PURE_PACKAGES:
+            return False
+        inner = module.functions.get(name) or module.classes.get(name)
+        if inner is not None and inner is not node and not may_be_opaque(module, inner, seen | {name}):
+            return False
+    return True
+
+
 def _class(b: Builder, name: str, node: ast.AST) -> ir.Operand:
     """A record; any other class stays the original, where opaque parts are allowed."""
     try:
         return ir.Ref(f"record:{record_of(b.program, name, node)}")
     except Refusal as refusal:
-        if not b.program.allow_opaque:
+        if not b.program.allow_opaque or not may_be_opaque(b.module, b.module.classes[name]):
             raise
         b.program.opaque[name] = refusal
         return ir.Ref(f"function:{name}")
