@@ -82,7 +82,9 @@ def compile_examples(
     return tables, time.perf_counter() - start
 
 
-def expected_answers(examples: Path, inputs: dict[str, list[dict[str, Any]]], tables: dict[str, Table]) -> dict[str, list[str]]:
+def expected_answers(
+    examples: Path, inputs: dict[str, list[dict[str, Any]]], tables: dict[str, Table]
+) -> dict[str, list[str]]:
     """What the source functions give in CPython, as the JSON text that the server should answer."""
     found: dict[str, list[str]] = {}
     for key, cases in inputs.items():

@@ -63,7 +63,7 @@ def compile_command(
             if function:
                 raise
             failures.append(error)
-            sys.stderr.write(f"error [{error.code}]: {error.message}\n")
+            sys.stderr.write(f"error: {name}: {error.message}\n")
             continue
         destination = _destination(out, name, several=not function)
         compiled.table.save(destination)
@@ -75,7 +75,7 @@ def compile_command(
 def _destination(out: Path | None, name: str, *, several: bool) -> Path:
     if out is None:
         return Path(f"{name}.route.json")
-    if several or out.is_dir():
+    if several or out.is_dir() or not out.suffix:
         out.mkdir(parents=True, exist_ok=True)
         return out / f"{name}.route.json"
     if not out.parent.is_dir():

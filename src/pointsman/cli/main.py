@@ -34,7 +34,8 @@ def main() -> None:
     try:
         app()
     except PointsmanError as error:
-        sys.stderr.write(f"error [{error.code}]: {error.message}\n")
+        label = "" if error.code in error.message else f" [{error.code}]"
+        sys.stderr.write(f"error{label}: {error.message}\n")
         sys.exit(1 if isinstance(error, Unverified | InternalError) else 2)
     except BrokenPipeError:
         sys.stderr.close()

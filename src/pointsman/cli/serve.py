@@ -33,6 +33,8 @@ def serve_command(
     from pointsman.gateway import serve as run_server
 
     flags = Overrides(host=host, port=port, programs=tuple(programs) if programs else None)
+    if config is None and Path("pointsman.toml").is_file():
+        config = Path("pointsman.toml")
     settings = load_config(config, flags=flags)
     if print_config:
         print(

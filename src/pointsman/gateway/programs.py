@@ -128,7 +128,9 @@ def load_folder(paths: Iterable[Path]) -> list[Program]:
 def _load(file: Path) -> Program:
     from pointsman.program import load_table  # here, so that a gateway without programs does not load the compiler
 
-    return load_table(file)
+    table = load_table(file)
+    table.prepare()  # so that the first request does not wait for it
+    return table
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Recursion over deep structures: a chain of 100,000 rules is as deep as it is long.
 
-Python 3.11 keeps Python frames on the heap, so a high limit costs memory and not the C stack."""
+Python 3.11 keeps Python frames on the heap, so a high limit costs memory and not the C stack.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,9 @@ from pointsman.program.table.optimise import optimise_machine
 from pointsman.program.verify import verify_function, verify_program
 
 __all__ = ["CompileOptions", "Compiled", "MismatchError", "compile_function", "compile_table", "function_names"]
+
+
+_MAX_BOOLS = 7  # parameters; chosen: 128 inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +131,31 @@ def compile_table(
             return Compiled(table, None, {}, ("table",), stages.seconds)
     if options.verify:
         for function in lowered.functions.values():
-            verify_function(function, lowered.functions, lowered.records, opaque=lowered.opaque, globals_=lowered.globals,
-                            attributes=lowered.attributes)
+            verify_function(
+                function,
+                lowered.functions,
+                lowered.records,
+                opaque=lowered.opaque,
+                globals_=lowered.globals,
+                attributes=lowered.attributes,
+            )
     built = stages.run("explore", lambda: _machines(lowered, cache))
     machines = {name: machine for name, (machine, _) in built.items()}
     opaque = tuple(sorted(lowered.opaque))
     program = Program(entry, machines, lowered.records, lowered.globals, opaque, lowered.attributes)
     stages.run("verify", lambda: verify_program(program))
-    certificates = tuple(c for _, states in built.values() for c in states)
+    certificates: tuple[StateCertificate, ...] = tuple(c for _, states in built.values() for c in states)
     tested, reused = stages.run("test", lambda: _tested(source, filename, program, options, cache, extra_inputs))
-    certificate = Certificate(certificates, tested["tested"], tested["undecided"])
-    table = Table(program, certificate, Path(filename).name, hashlib.sha256(source.encode()).hexdigest(), _description(parsed, entry))
+    if tested["domain_size"] is not None:
+        certificates = tuple(replace(c, level="exhaustive") if c.level == "tested" else c for c in certificates)
+    certificate = Certificate(certificates, tested["tested"], tested["undecided"], tested["domain_size"])
+    table = Table(
+        program,
+        certificate,
+        Path(filename).name,
+        hashlib.sha256(source.encode()).hexdigest(),
+        _description(parsed, entry),
+    )
     cache.put("table", key, table.to_json())
     return Compiled(table, tested["differential"], dict(lowered.opaque), reused, stages.seconds)
 
@@ -146,7 +164,13 @@ def program_key(lowered: LoweredProgram, options: CompileOptions) -> str:
     functions = [(name, function) for name, function in sorted(lowered.functions.items())]
     records = sorted(lowered.records.items())
     return content_hash(
-        compiler_version(), functions, records, lowered.globals, sorted(lowered.opaque), options.max_examples, options.seed
+        compiler_version(),
+        functions,
+        records,
+        lowered.globals,
+        sorted(lowered.opaque),
+        options.max_examples,
+        options.seed,
     )
 
 
@@ -166,7 +190,9 @@ def _machine(
     key = content_hash(compiler_version(), function, sorted(lowered.records.items()))
     kept = cache.get("machine", key)
     if kept is not None:
-        found = Certificate.from_json({"inputs_tested": 0, "undecided": 0, "domain_size": None, "states": kept["states"]})
+        found = Certificate.from_json(
+            {"inputs_tested": 0, "undecided": 0, "domain_size": None, "states": kept["states"]}
+        )
         return machine_from_json(kept["machine"]), found.states
     explored = explore_machine(function, lowered.records, settle)
     optimised = optimise_machine(explored)
@@ -182,7 +208,9 @@ def tables_key(program: Program, options: CompileOptions) -> str:
     for name, machine in sorted(program.machines.items()):
         generic = [region_hash(s) for s in machine.generic.states] if machine.generic else []
         regions.append((name, machine.params, machine.guards, [region_hash(s) for s in machine.states], generic))
-    return content_hash(compiler_version(), regions, sorted(program.records.items()), options.max_examples, options.seed)
+    return content_hash(
+        compiler_version(), regions, sorted(program.records.items()), options.max_examples, options.seed
+    )
 
 
 def _tested(
@@ -194,17 +222,34 @@ def _tested(
     if kept is not None:
         return {**kept, "differential": None}, ("tested",)
     machine = program.machines.get(program.entry)
-    inputs = [*extra_inputs, *(row_inputs(machine, program.records) if machine is not None else ())]
+    domain = _domain(machine)
+    inputs = [*extra_inputs, *domain, *(row_inputs(machine, program.records) if machine is not None else ())]
     made = [i for i in inputs if not any(isinstance(v, dict) for v in (i.values() if isinstance(i, dict) else ()))]
     found = differential_test(
-        source, filename, program, seed=options.seed, max_examples=options.max_examples, extra_inputs=made, seconds=options.seconds
+        source,
+        filename,
+        program,
+        seed=options.seed,
+        max_examples=options.max_examples,
+        extra_inputs=made,
+        seconds=options.seconds,
     )
     if found.status == "mismatch":
         raise MismatchError(program.entry, found)
-    result = {"tested": found.tested, "undecided": found.undecided}
+    complete = bool(domain) and found.undecided == found.unstable == 0
+    result = {"tested": found.tested, "undecided": found.undecided, "domain_size": len(domain) if complete else None}
     if found.status == "equal":
         cache.put("tested", key, result)
     return {**result, "differential": found}, ()
+
+
+def _domain(machine: Machine | None) -> list[tuple[bool, ...]]:
+    """Every input, where all parameters are checked to be bool; else none."""
+    if machine is None or not machine.params or len(machine.params) > _MAX_BOOLS:
+        return []
+    if {p.name for p in machine.params} != {name for name, kind in machine.guards if kind == "bool"}:
+        return []
+    return list(itertools.product((False, True), repeat=len(machine.params)))
 
 
 def compile_function(function: Callable[..., Any], options: CompileOptions | None = None) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,10 @@ class Table:
     @cached_property
     def _metered(self) -> Linked:
         return link(self.program, metered=True, records=self.records, opaque=self.opaque)
+
+    def prepare(self) -> None:
+        """Emits and links now what the first answer would otherwise wait for."""
+        _ = self._metered
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -194,6 +199,9 @@ def _originals(table: Table, trust_opaque: bool) -> dict[str, Any]:
             code="opaque_untrusted",
         )
     module_name = Path(table.source_file).stem
+    here = str(Path.cwd())
+    if here not in sys.path:  # a console script does not have the folder it is run in
+        sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
         return {name: getattr(module, name) for name in table.program.opaque}

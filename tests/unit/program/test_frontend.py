@@ -75,6 +75,13 @@ def test_a_refusal_points_at_its_cause(code: str, monkeypatch: pytest.MonkeyPatc
     assert str(refusal).startswith(f"shop.py:{line}:" if line else "shop.py: ")
 
 
+@pytest.mark.parametrize("display", ["[*xs, g(xs)]", "h(*xs, g(xs))", "{**xs, 'z': g(xs)}"])
+def test_what_is_computed_after_a_starred_part_is_refused(display: str) -> None:
+    """Python spreads the starred part first; IR spreads all parts at the end."""
+    refusal = refusal_of(f"def g(x): return x\ndef h(*a): return a\ndef f(xs):\n    return {display}\n")
+    assert (refusal.code, over_caret(refusal)) == ("PM213", "g(xs)")
+
+
 def test_the_caret_counts_characters_not_bytes() -> None:
     refusal = refusal_of("def f(x):\n    y = 'éé'; return x.colour\n")
     assert over_caret(refusal) == "x.colour"

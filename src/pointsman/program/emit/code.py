@@ -182,8 +182,10 @@ def _if(condition: str, opposite: str, yes: Lines, no: Lines) -> Lines:
         return result + no
     if _never_falls(no) and len(no) <= 2:
         return [(0, f"if {opposite}:"), *_indented(no), *yes]
-    if no[0][1].startswith("if ") and all(level > 0 or text.startswith(("if ", "elif ", "else:")) for level, text in no) and (
-        sum(level == 0 and text.startswith("if ") for level, text in no) == 1
+    if (
+        no[0][1].startswith("if ")
+        and all(level > 0 or text.startswith(("if ", "elif ", "else:")) for level, text in no)
+        and (sum(level == 0 and text.startswith("if ") for level, text in no) == 1)
     ):
         return [*result, (0, f"el{no[0][1]}"), *no[1:]]
     return [*result, (0, "else:"), *_indented(no)]

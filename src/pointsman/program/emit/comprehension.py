@@ -66,7 +66,7 @@ def _test(piece: Piece) -> str:
     depth = 0
     for char in inner:
         depth += (char == "(") - (char == ")")
-        if depth < 0 or (char in "'\"" ):
+        if depth < 0 or (char in "'\""):
             return piece.bracketed()  # not one call around everything, or text that is not worth reading
     return f"({inner})" if inner else piece.bracketed()
 

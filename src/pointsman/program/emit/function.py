@@ -123,7 +123,9 @@ class FunctionEmitter:
         ways = [s for s in self.graph.entries[index] if loop is None or s not in loop.members]
         return len(ways) == 1 and self._belongs(index, place) and index not in self._handler_states
 
-    def _compose(self, index: int, block: Block, place: _Place, values: Values, iterator: Piece | None = None) -> _Result:
+    def _compose(
+        self, index: int, block: Block, place: _Place, values: Values, iterator: Piece | None = None
+    ) -> _Result:
         """Emits a state and, after it, the states it dominates that belong at this place."""
         state = self.states[index]
         if state.handler != place.handler:

@@ -219,9 +219,7 @@ class Graph:
     def reducible(self) -> bool:
         """Whether every edge goes forward in order or back to a dominator."""
         return all(
-            self.position[t] > self.position[s] or self.dominates(t, s)
-            for s in self.order
-            for t in self._successors(s)
+            self.position[t] > self.position[s] or self.dominates(t, s) for s in self.order for t in self._successors(s)
         )
 
 

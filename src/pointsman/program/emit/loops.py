@@ -120,7 +120,12 @@ def _step(node: Goto, variable: str, members: frozenset[int], at_header: bool) -
         carried = isinstance(term, Sym) and term.name == variable
         others = any(s.name == variable for k, t in node.updates if k != variable for s in symbols(t))
         return 0 if carried and not others else None
-    if isinstance(term, App) and term.op in {"add", "sub"} and isinstance(term.args[0], Sym) and term.args[0].name == variable:
+    if (
+        isinstance(term, App)
+        and term.op in {"add", "sub"}
+        and isinstance(term.args[0], Sym)
+        and term.args[0].name == variable
+    ):
         constant = term.args[1]
         if isinstance(constant, Const) and type(constant.value) is int:
             return constant.value if term.op == "add" else -constant.value

@@ -270,5 +270,3 @@ def _is_part(name: str) -> bool:
     """Parts of comprehensions are emitted where they are used."""
     last = name.rpartition(".")[2].rstrip("0123456789")
     return last in {"element", "condition", "iterable"}
-
-

@@ -128,5 +128,3 @@ def coalesced_variable(node: Node, symbol: Sym) -> str | None:
 def is_simple(term: Term) -> bool:
     """A term whose text costs no more than reading a local."""
     return isinstance(term, Sym | Const | Ref)
-
-

@@ -477,7 +477,12 @@ def _knowing(env: Env, condition: Term, truth: bool) -> Env:
 
 def _component(let: ir.Let, args: tuple[Term, ...]) -> Term | None:
     """``(a, b)[0]`` of a tuple made here."""
-    if let.op != "get_item" or not isinstance(args[0], App) or args[0].op != "build_tuple" or not isinstance(args[1], Const):
+    if (
+        let.op != "get_item"
+        or not isinstance(args[0], App)
+        or args[0].op != "build_tuple"
+        or not isinstance(args[1], Const)
+    ):
         return None
     index, items = args[1].value, args[0].args
     return items[index] if type(index) is int and -len(items) <= index < len(items) else None

@@ -23,7 +23,9 @@ _TYPES = {
 
 
 # refused for what they do, not for how they are written: calling the original would be no better
-_NEVER_OPAQUE = frozenset({"PM001", "PM002", "PM003", "PM101", "PM102", "PM103", "PM105", "PM107", "PM201", "PM203", "PM204"})
+_NEVER_OPAQUE = frozenset(
+    {"PM001", "PM002", "PM003", "PM101", "PM102", "PM103", "PM105", "PM107", "PM201", "PM203", "PM204"}
+)
 
 
 def lower_program(module: Module, entry: str, *, allow_opaque: bool = False) -> Program:

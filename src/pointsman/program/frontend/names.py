@@ -11,7 +11,12 @@ from pointsman.program.frontend.module import Module
 from pointsman.program.frontend.records import record_of
 from pointsman.program.frontend.refusal import Refusal
 
-_PURE_PACKAGES = frozenset(name.partition(".")[0] for name in catalogue.LIBRARY) | {"typing", "dataclasses", "enum", "__future__"}
+_PURE_PACKAGES = frozenset(name.partition(".")[0] for name in catalogue.LIBRARY) | {
+    "typing",
+    "dataclasses",
+    "enum",
+    "__future__",
+}
 
 __all__ = ["dotted_path", "load_name", "may_be_opaque", "module_name", "reference", "store_name"]
 

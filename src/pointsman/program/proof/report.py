@@ -10,11 +10,12 @@ from pointsman.program.proof.models import model_inputs, solvable
 from pointsman.program.proof.smt import Formulas
 from pointsman.program.rows import Row, describe, rows_of
 from pointsman.program.runtime import Table
-from pointsman.program.table.machine import Machine, Raise, nodes
+from pointsman.program.table.machine import Do, Machine, Node, Raise, State, Take, nodes, successors
 
 __all__ = ["Claim", "Proof", "prove"]
 
 _MAX_ROWS = 400
+_SAFE_STEPS = frozenset({"build_list", "closure", "cell", "cell_set"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
+    """``steps_that_may_raise``: steps (by state) on rows that do not raise by themselves; each may raise what its operation
+    raises. ``unique_complete`` is proved here; the rest of a certificate is as it was recorded by ``compile``.
+    """
+
     states: tuple[StateCertificate, ...]
     claims: tuple[Claim, ...]
     inputs_tested: int
+    steps_that_may_raise: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def raises(self) -> tuple[Claim, ...]:
@@ -56,7 +62,25 @@ def prove(table: Table) -> Proof:
                              certificate.rows, unique, certificate.equivalent)
         )  # fmt: skip
     claims = [claim for name, machine in table.program.machines.items() for claim in _claims(table, name, machine)]
-    return Proof(tuple(states), tuple(claims), table.certificate.inputs_tested)
+    steps = [
+        (name, state.index, count)
+        for name, machine in table.program.machines.items()
+        for state in machine.states
+        if (count := _may_raise(state))
+    ]
+    return Proof(tuple(states), tuple(claims), table.certificate.inputs_tested, tuple(steps))
+
+
+def _may_raise(state: State) -> int:
+    """Steps of a state, without those that cannot raise and those that only lead to a raise."""
+    return sum(
+        isinstance(n, Take) or (isinstance(n, Do) and n.op not in _SAFE_STEPS and not _only_raises(n))
+        for n in nodes(state.root)
+    )
+
+
+def _only_raises(node: Node) -> bool:
+    return all(isinstance(n, Raise) for n in nodes(node) if not successors(n))
 
 
 def _claims(table: Table, name: str, machine: Machine) -> list[Claim]:
