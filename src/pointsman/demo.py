@@ -183,7 +183,8 @@ def print_summary(
     console: Console, tables: dict[str, Table], compile_seconds: float, report: LoadReport, states: int
 ) -> None:
     console.print(
-        f"{report.count} requests, {report.errors} errors, {report.requests_per_s:.0f} requests/s over {CONNECTIONS} connections, "
+        f"{report.count} requests, {report.errors} errors, {report.requests_per_s:.0f} requests/s "
+        f"over {CONNECTIONS} connections, "
         f"latency p50 {report.p50_ms:.2f} ms, p99 {report.p99_ms:.2f} ms, 0 model tokens"
     )
     summary = {

@@ -82,7 +82,7 @@ def _drive(url: str, bodies: Sequence[bytes], rate_per_s: float | None) -> LoadR
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed, since the client must not be slower than the server."""
+    """That of uvloop where it is installed, since the client must not be slower than the server."""
     try:
         from uvloop import new_event_loop
     except ImportError:

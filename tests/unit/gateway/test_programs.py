@@ -173,7 +173,7 @@ def test_two_programs_of_one_name_are_refused(program: Any) -> None:
 def loader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loader of programs that takes a file's content for the program's name."""
     module = types.ModuleType("pointsman.program")
-    module.load_table = lambda path: types.SimpleNamespace(name=path.read_text(), description="")  # type: ignore[attr-defined]
+    module.load_table = lambda path: types.SimpleNamespace(name=path.read_text(), description="", prepare=lambda: None)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pointsman.program", module)
 
 

@@ -103,7 +103,7 @@ class _Printer:
         return result + otherwise
 
     def _branch(self, item: Branch) -> Lines:
-        """Merges what nested branches share:
+        """Merges what nested branches share.
 
         if a: (if b: Y else: N) else: N   ->  if a and b: Y else: N;  the same for or
         """

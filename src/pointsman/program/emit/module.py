@@ -18,15 +18,12 @@ from pointsman.program.emit.text import Piece, constant, operation
 from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
+from pointsman.program.support import NAMESPACE
 from pointsman.program.table.machine import Do, Machine, Program
 
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
-RESERVED = frozenset(
-    "_index _check_bound _cell_get _exception _AssertionError _set_cause _is_sequence _is_mapping _format _isinstance "
-    "_bool _iter _slice _UNBOUND _float _frozenset _set _repr _str _ascii _next _range _bisect _Exception _OutOfFuel "
-    "_meter _lru_cache _type _to _int _list _dict _tuple _bytes".split()
-)
+RESERVED = frozenset(NAMESPACE) | {"_meter", "_to"}
 
 
 @dataclass

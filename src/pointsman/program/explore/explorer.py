@@ -47,8 +47,10 @@ __all__ = ["Settle", "explore_function"]
 
 _WIDEN_AFTER = 3  # chosen: loops with constant bounds settle in two rounds
 _MAX_ROUNDS = 40
-_SHAPES = {"tuple": "sequence", "list": "sequence", "range": "sequence", "dict": "mapping", "str": "", "bytes": "", "int": "",
-           "bool": "", "float": "", "none": "", "set": ""}  # fmt: skip
+_SHAPES = {  # what `match` takes a kind for; "": neither
+    "tuple": "sequence", "list": "sequence", "range": "sequence", "dict": "mapping", "str": "", "bytes": "", "int": "",
+    "bool": "", "float": "", "none": "", "set": "",
+}  # fmt: skip
 _MAX_NAMES = 100  # names kept before those that are dead are dropped; chosen
 _MAX_STEPS = 6_000  # statements followed in one region; chosen: some 50 ms
 

@@ -101,7 +101,7 @@ class _Pass:
                 first, _ = self.body(inner, assigned)
                 statement = dataclasses.replace(statement, body=first)
                 after = None
-            case ir.Try(body=inner, handler=handler, caught=caught):
+            case ir.Try(body=inner, handler=handler):
                 first, left = self.body(inner, assigned)
                 second, right = self.body(handler, assigned - _unbound_in(inner))
                 statement = dataclasses.replace(statement, body=first, handler=second)

@@ -69,7 +69,7 @@ def lower_attribute(b: Builder, node: ast.Attribute) -> Operand:
     if path is not None:
         return reference(b, path, node)
     value = lower(b, node.value)
-    if isinstance(value, Ref) and value.path.startswith("record:"):
+    if isinstance(value, Ref) and value.path.startswith("record:") and "." not in value.path:
         record = b.program.records[value.path.partition(":")[2]]
         if record.kind == "enum" and any(name == node.attr for name, _, _ in record.fields):
             return Ref(f"{value.path}.{node.attr}")

@@ -40,7 +40,8 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
     "PM212": ("this kind of statement", "write it with if, for, while, assignments and return"),
     "PM213": ("this kind of expression", "compute it in separate statements"),
     "PM214": ("a deletion of this kind", "delete one subscript or name at a time"),
-    "PM215": ("a generator inside a comprehension, or `yield` as a value that is sent", "collect into a list"),
+    "PM215": ("`yield` in a comprehension, a lambda, or a `try` with `finally`", "collect into a list"),
+    "PM216": ("a parameter whose name emitted code uses for itself", "rename the parameter"),
     "PM301": ("a function that is too large to explore", "split it into smaller functions"),
 }
 

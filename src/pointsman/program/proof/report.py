@@ -35,8 +35,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """``steps_that_may_raise``: steps (by state) on rows that do not raise by themselves; each may raise what its operation
-    raises. ``unique_complete`` is proved here; the rest of a certificate is as it was recorded by ``compile``.
+    """What ``prove`` found.
+
+    ``steps_that_may_raise``: (function, state, number) of steps on rows that do not raise by themselves. In ``states``
+    ``unique_complete`` is proved here; the rest is as ``compile`` recorded it.
     """
 
     states: tuple[StateCertificate, ...]
