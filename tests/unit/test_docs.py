@@ -114,7 +114,7 @@ def test_the_readme_shows_what_is_printed(
 def test_the_refusal_in_the_readme_is_the_one_that_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    shown = next(text for text in blocks(README, "") if "error [PM" in text)
+    shown = next(text for text in blocks(README, "") if "not supported" in text)
     command, _, expected = shown.removeprefix("$ ").partition("\n")
     source = (
         "def total(path: str) -> int:\n    # of a file\n"

@@ -228,7 +228,19 @@ def _methods() -> frozenset[str]:
         array.array, fractions.Fraction, decimal.Decimal, datetime.date, datetime.datetime, datetime.timedelta,
         re.Pattern, re.Match, difflib.SequenceMatcher, type(hashlib.sha256()), types.GeneratorType,
     )  # fmt: skip
-    clock = {"now", "today", "utcnow", "fromtimestamp", "utcfromtimestamp", "tofile", "fromfile", "gi_frame", "gi_code"}
+    clock = {
+        "now",
+        "today",
+        "utcnow",
+        "fromtimestamp",
+        "utcfromtimestamp",
+        "astimezone",
+        "timestamp",
+        "tofile",
+        "fromfile",
+        "gi_frame",
+        "gi_code",
+    }
     records = {"_replace", "_asdict"}
     return (builtin | library | records) - clock
 

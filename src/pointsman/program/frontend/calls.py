@@ -10,7 +10,7 @@ import ast
 from pointsman.program import catalogue
 from pointsman.program.frontend.builder import Builder
 from pointsman.program.frontend.names import dotted_path, reference
-from pointsman.program.ir import Operand, Ref
+from pointsman.program.ir import Const, Operand, Ref
 
 __all__ = ["lower_attribute", "lower_call"]
 
@@ -33,6 +33,9 @@ def _method_call(b: Builder, node: ast.Call, func: ast.Attribute) -> Operand:
     receiver = lower(b, func.value)
     if func.attr not in catalogue.METHODS and func.attr not in b.program.fields:
         raise b.refuse("PM109", func, f".{func.attr}()")
+    if func.attr in {"format", "format_map"} and not isinstance(receiver, Const):
+        # a template can name attributes, which a table could not be checked for
+        raise b.refuse("PM109", func, f".{func.attr}() of a template that is not a constant")
     receiver = b.snapshot(receiver, node) if b.scope.has_walrus else receiver
     with b.nested() as steps:
         args, shape = _arguments(b, node)
@@ -57,7 +60,10 @@ def _arguments(b: Builder, node: ast.Call) -> tuple[list[Operand], tuple[str, ..
             raise b.refuse("PM213", argument, "an argument that is computed after a starred one")
         shape.append("*" if starred else "")
     for keyword in node.keywords:
+        before = len(b.body)
         args.append(lower(b, keyword.value))
+        if "**" in shape and len(b.body) > before:
+            raise b.refuse("PM213", keyword.value, "an argument that is computed after a `**` one")
         shape.append(keyword.arg or "**")
     return args, tuple(shape)
 

@@ -174,9 +174,14 @@ def _binding_name(node: ast.AST) -> str | None:
     return None
 
 
+_IMMUTABLE_RESULTS = frozenset("sum len int float str bool abs round pow ord chr complex bytes hash".split())
+
+
 def _is_immutable(value: ast.expr) -> bool:
     if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in {"namedtuple", "NamedTuple"}:
         return True  # it declares a record
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _IMMUTABLE_RESULTS:
+        return True
     mutable = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp | ast.Call
     return not any(isinstance(node, mutable) for node in ast.walk(value))
 

@@ -219,26 +219,48 @@ def same_decisions(explored: State, optimised: State) -> bool | None:
     if optimiser.node(explored.root) != optimised.root:
         return None
     known = {Sym(name, r.kind): r for name, r in explored.variables}
-    answers: dict[Node, bool | None] = {}
+    seen: set[int] = set()
     stack: list[Node] = [explored.root]
     while stack:
-        node = stack.pop()
-        if node in answers:
+        root = stack.pop()
+        if id(root) in seen:
             continue
-        after = optimiser.node(node)
-        copied = not isinstance(node, Decide) or _is_copy(node, after, optimiser)
-        answers[node] = True if copied else _same_region(node, after, optimiser, known)
-        if answers[node] is not True:
-            return answers[node]
-        stack.extend(successors(node))
+        seen.add(id(root))
+        leaves = _leaves(root)
+        after = optimiser.node(root)
+        if not _is_copy(root, after, optimiser):
+            answer = _same_region(root, after, optimiser, known)
+            if answer is not True:
+                return answer
+        stack.extend(child for leaf in leaves for child in successors(leaf))
     return True
 
 
-def _is_copy(node: Decide, after: Node, optimiser: Optimiser) -> bool:
-    yes, no = optimiser.node(node.yes), optimiser.node(node.no)
-    if yes == no:
-        return after == yes
-    return isinstance(after, Decide) and after.atom == node.atom and after.yes == yes and after.no == no
+def _leaves(root: Node) -> list[Node]:
+    """Where a decision region ends: its first nodes that do not decide."""
+    found: list[Node] = []
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Decide):
+            stack.extend((node.yes, node.no))
+        else:
+            found.append(node)
+    return found
+
+
+def _is_copy(root: Node, after: Node, optimiser: Optimiser) -> bool:
+    """A region of no decision, or of one that stayed what it was."""
+    if not isinstance(root, Decide):
+        return True
+    if isinstance(root.yes, Decide) or isinstance(root.no, Decide):
+        return False
+    yes, no = optimiser.node(root.yes), optimiser.node(root.no)
+    return isinstance(after, Decide) and after.atom == root.atom and after.yes == yes and after.no == no
 
 
 def _same_region(explored: Node, after: Node, optimiser: Optimiser, known: dict[Sym, Range]) -> bool | None:

@@ -11,18 +11,17 @@ right).
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from pointsman.program.deep import deep_recursion
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
-from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, nodes
+from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, successors
 
 __all__ = ["Optimiser", "optimise", "optimise_machine"]
 
 _MIN_CHILDREN = 3  # a switch of two is a decision
-_MAX_WORK = 20_000  # restricted nodes while reordering one region; chosen: some 50 ms
+_MAX_WORK = 20_000  # restricted nodes while reordering one state's regions; chosen: some 50 ms
 
 
 def optimise_machine(machine: Machine) -> Machine:
@@ -61,6 +60,7 @@ class Optimiser:
 
     def __init__(self) -> None:
         self.done: dict[Node, Node] = {}
+        self.merged: dict[Node, Node] = {}
         self.interned: dict[Node, Node] = {}
         self.work = 0
 
@@ -85,8 +85,9 @@ class Optimiser:
         return node
 
     def _region(self, node: Decide) -> Node:
-        plain = self._merge(node)
-        self.work = 0
+        plain = self._plain(node)
+        if _size(plain) < 2:
+            return plain
         try:
             ordered = self._reorder(node)
         except (_OverWork, RecursionError):
@@ -95,6 +96,15 @@ class Optimiser:
 
     # -- in the order of the source ----------------------------------------------------------------------------------
 
+    def _plain(self, node: Node) -> Node:
+        """A node of a region with its tests merged, in their order."""
+        if not isinstance(node, Decide):
+            return self.node(node)
+        found = self.merged.get(node)
+        if found is None:
+            found = self.merged[node] = self.intern(self._merge(node))
+        return found
+
     def _merge(self, node: Decide) -> Node:
         found = threshold(node.atom)
         if found is not None:
@@ -102,14 +112,14 @@ class Optimiser:
         key = _string_key(node.atom)
         if key is not None:
             return self._pick(node, key[0])
-        yes, no = self.node(node.yes), self.node(node.no)
+        yes, no = self._plain(node.yes), self._plain(node.no)
         return yes if yes == no else Decide(node.atom, yes, no)
 
     def _switch(self, term: Term, segments: list[tuple[int | None, Node]]) -> Node:
         cuts: list[int] = []
         children: list[Node] = []
         for start, target in segments:
-            child = self.node(target)
+            child = self._plain(target)
             if children and children[-1] == child:
                 continue
             if start is not None and children:
@@ -127,12 +137,12 @@ class Optimiser:
                 break
             if key[1] not in keys:
                 keys.append(key[1])
-                children.append(self.node(rest.yes))
+                children.append(self._plain(rest.yes))
             rest = rest.no
         if len(keys) < _MIN_CHILDREN:
-            yes, no = self.node(node.yes), self.node(node.no)
+            yes, no = self._plain(node.yes), self._plain(node.no)
             return yes if yes == no else Decide(node.atom, yes, no)
-        return Pick(term, tuple(keys), tuple(children), self.node(rest))
+        return Pick(term, tuple(keys), tuple(children), self._plain(rest))
 
     # -- by the term with most thresholds ----------------------------------------------------------------------------
 
@@ -260,14 +270,23 @@ def _cost(term: Term) -> int:
 
 
 def _size(root: Node) -> int:
-    """Nodes that decide; a switch counts its cuts, since each is a place to compare."""
-    weights: Counter[str] = Counter()
-    for node in nodes(root):
+    """Decisions before the next step or leaf; a switch counts its cuts, since each is a place to compare."""
+    total = 0
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
         match node:
             case Decide():
-                weights["all"] += 1
+                total += 1
             case Switch(cuts=cuts):
-                weights["all"] += len(cuts)
+                total += len(cuts)
             case Pick(keys=keys):
-                weights["all"] += len(keys)
-    return weights["all"]
+                total += len(keys)
+            case _:
+                continue
+        stack.extend(successors(node))
+    return total
