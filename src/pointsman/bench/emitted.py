@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pointsman.bench.report import Report, absent, median_figure
-from pointsman.bench.timing import Arguments, Case, Tick, time_case
+from pointsman.bench.timing import Arguments, Case, Tick, quiet, time_case
 from pointsman.bench.workloads import Example, recorded_inputs, sized_inputs
 from pointsman.core import Unverified
 from pointsman.program import Table
@@ -50,9 +50,10 @@ def measure_emitted(report: Report, tables: Sequence[tuple[Example, Table]], tic
     """Enters both figures and every function's ratios."""
     rounds, batch_s = (5, 0.0003) if report.quick else (9, 0.002)
     ratios = []
-    for number, (example, table) in enumerate(tables):
-        tick(number / len(tables), example.key)
-        ratios.append(_function_ratio(example, table, report.seed, rounds, batch_s))
+    with quiet():
+        for number, (example, table) in enumerate(tables):
+            tick(number / len(tables), example.key)
+            ratios.append(_function_ratio(example, table, report.seed, rounds, batch_s))
     report.curves["emitted_over_source_time"] = [_row(r) for r in ratios]
     report.details += [*_lines(ratios)]
     report.figures["emitted_over_source_time"] = median_figure(

@@ -112,11 +112,15 @@ def quantile_figure(
 
 @dataclass
 class Report:
-    """What one bench found. ``details``: lines for people only, such as ceilings and where the time goes."""
+    """What one bench found. ``details``: lines for people only, such as ceilings and where the time goes.
+
+    The commit is the one at the start: files that change during a long run are not what runs.
+    """
 
     bench: str
     seed: int
     quick: bool
+    commit: str | None = field(default_factory=lambda: commit())
     data: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
     curves: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class Report:
         """The published record."""
         return {
             "bench": self.bench,
-            "commit": commit(),
+            "commit": self.commit,
             "machine": machine(),
             "versions": versions(),
             "seed": self.seed,

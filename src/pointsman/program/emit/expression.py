@@ -40,11 +40,7 @@ class _Expression:
 
     def of(self, node: Node, values: Values) -> Piece | None:
         while isinstance(node, Do):
-            if (
-                node.op in _STATEMENTS
-                or node.op.startswith("inplace_")
-                or self.uses.counts(node.next)[node.result] != 1
-            ):
+            if node.op in _STATEMENTS or node.op.startswith("inplace_") or self.uses.count(node.next, node.result) != 1:
                 return None
             if self._inside_part(node):
                 return None

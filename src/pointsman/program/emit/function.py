@@ -23,7 +23,6 @@ from pointsman.program.emit.values import (
     Pending,
     Uses,
     Values,
-    coalesced_variable,
     is_simple,
     looks_up_first,
     pending_order,
@@ -46,7 +45,6 @@ from pointsman.program.table.machine import (
     Take,
     Term,
     made_by,
-    nodes,
     symbols,
     terms_of,
 )
@@ -243,7 +241,7 @@ class FunctionEmitter:
         """The target of a `for`: a local, or several where the item's only use is to be unpacked at once."""
         first = take.then
         if isinstance(first, Do) and first.op == "unpack" and first.args == (take.result,) and first.attrs[0]:
-            if self.uses.counts(first)[take.result] == 1:
+            if self.uses.count(first, take.result) == 1:
                 return self._unpack_targets(state, first, values), first.next
         local = self._result_local(take.result, take.then, values, state)
         values.assign(local, take.result)
@@ -286,10 +284,10 @@ class FunctionEmitter:
     def _counter_variable(self, state: State, counted: Counted) -> str | None:
         """The source's loop variable, when the counter can live in it."""
         symbol = Sym(counted.variable, "int")
-        wish = coalesced_variable(counted.body, symbol)
+        wish = self.uses.variable_of(counted.body, symbol)
         if wish is None or wish == counted.variable or self.names.get(wish) in self.captures:
             return None
-        clash = any(s.name == wish for s in self.uses.symbols(counted.body))
+        clash = self.uses.reads_name(counted.body, wish)
         kept = {n for n, _ in self.states[state.handler].variables} if state.handler is not None else set()
         return None if clash or wish in kept else wish
 
@@ -367,8 +365,8 @@ class FunctionEmitter:
             block.append(_statement(node, pieces))
             return
         piece = self.module.operation(self, node, pieces, values)
-        count = self.uses.counts(node.next)[node.result]
-        if count == 1 and not self._late(node):
+        count = self.uses.count(node.next, node.result)
+        if count == 1 and not self.uses.captures(node.next, node.result):
             values.pending.append(Pending(node.result, piece))
             return
         self._flush(block, values, node, state, using=[piece])
@@ -378,17 +376,6 @@ class FunctionEmitter:
         local = self._result_local(node.result, node.next, values, state)
         block.append(f"{local} = {piece.text}")
         values.assign(local, node.result)
-
-    def _late(self, node: Do) -> bool:
-        """Whether the one use of a step's result is in a comprehension or closure, where its text must not stand."""
-        for below in nodes(node.next):
-            if isinstance(below, Do) and below.op in {"comprehension", "closure"}:
-                captured = below.args[1:] if below.op == "comprehension" else below.args
-                if any(s == node.result for term in captured for s in symbols(term)):
-                    return True
-            if isinstance(below, Switch | Pick) and any(s == node.result for t in terms_of(below) for s in symbols(t)):
-                return True
-        return False
 
     def _inplace(self, state: State, node: Do, block: Block, values: Values) -> None:
         """``x += y`` as a statement on a local, which is Python's own in-place operation."""
@@ -631,7 +618,7 @@ class FunctionEmitter:
             for arg in term.args:
                 self._share(arg, node, block, values)
             return
-        if self.uses.counts(node)[term] >= 2:
+        if self.uses.count(node, term) >= 2:
             self._materialise(term, node, block, values)
             return
         for arg in term.args:
@@ -702,7 +689,7 @@ class FunctionEmitter:
         kept: list[Piece] | None = None,
     ) -> str:
         """A local for a term: that of the variable it becomes, when nothing else needs what is in it."""
-        wish = coalesced_variable(below, term)  # type: ignore[arg-type]  # any term can be what a variable becomes
+        wish = self.uses.variable_of(below, term)
         if wish is not None and wish not in self.skipped:
             local = self.names.get(wish)
             if self._free(local, below, values, state, wish, taken, kept):
@@ -730,8 +717,8 @@ class FunctionEmitter:
         if state is not None and state.handler is not None and not isinstance(below, Goto):
             if any(variable == n for n, _ in self.states[state.handler].variables):
                 return False
-        needed = self.uses.symbols(below)
-        return not any(name == local and needed.intersection(symbols(t)) for t, name in values.held.items())
+        held = [term for term, name in values.held.items() if name == local]
+        return not any(self.uses.count(below, s) for term in held for s in symbols(term))
 
 
 def _without(values: Values, local: str) -> Values:

@@ -6,14 +6,15 @@ keeps the steps' order. Anything else flushes the pending steps into locals firs
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from pointsman.program.emit.text import Piece
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const, Ref
-from pointsman.program.table.machine import App, Do, Goto, Node, Sym, Term, nodes, successors, symbols, terms_of
+from pointsman.program.table.machine import App, Do, Goto, Node, Pick, Switch, Sym, Term, successors, symbols, terms_of
 
 __all__ = ["Pending", "Uses", "Values", "pending_order"]
 
@@ -56,45 +57,98 @@ class Values:
         self.held[term] = local
 
 
-class Uses:
-    """How often symbols and terms are used in a tree, and which symbols it still needs, by node; cached."""
+class _Index:
+    """Where terms occur in a tree, by preorder position, so that a question about a subtree is a search in a list."""
 
     def __init__(self) -> None:
-        self._symbols: dict[int, frozenset[Sym]] = {}
-        self._counts: dict[int, Counter[Term]] = {}
-        self._keep: list[Node] = []
+        self.uses: dict[Term, list[int]] = {}
+        self.names: dict[str, list[int]] = {}
+        self.captured: dict[Term, list[int]] = {}  # inside a comprehension, closure or switch: not a place for text
+        self.assigned: dict[Term, list[tuple[int, str]]] = {}  # what leaves give to variables
 
-    def symbols(self, node: Node) -> frozenset[Sym]:
-        """The symbols read at ``node`` or below."""
-        found = self._symbols.get(id(node))
+
+class Uses:
+    """How terms are used at a node and below (all branches together). Each tree is read once, when first asked about."""
+
+    def __init__(self) -> None:
+        self._spans: dict[int, tuple[_Index, int, int]] = {}
+        self._keep: list[Node] = []  # ids stay valid
+
+    def count(self, node: Node, term: Term) -> int:
+        """How often a symbol or composite term occurs."""
+        index, start, end = self._span(node)
+        return _between(index.uses.get(term), start, end)
+
+    def reads_name(self, node: Node, name: str) -> bool:
+        """Whether a symbol of this name occurs."""
+        index, start, end = self._span(node)
+        return _between(index.names.get(name), start, end) > 0
+
+    def captures(self, node: Node, symbol: Sym) -> bool:
+        """Whether a comprehension, closure or switch takes the symbol."""
+        index, start, end = self._span(node)
+        return _between(index.captured.get(symbol), start, end) > 0
+
+    def variable_of(self, node: Node, term: Term) -> str | None:
+        """The first variable that takes the term's value at some leaf, if any: the local it would best live in."""
+        index, start, end = self._span(node)
+        places = index.assigned.get(term, [])
+        at = bisect_left(places, (start, ""))
+        return places[at][1] if at < len(places) and places[at][0] < end else None
+
+    def _span(self, node: Node) -> tuple[_Index, int, int]:
+        found = self._spans.get(id(node))
         if found is None:
-            own = {s for term in terms_of(node) for s in symbols(term)}
-            found = frozenset(own).union(*(self.symbols(child) for child in successors(node)))
-            self._symbols[id(node)] = found
-            self._keep.append(node)
+            self._read(node)
+            found = self._spans[id(node)]
         return found
 
-    def counts(self, node: Node) -> Counter[Term]:
-        """How often each symbol and composite term occurs at ``node`` and below (all branches together)."""
-        found = self._counts.get(id(node))
-        if found is None:
-            found = Counter()
-            for term in terms_of(node):
-                _count(term, found)
-            for child in successors(node):
-                found.update(self.counts(child))
-            self._counts[id(node)] = found
-            self._keep.append(node)
-        return found
+    def _read(self, root: Node) -> None:
+        index = _Index()
+        self._keep.append(root)
+        position = 0
+        stack: list[tuple[Node, int]] = [(root, -1)]  # a node, and its position once its children are done
+        while stack:
+            node, start = stack.pop()
+            if start >= 0:
+                self._spans[id(node)] = (index, start, position)
+                continue
+            _note(node, position, index)
+            stack.append((node, position))
+            position += 1
+            stack.extend((child, -1) for child in reversed(successors(node)))
 
 
-def _count(term: Term, counts: Counter[Term]) -> None:
+def _note(node: Node, position: int, index: _Index) -> None:
+    for term in terms_of(node):
+        _note_term(term, position, index)
+    if isinstance(node, Goto):
+        for name, term in node.updates:
+            index.assigned.setdefault(term, []).append((position, name))
+    for symbol in _captured_symbols(node):
+        index.captured.setdefault(symbol, []).append(position)
+
+
+def _note_term(term: Term, position: int, index: _Index) -> None:
+    if isinstance(term, Sym | App):
+        index.uses.setdefault(term, []).append(position)
     if isinstance(term, Sym):
-        counts[term] += 1
+        index.names.setdefault(term.name, []).append(position)
     elif isinstance(term, App):
-        counts[term] += 1
         for arg in term.args:
-            _count(arg, counts)
+            _note_term(arg, position, index)
+
+
+def _captured_symbols(node: Node) -> Iterator[Sym]:
+    if isinstance(node, Do) and node.op in {"comprehension", "closure"}:
+        for term in node.args[1:] if node.op == "comprehension" else node.args:
+            yield from symbols(term)
+    elif isinstance(node, Switch | Pick):
+        yield from symbols(node.term)
+
+
+def _between(places: list[int] | None, start: int, end: int) -> int:
+    return 0 if places is None else bisect_left(places, end) - bisect_left(places, start)
 
 
 def pending_order(node: Node) -> list[Sym]:
@@ -113,16 +167,6 @@ def looks_up_first(node: Node) -> bool:
         return False
     owner = _TYPES.get(kind_of(node.args[0]))
     return owner is None or not hasattr(owner, node.attrs[0])
-
-
-def coalesced_variable(node: Node, symbol: Sym) -> str | None:
-    """The variable that takes ``symbol``'s value at some leaf below, if any: the local it would best live in."""
-    for below in nodes(node):
-        if isinstance(below, Goto):
-            for name, term in below.updates:
-                if term == symbol:
-                    return name
-    return None
 
 
 def is_simple(term: Term) -> bool:
