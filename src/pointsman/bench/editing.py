@@ -53,7 +53,7 @@ def measure_recompilation(report: Report, tick: Tick) -> None:
     report.figures["recompile_share"] = median_figure(shares, "ratio", seed=report.seed, at_most=AT_MOST)
     report.figures["compile_30_functions_s"] = median_figure(full_s, "s", seed=report.seed)
     report.details += [
-        f"recompile: edit in {r['function']}: {r['seconds']:.3f} of {r['full_seconds']:.2f} s, {r['rebuilt']} new tables"
+        f"recompile: edit in {r['function']}: {r['seconds']:.3f} of {r['full_seconds']:.2f} s, {r['rebuilt']} new"
         for r in rows
     ]
 

@@ -11,6 +11,7 @@ import enum
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -66,6 +67,14 @@ def _signature(machine: Machine) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
+@lru_cache(1024)
+def _parsed(annotation: str) -> ast.expr | None:
+    try:
+        return ast.parse(annotation, mode="eval").body
+    except SyntaxError:
+        return None
+
+
 class _Converter:
     def __init__(self, records: Mapping[str, Record], classes: Mapping[str, type]) -> None:
         self.records = records
@@ -74,11 +83,8 @@ class _Converter:
     def param(self, param: Param, value: Any) -> Any:
         if not param.annotation:
             return value
-        try:
-            node = ast.parse(param.annotation, mode="eval").body
-        except SyntaxError:
-            return value
-        return self.value(node, value, param.name)
+        node = _parsed(param.annotation)
+        return value if node is None else self.value(node, value, param.name)
 
     def value(self, node: ast.expr, value: Any, where: str) -> Any:
         """``value`` as the annotation says. Raises BadRequest where it cannot be that."""
@@ -169,8 +175,12 @@ class _Converter:
         if unknown or missing:
             problem = f"has no field {unknown[0]!r}" if unknown else f"lacks the field {missing[0]!r}"
             raise _bad(f"input {where!r} {problem}; {name} has {', '.join(texts)}", where)
-        fields = {k: self.value(ast.parse(texts[k], mode="eval").body, v, f"{where}.{k}") for k, v in value.items()}
+        fields = {k: self._field(texts[k], v, f"{where}.{k}") for k, v in value.items()}
         return fields if record.kind == "typeddict" else made(**fields)
+
+    def _field(self, annotation: str, value: Any, where: str) -> Any:
+        node = _parsed(annotation)
+        return value if node is None else self.value(node, value, where)
 
     def _expect(self, holds: bool, value: Any, expected: str, where: str) -> Any:
         if not holds:

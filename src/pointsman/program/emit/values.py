@@ -68,7 +68,7 @@ class _Index:
 
 
 class Uses:
-    """How terms are used at a node and below (all branches together). Each tree is read once, when first asked about."""
+    """How terms are used at a node and below, in all branches together. Each tree is read once."""
 
     def __init__(self) -> None:
         self._spans: dict[int, tuple[_Index, int, int]] = {}

@@ -15,6 +15,7 @@ from pointsman.program.table.machine import App, Range, Sym, Term, symbols
 __all__ = ["Facts"]
 
 Bounds = tuple[int | None, int | None]
+_MAX_TRUTHS = 64  # atoms remembered on a path; chosen: more only cost time, and forgetting is sound
 _NONE: Bounds = (None, None)
 
 
@@ -97,6 +98,8 @@ class Facts:
         path = self.path
         if len(set(symbols(atom))) > 1:  # what is about one symbol is in the bounds
             path = (*path, (atom, truth))
+        if len(truths) > _MAX_TRUTHS:
+            truths = self.truths
         return Facts(bounds, truths, values, path)
 
     def _refine(self, bounds: dict[Term, Bounds], atom: App, truth: bool) -> None:

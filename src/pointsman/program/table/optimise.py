@@ -18,7 +18,7 @@ from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, successors
 
-__all__ = ["Optimiser", "optimise", "optimise_machine"]
+__all__ = ["Optimiser", "decisions", "optimise", "optimise_machine"]
 
 _MIN_CHILDREN = 3  # a switch of two is a decision
 _MAX_WORK = 20_000  # restricted nodes while reordering one state's regions; chosen: some 50 ms
@@ -86,13 +86,13 @@ class Optimiser:
 
     def _region(self, node: Decide) -> Node:
         plain = self._plain(node)
-        if _size(plain) < 2:
+        if decisions(plain) < 2:
             return plain
         try:
             ordered = self._reorder(node)
         except (_OverWork, RecursionError):
             return plain
-        return ordered if _size(ordered) < _size(plain) else plain
+        return ordered if decisions(ordered) < decisions(plain) else plain
 
     # -- in the order of the source ----------------------------------------------------------------------------------
 
@@ -155,6 +155,9 @@ class Optimiser:
             return found
         if not isinstance(node, Decide):
             return self.node(node)
+        self.work += 20  # the scan for thresholds
+        if self.work > _MAX_WORK:
+            raise _OverWork
         cuts = _cuts_by_term(node)
         if not cuts:
             yes, no = self._ordered(node.yes, memo), self._ordered(node.no, memo)
@@ -269,7 +272,7 @@ def _cost(term: Term) -> int:
     return 1 + sum(_cost(a) for a in term.args) if isinstance(term, App) else 0
 
 
-def _size(root: Node) -> int:
+def decisions(root: Node) -> int:
     """Decisions before the next step or leaf; a switch counts its cuts, since each is a place to compare."""
     total = 0
     seen: set[int] = set()
