@@ -38,15 +38,16 @@ def link(
     program: Program,
     *,
     metered: bool = False,
+    every_table: bool = False,
     records: Mapping[str, type] | None = None,
     opaque: Mapping[str, Any] | None = None,
 ) -> Linked:
-    """Compiles and executes the emitted module.
+    """Compiles and executes the emitted module (see ``emit`` for ``metered`` and ``every_table``).
 
     ``records``: the source's own classes, where it is at hand. ``opaque``: original functions by name; raises
     Unverified when the program calls one that is not given.
     """
-    emitted = emit(program, metered=metered)
+    emitted = emit(program, metered=metered, every_table=every_table)
     types = {name: (records or {}).get(name) or make_record(record) for name, record in program.records.items()}
     linked = Linked(program, emitted.source, {}, types)
     namespace: dict[str, Any] = {

@@ -58,6 +58,7 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
         "CPython": namespace[entry],
         "interpreter": Interpreter(lowered, records=records).function(entry),
         "emitted": link(program, records=records).entry,
+        "tables": link(program, records=records, every_table=True).entry,
         "metered": metered.entry,
     }
 

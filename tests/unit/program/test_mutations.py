@@ -163,7 +163,7 @@ def noticed_by(first: str = "") -> str | None:
         try:
             lowered = frontend.lower_program(frontend.Module.parse(source), "f")
             program = build_program(lowered, "f", by_bounds_alone)
-            with ending_soon(link(program, metered=True)) as entry:
+            with ending_soon(link(program, metered=True, every_table=True)) as entry:
                 results = [outcome(entry, arguments) for arguments in inputs]
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - a compiler that stops has noticed
             return f"{name}: {error!r}"

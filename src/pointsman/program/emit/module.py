@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,17 +44,22 @@ class Emitted:
     globals_: dict[str, str] = field(default_factory=dict)
 
 
-def emit(program: Program, *, metered: bool = False) -> Emitted:
-    """``metered`` code counts states and raises OutOfFuel at loop heads and entries when the count passes the limit."""
+def emit(program: Program, *, metered: bool = False, every_table: bool = False) -> Emitted:
+    """The module's source.
+
+    ``every_table``: tables for checked kinds run behind their guards also where that does not pay, so that a test
+    reaches them. ``metered`` code counts states and raises OutOfFuel at loop heads and entries past the limit.
+    """
     with deep_recursion():
-        return ModuleEmitter(program, metered).emit()
+        return ModuleEmitter(program, metered, every_table).emit()
 
 
 class ModuleEmitter:
     """Shared by the functions of one module: global names, constants, and operations that need other functions."""
 
-    def __init__(self, program: Program, metered: bool) -> None:
+    def __init__(self, program: Program, metered: bool, every_table: bool = False) -> None:
         self.program = program
+        self.executed: Callable[[Machine], Machine] = (lambda machine: machine) if every_table else executed
         self.metered = metered
         self.names = GlobalNames(program, RESERVED)
         self.out = Emitted("")
@@ -166,7 +171,7 @@ class ModuleEmitter:
 
     def _emit_machine(self, name: str, machine: Machine) -> None:
         text = self.function_name(name)
-        machine = executed(machine)
+        machine = self.executed(machine)
         if machine.captures or (machine.memo and "." in name):
             self._emit_factory(text, machine)
         else:
