@@ -180,7 +180,7 @@ def _if(condition: str, opposite: str, yes: Lines, no: Lines) -> Lines:
         return result
     if _never_falls(yes):
         return result + no
-    if _never_falls(no) and len(no) <= 2:
+    if len(no) <= 2 and _never_falls(no):
         return [(0, f"if {opposite}:"), *_indented(no), *yes]
     if (
         no[0][1].startswith("if ")

@@ -382,24 +382,33 @@ class _Walk:
             settled = self.x.settle(facts, condition)
         if settled is not None:
             inner = self.points.inner(point, first if settled else second)
-            return self._arm(inner, env, facts)
+            return self._arm(inner, env, facts, share=True)
         yes_facts = no_facts = facts
         if self.by_path:
             yes_facts, no_facts = facts.assume(condition, True), facts.assume(condition, False)
         inner_yes, inner_no = self.points.inner(point, first), self.points.inner(point, second)
-        yes = self._arm_node(inner_yes, _knowing(env, condition, True), yes_facts)
+        yes_env, no_env = _knowing(env, condition, True), _knowing(env, condition, False)
+        yes_ends, no_ends = self._ends(inner_yes), self._ends(inner_no)
+        if no_ends and not yes_ends:  # the path goes on in the other arm: a long chain is followed, not nested
+            no = self._arm_node(inner_no, no_env, no_facts, share=True)
+            steps.append(lambda rest: self.decide(condition, rest, no))
+            return self._arm(inner_yes, yes_env, yes_facts, share=False)
+        yes = self._arm_node(inner_yes, yes_env, yes_facts, share=not no_ends)
         steps.append(lambda rest: self.decide(condition, yes, rest))
-        return self._arm(inner_no, _knowing(env, condition, False), no_facts)
+        return self._arm(inner_no, no_env, no_facts, share=not yes_ends)
 
-    def _arm_node(self, point: Point, env: Env, facts: Facts) -> Node:
-        landing = self.points.normalise(point)
-        if landing.body != point.body and not self._is_boundary(landing):
-            return self.shared(landing, env, facts)
-        return self.walk(landing, env, facts)
+    def _ends(self, point: Point) -> bool:
+        """Whether an arm leaves for elsewhere, so that what follows the branch is reached by the other arm alone."""
+        body = self.points.contexts[point.body].body
+        return bool(body) and isinstance(body[-1], ir.Jump | ir.Return | ir.Raise)
 
-    def _arm(self, point: Point, env: Env, facts: Facts) -> tuple[Point, Env, Facts, Node | None]:
+    def _arm_node(self, point: Point, env: Env, facts: Facts, *, share: bool) -> Node:
+        landing, env, facts, node = self._arm(point, env, facts, share=share)
+        return self.walk(landing, env, facts) if node is None else node
+
+    def _arm(self, point: Point, env: Env, facts: Facts, *, share: bool) -> tuple[Point, Env, Facts, Node | None]:
         landing = self.points.normalise(point)
-        if landing.body != point.body and not self._is_boundary(landing):
+        if share and landing.body != point.body and not self._is_boundary(landing):
             return landing, env, facts, self.shared(landing, env, facts)
         return landing, env, facts, None
 
