@@ -81,7 +81,8 @@ class Table:
 
     @cached_property
     def _metered(self) -> Linked:
-        return link(self.program, metered=True, records=self.records, opaque=self.opaque)
+        # the tables that are shown, so that the states counted are theirs
+        return link(self.program, metered=True, every_table=True, records=self.records, opaque=self.opaque)
 
     def prepare(self) -> None:
         """Emits and links now what the first answer would otherwise wait for."""

@@ -579,7 +579,8 @@ class FunctionEmitter:
     def _update(self, state: State, node: Goto, block: Block, values: Values, without: str | None) -> None:
         """The parallel assignment: in an order in which no value is overwritten before it is read."""
         wanted = [(n, t) for n, t in node.updates if n not in self.skipped and n != without]
-        self._flush(block, values, node, state)
+        if not self._takes_over(state, wanted, values):
+            self._flush(block, values, node, state)
         moves: list[tuple[str, Piece, Term]] = []
         for name, term in wanted:
             local = self.names.get(name)
@@ -595,7 +596,19 @@ class FunctionEmitter:
                 continue
             block.append(f"{', '.join(m[0] for m in moves)} = {', '.join(m[1].text for m in moves)}")
             break
+        values.pending = []
         values.held = {Sym(n): self.names.get(n) for n, _ in wanted}
+
+    def _takes_over(self, state: State, wanted: list[tuple[str, Term]], values: Values) -> bool:
+        """Whether the one pending step can stand in the assignment itself: ``a, b = b, a % b``.
+
+        Not under a handler, which must not see half of the assignment when the step raises.
+        """
+        if len(values.pending) != 1 or state.handler is not None:
+            return False
+        symbol = values.pending[0].symbol
+        whole = sum(term == symbol for _, term in wanted)
+        return whole == 1 and sum(s == symbol for _, term in wanted for s in symbols(term)) == 1
 
     # -- values ----------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from pointsman.program.table.optimise import decisions
 
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
-_MIN_DECISIONS = 12  # chosen: fewer are decided in about the time of the guard
+_MIN_DECISIONS = 24  # chosen: fewer are decided in about the time of the guard
 
 RESERVED = frozenset(NAMESPACE) | {"_meter", "_to"}
 
