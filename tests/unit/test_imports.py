@@ -1,0 +1,56 @@
+"""Imports point one way, as the design draws them; importing costs little and does nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "pointsman"
+# package -> the packages it may import, besides itself
+ALLOWED = {
+    "core": set(),
+    "program": {"core"},
+    "gateway": {"core", "program"},
+    "bench": {"core", "program", "gateway"},
+    "cli": {"core", "program", "gateway", "bench"},
+    "demo": {"core", "program", "gateway"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pointsman."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "pointsman":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pointsman.")}
+    return found
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_import_points_back(package: str) -> None:
+    files = [SOURCE / "demo.py"] if package == "demo" else sorted((SOURCE / package).rglob("*.py"))
+    assert files
+    back = {
+        f"{path.relative_to(SOURCE)} imports {name}"
+        for path in files
+        for name in imported(path)
+        if name in ALLOWED and name != package and name not in ALLOWED[package]
+    }
+    assert back == set()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, pointsman; print(sorted({'z3', 'torch', 'numba', 'aiohttp', 'starlette'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_loading_a_table_needs_no_solver() -> None:
+    code = "import sys; from pointsman import load_table; print('z3' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
