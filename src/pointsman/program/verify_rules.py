@@ -206,6 +206,8 @@ class World:
         callee = args[0]
         if isinstance(callee, Ref) and callee.path in _BY_NAME:
             self._call_by_name(callee.path, args[1:], shape)
+        if callee == Ref("builtins.type") and shape != ("",):
+            self.fail("`type` takes one argument: with three it would make a class")
         return True
 
     def _call_by_name(self, path: str, args: tuple[Any, ...], shape: tuple[str, ...]) -> None:

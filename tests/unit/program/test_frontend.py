@@ -161,3 +161,11 @@ def test_locations_are_those_of_the_file() -> None:
     function = frontend.lower_program(frontend.Module.parse(source), "f").functions["f"]
     step = function.body[0]
     assert (function.loc.line, step.loc.line, step.loc.end_line) == (4, 5, 6)
+
+
+def test_type_that_makes_a_class_is_refused() -> None:
+    source = "def f(x):\n    return type('C', (), {'x': x})\n"
+    with pytest.raises(Refusal) as found:
+        frontend.lower_program(frontend.Module.parse(source), "f")
+    assert found.value.code == "PM103"
+    assert "makes a class" in found.value.message

@@ -24,6 +24,8 @@ def lower_call(b: Builder, node: ast.Call) -> Operand:
 
     callee = lower(b, func)
     args, shape = _arguments(b, node)
+    if callee == Ref("builtins.type") and shape != ("",):
+        raise b.refuse("PM103", node, "type() that makes a class")
     return b.let("call", callee, *args, attrs=(shape,), node=node)
 
 
