@@ -26,7 +26,9 @@ def test_every_sized_input_belongs_to_an_example_and_can_be_made_again() -> None
 def test_sized_inputs_are_answered_by_the_source(key: str) -> None:
     example = EXAMPLES[key]
     function = getattr(example.module(), example.name)
-    for arguments in sized_inputs(key, 0):
+    sized = sized_inputs(key, 0)
+    assert sized
+    for arguments in sized:
         function(*arguments)
 
 
