@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_PRIVATE = ("POINTSMAN_", "OPENAI_", "HF_")
+_PRIVATE = ("POINTSMAN_", "OPENAI_", "HF_", "XDG_")
 _PRIVATE_ENDS = ("_API_KEY", "_TOKEN", "_PROXY", "_proxy")
 
 
@@ -60,7 +60,7 @@ def _loopback_only() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hides keys, proxies and settings of whoever runs the tests, and gives them an empty home."""
+    """Hides keys, proxies and settings of whoever runs the tests, and gives them a home of their own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(_PRIVATE) or name.endswith(_PRIVATE_ENDS):
