@@ -25,10 +25,11 @@ from pointsman.program.check.differential import Differential, differential_test
 from pointsman.program.compiler import explore_machine
 from pointsman.program.frontend.builder import Program as LoweredProgram
 from pointsman.program.ir import Function, content_hash
-from pointsman.program.proof.certificate import Certificate, StateCertificate, certify
+from pointsman.program.proof.certificate import Certificate, StateCertificate, certify, certify_parts
 from pointsman.program.proof.models import row_inputs
 from pointsman.program.proof.smt import Settler
 from pointsman.program.runtime import Table, table_from_json
+from pointsman.program.table.cut import bound_depth
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.table.optimise import optimise_machine
 from pointsman.program.verify import verify_function, verify_program
@@ -196,10 +197,11 @@ def _machine(
         return machine_from_json(kept["machine"]), found.states
     explored = explore_machine(function, lowered.records, settle)
     optimised = optimise_machine(explored)
-    states = certify(explored, optimised, domain_size=None)
+    machine, origins = bound_depth(optimised)
+    states = certify_parts(certify(explored, optimised, domain_size=None), machine, origins)
     data = Certificate(states, 0, 0).to_json()["states"]
-    cache.put("machine", key, {"machine": machine_to_json(optimised), "states": data})
-    return optimised, states
+    cache.put("machine", key, {"machine": machine_to_json(machine), "states": data})
+    return machine, states
 
 
 def tables_key(program: Program, options: CompileOptions) -> str:

@@ -7,7 +7,8 @@ what follows (no text), by ``break`` or ``continue``, and whether a selector mus
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+
+from pointsman.program.emit.lines import Lines, chain, indented, joined, line
 
 __all__ = ["Block", "Branch", "Guarded", "Item", "Jump", "Repeat", "print_block"]
 
@@ -55,10 +56,7 @@ Block = list[Item]
 
 def print_block(block: Block, depth: int) -> list[str]:
     """Lines of Python; an empty list where there is nothing to do."""
-    return [("    " * (depth + level)) + text for level, text in _Printer().lines(block)]
-
-
-Lines = list[tuple[int, str]]
+    return _Printer().lines(block).lines(depth)
 
 
 class _Printer:
@@ -74,33 +72,35 @@ class _Printer:
         return found
 
     def _print(self, block: Block) -> Lines:
-        result: Lines = []
+        parts: list[Lines] = []
         for item in block:
-            result.extend(self._item(item))
-            if not _falls(result):
+            part = self._item(item)
+            if part:
+                parts.append(part)
+            if part and not part.falls:
                 break
-        return result
+        return joined(*parts)
 
     def _item(self, item: Item) -> Lines:
         match item:
             case str():
-                return [(0, item)]
+                return line(item)
             case Jump():
-                return [(0, text) for text in item.lines()]
+                return joined(*map(line, item.lines()))
             case Branch():
                 return self._branch(item)
             case Repeat():
                 return self._repeat(item)
             case Guarded():
-                body, handler = _indented(self.lines(item.body)), _indented(self.lines(item.handler))
-                return [(0, "try:"), *body, (0, f"except _Exception as {item.caught}:"), *handler]
+                body, handler = _body(self.lines(item.body)), _body(self.lines(item.handler))
+                return joined(line("try:"), body, line(f"except _Exception as {item.caught}:"), handler)
 
     def _repeat(self, item: Repeat) -> Lines:
-        result = [(0, item.header), *_indented(_drop_last_continue(self.lines(item.body)))]
+        result = joined(line(item.header), _body(self.lines(item.body).without_last("continue")))
         otherwise = self.lines(item.otherwise)
-        if otherwise and any(text == "break" for _, text in result):
-            return [*result, (0, "else:"), *_indented(otherwise)]
-        return result + otherwise
+        if otherwise and result.breaks:
+            return joined(result, line("else:"), indented(otherwise))
+        return joined(result, otherwise)
 
     def _branch(self, item: Branch) -> Lines:
         """Merges what nested branches share.
@@ -126,41 +126,8 @@ class _Printer:
             return _if(condition, opposite, self.lines(yes), self.lines(no))
 
 
-def _indented(lines: Lines) -> Lines:
-    return [(level + 1, text) for level, text in lines] if lines else [(1, "pass")]
-
-
-def _drop_last_continue(lines: Lines) -> Lines:
-    return lines[:-1] if lines and lines[-1] == (0, "continue") else lines
-
-
-def _falls(lines: Lines) -> bool:
-    """Whether control can reach the end of these lines (a last top-level jump says no; else it may)."""
-    if not lines:
-        return True
-    level, text = lines[-1]
-    return level != 0 or not (text in {"break", "continue"} or text.startswith(("return", "raise")))
-
-
-def _never_falls(lines: Lines) -> bool:
-    return not _falls(lines) or (bool(lines) and _both_end(lines))
-
-
-def _both_end(lines: Lines) -> bool:
-    """An if/else at the end whose branches both end in a jump."""
-    places = [i for i, (level, _) in enumerate(lines) if level == 0]
-    if not places or lines[places[-1]][1] != "else:":
-        return False
-    last = lines[places[-1] + 1 :]
-    heads = [i for i in places[:-1] if lines[i][1].startswith("if ")]
-    if not heads:
-        return False
-    start = heads[-1]
-    arms = [i for i in places if i >= start]
-    if any(not lines[i][1].startswith(("if ", "elif ", "else:")) for i in arms):
-        return False
-    bodies = [lines[a + 1 : b] for a, b in pairwise(arms)] + [last]
-    return all(_never_falls([(level - 1, text) for level, text in body]) for body in bodies)
+def _body(lines: Lines) -> Lines:
+    return indented(lines or line("pass"))
 
 
 def _both(word: str, first: str, second: str) -> tuple[str, str]:
@@ -172,20 +139,16 @@ def _both(word: str, first: str, second: str) -> tuple[str, str]:
 
 def _if(condition: str, opposite: str, yes: Lines, no: Lines) -> Lines:
     if yes == no:
-        return [(0, condition), *yes]
+        return joined(line(condition), yes)
     if not yes:
-        return [(0, f"if {opposite}:"), *_indented(no)]
-    result = [(0, f"if {condition}:"), *_indented(yes)]
+        return chain(f"if {opposite}:", indented(no))
     if not no:
-        return result
-    if _never_falls(yes):
-        return result + no
-    if len(no) <= 2 and _never_falls(no):
-        return [(0, f"if {opposite}:"), *_indented(no), *yes]
-    if (
-        no[0][1].startswith("if ")
-        and all(level > 0 or text.startswith(("if ", "elif ", "else:")) for level, text in no)
-        and (sum(level == 0 and text.startswith("if ") for level, text in no) == 1)
-    ):
-        return [*result, (0, f"el{no[0][1]}"), *no[1:]]
-    return [*result, (0, "else:"), *_indented(no)]
+        return chain(f"if {condition}:", indented(yes))
+    if not yes.falls:
+        return joined(line(f"if {condition}:"), indented(yes), no)
+    if len(no) <= 2 and not no.falls:
+        return joined(line(f"if {opposite}:"), indented(no), yes)
+    if no.chain is not None:
+        first, rest = no.chain
+        return chain(f"if {condition}:", joined(indented(yes), line(f"el{first}"), rest))
+    return chain(f"if {condition}:", joined(indented(yes), line("else:"), indented(no)))

@@ -7,58 +7,20 @@ emitted twice (leaves and other trifles are).
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pointsman.program.table.machine import (
-    Decide,
-    Do,
-    Goto,
-    Machine,
-    Node,
-    Pick,
-    Range,
-    State,
-    Switch,
-    Sym,
-    Take,
-    made_by,
-    nodes,
-    successors,
-    symbols,
-    terms_of,
-)
+from pointsman.program.table.cut import cut
+from pointsman.program.table.machine import Goto, Machine, Node, State, nodes, successors
 
-__all__ = ["Graph", "free_symbols", "split_shared"]
+__all__ = ["Graph", "split_shared"]
 
 _TRIFLE = 3  # nodes; chosen: a shared part this small is copied
 
 
-def free_symbols(root: Node) -> set[Sym]:
-    """The symbols that a DAG reads and does not make itself."""
-    used = {s for node in nodes(root) for term in terms_of(node) for s in symbols(term)}
-    made = {symbol for node in nodes(root) for symbol in made_by(node)}
-    return used - made
-
-
 def split_shared(machine: Machine) -> tuple[State, ...]:
     """The machine's states with every shared node of some size turned into a state."""
-    done: list[State] = []
-    extra: list[State] = []
-    for state in machine.states:
-        made: dict[Node, Goto] = {}
-        kept = set() if state.handler is None else {n for n, _ in machine.states[state.handler].variables}
-        for node in _shared(state.root):
-            needed = {s.name: s.kind for s in free_symbols(node)}
-            needed |= {n: r.kind for n, r in state.variables if n in kept}  # an exception's handler reads these
-            kinds = sorted(needed.items())
-            index = len(machine.states) + len(extra) + len(made)
-            made[node] = Goto(index, tuple((name, Sym(name, kind)) for name, kind in kinds))
-        for node, goto in made.items():
-            root = _replace_inside(node, made)
-            variables = tuple((term.name, Range(term.kind)) for _, term in goto.updates if isinstance(term, Sym))
-            extra.append(replace(state, index=goto.state, label="join", variables=variables, root=root, loop=False))
-        done.append(replace(state, root=_replace_inside(state.root, made)))
-    return (*done, *extra)
+    states, _ = cut(machine, lambda state: _shared(state.root), "join")
+    return states
 
 
 def _shared(root: Node) -> list[Node]:
@@ -76,35 +38,6 @@ def _weight(node: Node, limit: int) -> int:
             break
         total += _weight(child, limit - total)
     return total
-
-
-def _replace_inside(root: Node, made: dict[Node, Goto]) -> Node:
-    """``root`` with each node of ``made`` below it replaced (not ``root`` itself)."""
-    done: dict[int, Node] = {}
-
-    def visit(node: Node) -> Node:
-        if node in made and node is not root and node != root:
-            return made[node]
-        found = done.get(id(node))
-        if found is not None:
-            return found
-        match node:
-            case Decide(atom=atom, yes=yes, no=no):
-                result: Node = Decide(atom, visit(yes), visit(no))
-            case Do(next=following):
-                result = replace(node, next=visit(following))
-            case Take(then=then, exhausted=exhausted):
-                result = replace(node, then=visit(then), exhausted=visit(exhausted))
-            case Switch(children=children):
-                result = replace(node, children=tuple(map(visit, children)))
-            case Pick(children=children, default=default):
-                result = replace(node, children=tuple(map(visit, children)), default=visit(default))
-            case _:
-                result = node
-        done[id(node)] = result
-        return result
-
-    return visit(root) if made else root
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from pointsman.program.table.machine import (
     Term,
     nodes,
     part,
+    rebuilt,
     symbols,
 )
 
@@ -81,26 +82,30 @@ def explore_function(
     known: dict[str, Range] | None = None,
     settle: Settle | None = None,
     field_kinds: dict[str, dict[str, str]] | None = None,
+    points: Points | None = None,
 ) -> Machine:
     """The machine of ``function`` when its parameters have the kinds of ``guards`` (others may be anything).
 
+    ``points``: of this function, when it is explored more than once.
     Raises InternalError when a fixed point is not reached (a defect of ours).
     """
     with deep_recursion():
-        return _Explorer(function, dict(guards), known or {}, settle, field_kinds or {}).run(guards)
+        explorer = _Explorer(function, points or Points(function), dict(guards), known or {}, settle, field_kinds or {})
+        return explorer.run(guards)
 
 
 class _Explorer:
     def __init__(
         self,
         function: Function,
+        points: Points,
         guards: dict[str, str],
         known: dict[str, Range],
         settle: Settle | None,
         field_kinds: dict[str, dict[str, str]],
     ) -> None:
         self.function = function
-        self.points = Points(function)
+        self.points = points
         self.settle = settle
         self.field_kinds = field_kinds
         self.drafts: list[_Draft] = []
@@ -164,7 +169,7 @@ class _Explorer:
         label = "entry" if draft.index == 0 else ("loop" if loop else "join")
         variables = tuple((name, draft.known[name]) for name in draft.names)
         assert draft.root is not None
-        root = _renumber(draft.root, number, {})
+        root = _renumbered(draft.root, number)
         return State(number[draft.index], label, variables, root, handler, caught, loop, loc)
 
     # -- regions ---------------------------------------------------------------------------------------------------
@@ -243,23 +248,8 @@ def _all_nodes(root: Node | None) -> list[Node]:
     return list(nodes(root))
 
 
-def _renumber(node: Node, number: dict[int, int], done: dict[int, Node]) -> Node:
-    found = done.get(id(node))
-    if found is not None:
-        return found
-    match node:
-        case Goto(state=state, updates=updates):
-            result: Node = Goto(number[state], updates)
-        case Decide(atom=atom, yes=yes, no=no):
-            result = Decide(atom, _renumber(yes, number, done), _renumber(no, number, done))
-        case Do(next=following):
-            result = replace(node, next=_renumber(following, number, done))
-        case Take(then=then, exhausted=exhausted):
-            result = replace(node, then=_renumber(then, number, done), exhausted=_renumber(exhausted, number, done))
-        case _:
-            result = node
-    done[id(node)] = result
-    return result
+def _renumbered(root: Node, number: dict[int, int]) -> Node:
+    return rebuilt(root, lambda _, node: Goto(number[node.state], node.updates) if isinstance(node, Goto) else node)
 
 
 _Step = Callable[[Node], Node]

@@ -12,11 +12,13 @@ CPython agree, which is what the differential test is for. So a state is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
+from pointsman.program.deep import deep_recursion
+from pointsman.program.proof.cases import same_by_cases
 from pointsman.program.proof.smt import Formulas
 from pointsman.program.table.machine import (
     Decide,
@@ -30,16 +32,20 @@ from pointsman.program.table.machine import (
     Sym,
     Take,
     nodes,
+    postorder,
+    same_dag,
     successors,
 )
 from pointsman.program.table.optimise import Optimiser
 
-__all__ = ["Certificate", "StateCertificate", "certify", "guards_of_rows", "same_decisions"]
+__all__ = ["Certificate", "StateCertificate", "certify", "certify_parts", "guards_of_rows", "same_decisions"]
 
 Level = Literal["proved", "exhaustive", "tested"]
 _MAX_LEAVES = 400  # chosen
 _MAX_SOLVED_ROWS = 40  # chosen: what takes the solver some 10 ms while compiling; `prove` allows more
 _RLIMIT = 20_000_000
+_MAX_SOLVED_NODES = 2_000  # of two forms of a region; chosen: larger terms are too deep for the solver
+_VISITS_A_NODE, _MIN_VISITS = 60, 2_000  # of a comparison by cases; chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +98,25 @@ class Certificate:
 
 def certify(explored: Machine, optimised: Machine, *, domain_size: int | None) -> tuple[StateCertificate, ...]:
     """The certificates of a machine's states; ``explored`` is the same machine before optimisation."""
+    with deep_recursion():
+        return tuple(
+            _certify_state(optimised.name, a, b, domain_size)
+            for a, b in zip(explored.states, optimised.states, strict=True)
+        )
+
+
+def certify_parts(
+    states: tuple[StateCertificate, ...], parts: Machine, origins: Sequence[int]
+) -> tuple[StateCertificate, ...]:
+    """The certificates after states were cut into parts (table/cut.py): each part has the proofs of its origin."""
     return tuple(
-        _certify_state(optimised.name, a, b, domain_size)
-        for a, b in zip(explored.states, optimised.states, strict=True)
+        replace(states[origin], state=state.index, rows=count_rows(state.root))
+        for state, origin in zip(parts.states, origins, strict=True)
     )
 
 
 def _certify_state(name: str, explored: State, optimised: State, domain_size: int | None) -> StateCertificate:
-    steps = any(isinstance(n, Do | Take) and _decides(n) for n in nodes(optimised.root))
+    steps = _decides_after_a_step(optimised.root)
     unique = rows_unique_and_complete(optimised)
     equivalent = True if explored.root is optimised.root else same_decisions(explored, optimised)
     proved = unique is True and equivalent is True and not steps
@@ -107,22 +124,23 @@ def _certify_state(name: str, explored: State, optimised: State, domain_size: in
     return StateCertificate(name, optimised.index, level, count_rows(optimised.root), unique, equivalent)
 
 
-def _decides(step: Node) -> bool:
+def _decides_after_a_step(root: Node) -> bool:
     """Whether a step is, or comes before, a decision."""
-    return isinstance(step, Take) or any(isinstance(n, Decide | Switch | Pick | Take) for n in nodes(step))
+    deciding: dict[int, bool] = {}
+    for node in postorder(root):
+        below = any(deciding[id(child)] for child in successors(node))
+        if isinstance(node, Take) or (isinstance(node, Do) and below):
+            return True
+        deciding[id(node)] = below or isinstance(node, Decide | Switch | Pick)
+    return False
 
 
 def count_rows(root: Node) -> int:
     """Paths from the root to a leaf."""
     counts: dict[int, int] = {}
-
-    def count(node: Node) -> int:
-        found = counts.get(id(node))
-        if found is None:
-            found = counts[id(node)] = sum(map(count, successors(node))) or 1
-        return found
-
-    return count(root)
+    for node in postorder(root):
+        counts[id(node)] = sum(counts[id(child)] for child in successors(node)) or 1
+    return counts[id(root)]
 
 
 def _ways_partition(node: Node) -> bool:
@@ -139,15 +157,16 @@ def _is_plain(region: Node) -> bool:
     return isinstance(region, Decide) and not any(isinstance(n, Decide | Switch | Pick) for n in successors(region))
 
 
-def _regions(root: Node) -> list[Node]:
-    """The roots of decision regions: the state's root, and what follows each step."""
-    found = [root]
-    for node in nodes(root):
-        if isinstance(node, Do):
-            found.append(node.next)
-        elif isinstance(node, Take):
-            found.extend((node.then, node.exhausted))
-    return [n for n in found if isinstance(n, Decide | Switch | Pick)]
+def _regions(root: Node) -> list[tuple[Node, int]]:
+    """The decision regions (the state's root, and what follows each step) with the number of their rows."""
+    rows: dict[int, int] = {}
+    starts = {id(root): root}
+    for node in postorder(root):
+        decides = isinstance(node, Decide | Switch | Pick)
+        rows[id(node)] = sum(rows[id(child)] for child in successors(node)) if decides else 1
+        if not decides:
+            starts.update((id(child), child) for child in successors(node))
+    return [(node, rows[number]) for number, node in starts.items() if isinstance(node, Decide | Switch | Pick)]
 
 
 def _paths(root: Node, f: Formulas) -> list[tuple[Any, Node]] | None:
@@ -193,8 +212,8 @@ def rows_unique_and_complete(state: State, limit: int = _MAX_SOLVED_ROWS) -> boo
     """
     if not all(_ways_partition(node) for node in nodes(state.root)):
         return False
-    for region in _regions(state.root):
-        if count_rows(region) > limit or _is_plain(region):
+    for region, num_rows in _regions(state.root):
+        if num_rows > limit or _is_plain(region):
             continue
         f = Formulas()
         z3 = f.z3
@@ -216,7 +235,7 @@ def same_decisions(explored: State, optimised: State) -> bool | None:
     Where a decision was only copied, its branches are compared; where it was changed, the solver compares the regions.
     """
     optimiser = Optimiser()
-    if optimiser.node(explored.root) != optimised.root:
+    if not same_dag(optimiser.dag(explored.root), optimised.root):
         return None
     known = {Sym(name, r.kind): r for name, r in explored.variables}
     seen: set[int] = set()
@@ -226,7 +245,7 @@ def same_decisions(explored: State, optimised: State) -> bool | None:
         if id(root) in seen:
             continue
         seen.add(id(root))
-        leaves = _leaves(root)
+        leaves = [node for node in _region(root) if not isinstance(node, Decide)]
         after = optimiser.node(root)
         if not _is_copy(root, after, optimiser):
             answer = _same_region(root, after, optimiser, known)
@@ -234,23 +253,6 @@ def same_decisions(explored: State, optimised: State) -> bool | None:
                 return answer
         stack.extend(child for leaf in leaves for child in successors(leaf))
     return True
-
-
-def _leaves(root: Node) -> list[Node]:
-    """Where a decision region ends: its first nodes that do not decide."""
-    found: list[Node] = []
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, Decide):
-            stack.extend((node.yes, node.no))
-        else:
-            found.append(node)
-    return found
 
 
 def _is_copy(root: Node, after: Node, optimiser: Optimiser) -> bool:
@@ -264,6 +266,26 @@ def _is_copy(root: Node, after: Node, optimiser: Optimiser) -> bool:
 
 
 def _same_region(explored: Node, after: Node, optimiser: Optimiser, known: dict[Sym, Range]) -> bool | None:
+    size = sum(1 for _ in _region(explored)) + sum(1 for _ in _region(after))
+    if same_by_cases(explored, after, optimiser.node, known, _VISITS_A_NODE * size + _MIN_VISITS):
+        return True
+    return _solved_same(explored, after, optimiser, known) if size <= _MAX_SOLVED_NODES else None
+
+
+def _region(root: Node) -> Iterator[Node]:
+    """The nodes that decide from ``root`` on, and the first that do not."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            if isinstance(node, Decide | Switch | Pick):
+                stack.extend(successors(node))
+
+
+def _solved_same(explored: Node, after: Node, optimiser: Optimiser, known: dict[Sym, Range]) -> bool | None:
     f = Formulas()
     numbers: dict[Node, int] = {}
     first = _leaf_number(explored, f, numbers, optimiser.node)

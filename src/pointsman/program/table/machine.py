@@ -12,8 +12,8 @@ emitter may move, share or drop it. Everything else is a ``Do``, which is never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from pointsman.program.ir import Const, Loc, Param, Record, Ref
@@ -39,9 +39,13 @@ __all__ = [
     "made_by",
     "nodes",
     "part",
+    "postorder",
+    "rebuilt",
+    "same_dag",
     "successors",
     "symbols",
     "terms_of",
+    "with_successors",
 ]
 
 
@@ -264,6 +268,22 @@ def successors(node: Node) -> tuple[Node, ...]:
     return ()
 
 
+def with_successors(node: Node, children: tuple[Node, ...]) -> Node:
+    """The node with other successors, in the order of ``successors``."""
+    match node:
+        case Decide(atom=atom):
+            return Decide(atom, *children)
+        case Switch(term=term, cuts=cuts):
+            return Switch(term, cuts, children)
+        case Pick(term=term, keys=keys):
+            return Pick(term, keys, children[:-1], children[-1])
+        case Do():
+            return replace(node, next=children[0])
+        case Take():
+            return replace(node, then=children[0], exhausted=children[1])
+    return node
+
+
 def made_by(node: Node) -> tuple[Sym, ...]:
     """The symbols that a node binds: its result, or the parts of an ``unpack`` (``%3.0``, ``%3.1``, ...)."""
     if isinstance(node, Do) and node.op == "unpack":
@@ -308,6 +328,70 @@ def nodes(root: Node) -> Iterator[Node]:
         seen.add(id(node))
         yield node
         stack.extend(reversed(successors(node)))
+
+
+def postorder(root: Node, stops: Collection[Node] = ()) -> Iterator[Node]:
+    """Every node of a DAG once, children before parents; what is below ``stops`` (but the root) is left out.
+
+    Not recursive: a chain of rules is as deep as it is long.
+    """
+    done: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        node, leaving = stack.pop()
+        if leaving:
+            yield node
+        elif id(node) not in done:
+            done.add(id(node))
+            stack.append((node, True))
+            if not stops or node is root or node not in stops:
+                stack.extend((child, False) for child in reversed(successors(node)) if id(child) not in done)
+
+
+def rebuilt(root: Node, change: Callable[[Node, Node], Node], stops: Collection[Node] = ()) -> Node:
+    """The DAG with ``change(node, same)`` in place of each node; ``same`` is the node above its changed successors.
+
+    What is below ``stops`` stays as it is.
+    """
+    done: dict[int, Node] = {}
+    for node in postorder(root, stops):
+        before = successors(node)
+        after = tuple(done.get(id(child), child) for child in before)
+        kept = all(a is b for a, b in zip(before, after, strict=True))
+        done[id(node)] = change(node, node if kept else with_successors(node, after))
+    return done[id(root)]
+
+
+def same_dag(left: Node, right: Node) -> bool:
+    """Whether two DAGs are equal. Each pair of nodes is compared once: ``==`` would follow every path of both."""
+    seen: set[tuple[int, int]] = set()
+    stack = [(left, right)]
+    while stack:
+        a, b = stack.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        first, second = successors(a), successors(b)
+        if type(a) is not type(b) or len(first) != len(second) or hash(a) != hash(b) or _own(a) != _own(b):
+            return False
+        stack.extend(zip(first, second, strict=True))
+    return True
+
+
+def _own(node: Node) -> tuple[Any, ...]:
+    """What a node says apart from its successors."""
+    match node:
+        case Switch(cuts=cuts):
+            return (*terms_of(node), cuts)
+        case Pick(keys=keys):
+            return (*terms_of(node), keys)
+        case Do(result=result, op=op, attrs=attrs):
+            return (*terms_of(node), result, op, attrs)
+        case Take(result=result):
+            return (*terms_of(node), result)
+        case Goto(state=state, updates=updates):
+            return (state, updates)
+    return terms_of(node)
 
 
 def symbols(term: Term) -> Iterator[Sym]:

@@ -4,24 +4,41 @@
     if s == "a": A else: if s == "b": B else: C ->   pick s {"a": A, "b": B} else C
 
 Only decisions that follow one another without a step between are touched; atoms are pure and total, so their order is
-free. When two or more int terms alternate, the one with most thresholds is asked first, if that makes the DAG no
-larger. Each result is compared with what it replaces by ``proof`` (a table is never trusted because this file is
-right).
+free. When two or more terms alternate, orders by term are tried until one makes the DAG smaller: first the term whose
+tests repeat most (a zone that every rule names), then the one with most different tests. Each result is compared with
+what it replaces by ``proof`` (a table is never trusted because this file is right).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from pointsman.program.deep import deep_recursion
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
-from pointsman.program.table.machine import App, Decide, Do, Machine, Node, Pick, Switch, Take, Term, successors
+from pointsman.program.table.machine import (
+    App,
+    Decide,
+    Do,
+    Machine,
+    Node,
+    Pick,
+    Switch,
+    Take,
+    Term,
+    postorder,
+    successors,
+)
 
-__all__ = ["Optimiser", "decisions", "optimise", "optimise_machine"]
+__all__ = ["Optimiser", "decisions", "optimise", "optimise_machine", "string_key", "threshold"]
 
 _MIN_CHILDREN = 3  # a switch of two is a decision
 _MAX_WORK = 20_000  # restricted nodes while reordering one state's regions; chosen: some 50 ms
+_WORK_A_DECISION = 60  # likewise, for a region of many decisions; chosen
 
 
 def optimise_machine(machine: Machine) -> Machine:
@@ -38,7 +55,7 @@ def _optimise_machine(machine: Machine) -> Machine:
 
 def optimise(root: Node) -> Node:
     """The same decisions in a smaller DAG."""
-    return Optimiser().node(root)
+    return Optimiser().dag(root)
 
 
 def threshold(atom: Term) -> tuple[Term, int, int] | None:
@@ -49,6 +66,9 @@ def threshold(atom: Term) -> tuple[Term, int, int] | None:
     if isinstance(bound, Const) and type(bound.value) is int and kind_of(term) == "int":
         return term, bound.value, 1 if atom.op == "eq" else 0
     return None
+
+
+_Rank = Callable[[Counter[Any]], tuple[float, int]]  # of the tests of a term: higher is asked first
 
 
 class _OverWork(Exception):
@@ -62,10 +82,17 @@ class Optimiser:
         self.done: dict[Node, Node] = {}
         self.merged: dict[Node, Node] = {}
         self.interned: dict[Node, Node] = {}
-        self.work = 0
+        self.work = _MAX_WORK
 
     def intern(self, node: Node) -> Node:
         return self.interned.setdefault(node, node)
+
+    def dag(self, root: Node) -> Node:
+        """A whole DAG, from its last steps up: chains of steps are long."""
+        for node in postorder(root):
+            if isinstance(node, Do | Take):
+                self.node(node)
+        return self.node(root)
 
     def node(self, node: Node) -> Node:
         found = self.done.get(node)
@@ -85,14 +112,19 @@ class Optimiser:
         return node
 
     def _region(self, node: Decide) -> Node:
-        plain = self._plain(node)
-        if decisions(plain) < 2:
-            return plain
-        try:
-            ordered = self._reorder(node)
-        except (_OverWork, RecursionError):
-            return plain
-        return ordered if decisions(ordered) < decisions(plain) else plain
+        best = self._plain(node)
+        num_decisions = decisions(best)
+        if num_decisions < 2 or len(_tests_by_term(node)) < 2:
+            return best
+        for rank in (_repetition, _variety):
+            self.work = max(self.work, _WORK_A_DECISION * decisions(node))
+            try:
+                ordered = self._ordered(node, rank, {})
+            except (_OverWork, RecursionError):
+                continue
+            if decisions(ordered) < num_decisions:
+                return ordered
+        return best
 
     # -- in the order of the source ----------------------------------------------------------------------------------
 
@@ -109,7 +141,7 @@ class Optimiser:
         found = threshold(node.atom)
         if found is not None:
             return self._switch(found[0], _segments(node, found[0]))
-        key = _string_key(node.atom)
+        key = string_key(node.atom)
         if key is not None:
             return self._pick(node, key[0])
         yes, no = self._plain(node.yes), self._plain(node.no)
@@ -132,49 +164,47 @@ class Optimiser:
         children: list[Node] = []
         rest: Node = node
         while isinstance(rest, Decide):
-            key = _string_key(rest.atom)
+            key = string_key(rest.atom)
             if key is None or key[0] != term:
                 break
             if key[1] not in keys:
                 keys.append(key[1])
                 children.append(self._plain(rest.yes))
             rest = rest.no
-        if len(keys) < _MIN_CHILDREN:
-            yes, no = self._plain(node.yes), self._plain(node.no)
-            return yes if yes == no else Decide(node.atom, yes, no)
-        return Pick(term, tuple(keys), tuple(children), self._plain(rest))
+        return _make_pick(term, tuple(keys), tuple(children), self._plain(rest))
 
-    # -- by the term with most thresholds ----------------------------------------------------------------------------
+    # -- by the term with most tests ---------------------------------------------------------------------------------
 
-    def _reorder(self, node: Decide) -> Node:
-        return self._ordered(node, {})
-
-    def _ordered(self, node: Node, memo: dict[Node, Node]) -> Node:
+    def _ordered(self, node: Node, rank: _Rank, memo: dict[Node, Node]) -> Node:
         found = memo.get(node)
         if found is not None:
             return found
         if not isinstance(node, Decide):
             return self.node(node)
-        self.work += 20  # the scan for thresholds
-        if self.work > _MAX_WORK:
-            raise _OverWork
-        cuts = _cuts_by_term(node)
-        if not cuts:
-            yes, no = self._ordered(node.yes, memo), self._ordered(node.no, memo)
+        self._spend(20)  # the scan for tests
+        tests = _tests_by_term(node)
+        if not tests:
+            yes, no = self._ordered(node.yes, rank, memo), self._ordered(node.no, rank, memo)
             result = yes if yes == no else self.intern(Decide(node.atom, yes, no))
         else:
-            term = max(cuts, key=lambda t: (len(cuts[t]), -_cost(t)))
-            result = self._split(node, term, sorted(cuts[term]), memo)
+            term = max(tests, key=lambda t: (*rank(tests[t]), -_cost(t)))
+            split = self._split_by_key if kind_of(term) == "str" else self._split_by_cut
+            result = split(node, term, sorted(tests[term]), lambda part: self._ordered(part, rank, memo))
         memo[node] = result
         return result
 
-    def _split(self, node: Node, term: Term, cuts: list[int], memo: dict[Node, Node]) -> Node:
+    def _spend(self, work: int) -> None:
+        self.work -= work
+        if self.work < 0:
+            raise _OverWork
+
+    def _split_by_cut(self, node: Node, term: Term, cuts: list[int], ordered: Callable[[Node], Node]) -> Node:
         kept: list[int] = []
         children: list[Node] = []
         edges: list[int | None] = [None, *cuts]
         for position, low in enumerate(edges):
             high = edges[position + 1] if position + 1 < len(edges) else None
-            child = self._ordered(self._restrict(node, term, low, high, {}), memo)
+            child = ordered(self._restrict(node, partial(_truth_between, term=term, low=low, high=high)))
             if children and children[-1] == child:
                 continue
             if low is not None and children:
@@ -182,25 +212,47 @@ class Optimiser:
             children.append(child)
         return self.intern(_make_switch(term, kept, children))
 
-    def _restrict(self, node: Node, term: Term, low: int | None, high: int | None, done: dict[Node, Node]) -> Node:
-        """``node`` where ``low <= term < high``."""
-        if not isinstance(node, Decide):
-            return node
-        found = done.get(node)
-        if found is not None:
-            return found
-        self.work += 1
-        if self.work > _MAX_WORK:
-            raise _OverWork
-        test = threshold(node.atom)
-        if test is not None and test[0] == term:
-            result = self._restrict(node.yes if _holds(test[1], test[2], low, high) else node.no, term, low, high, done)
-        else:
-            yes = self._restrict(node.yes, term, low, high, done)
-            no = self._restrict(node.no, term, low, high, done)
-            result = yes if yes == no else self.intern(Decide(node.atom, yes, no))
-        done[node] = result
-        return result
+    def _split_by_key(self, node: Node, term: Term, keys: list[str], ordered: Callable[[Node], Node]) -> Node:
+        default = ordered(self._restrict(node, partial(_truth_of_key, term=term, key=None)))
+        children: dict[str, Node] = {}
+        for key in keys:
+            child = ordered(self._restrict(node, partial(_truth_of_key, term=term, key=key)))
+            if child != default:
+                children[key] = child
+        return self.intern(_make_pick(term, tuple(map(Const, children)), tuple(children.values()), default))
+
+    def _restrict(self, root: Node, truth_of: Callable[[Term], bool | None]) -> Node:
+        """``root`` where some atoms are decided; not recursive, since chains are long."""
+        done: dict[Node, Node] = {}
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in done or not isinstance(node, Decide):
+                stack.pop()
+                continue
+            truth = truth_of(node.atom)
+            wanted = (node.yes, node.no) if truth is None else (node.yes,) if truth else (node.no,)
+            missing = [n for n in wanted if isinstance(n, Decide) and n not in done]
+            if missing:
+                stack.extend(missing)
+                continue
+            self._spend(1)
+            ways = [done.get(n, n) for n in wanted]
+            done[node] = ways[0] if ways[0] == ways[-1] else self.intern(Decide(node.atom, ways[0], ways[1]))
+            stack.pop()
+        return done.get(root, root)
+
+
+def _truth_between(atom: Term, term: Term, low: int | None, high: int | None) -> bool | None:
+    """The truth of a test of ``term`` throughout ``[low, high)``, which lies on one side of it."""
+    test = threshold(atom)
+    return _holds(test[1], test[2], low, high) if test is not None and test[0] == term else None
+
+
+def _truth_of_key(atom: Term, term: Term, key: str | None) -> bool | None:
+    """The truth of an equality test of ``term`` where it equals ``key`` (None: none of the constants)."""
+    test = string_key(atom)
+    return test[1].value == key if test is not None and test[0] == term else None
 
 
 def _holds(cut: int, width: int, low: int | None, high: int | None) -> bool:
@@ -245,15 +297,25 @@ def _make_switch(term: Term, cuts: list[int], children: list[Node]) -> Node:
     return Switch(term, tuple(cuts), tuple(children))
 
 
-def _string_key(atom: Term) -> tuple[Term, Const] | None:
+def _make_pick(term: Term, keys: tuple[Const, ...], children: tuple[Node, ...], default: Node) -> Node:
+    if len(keys) >= _MIN_CHILDREN:
+        return Pick(term, keys, children, default)
+    node = default
+    for key, child in zip(reversed(keys), reversed(children), strict=True):
+        node = child if child == node else Decide(App("eq", (term, key), (), "bool"), child, node)
+    return node
+
+
+def string_key(atom: Term) -> tuple[Term, Const] | None:
+    """(term, constant): an atom that is true where a string term equals a constant."""
     if isinstance(atom, App) and atom.op == "eq" and kind_of(atom.args[0]) == "str" and isinstance(atom.args[1], Const):
         return (atom.args[0], atom.args[1]) if isinstance(atom.args[1].value, str) else None
     return None
 
 
-def _cuts_by_term(node: Node) -> dict[Term, set[int]]:
-    """The thresholds that each int term is tested against before the next step or leaf."""
-    cuts: dict[Term, set[int]] = {}
+def _tests_by_term(node: Node) -> dict[Term, Counter[Any]]:
+    """How often each int or string term is tested against what (a threshold, a constant) before a step or leaf."""
+    tests: dict[Term, Counter[Any]] = {}
     seen: set[int] = set()
     stack = [node]
     while stack:
@@ -261,11 +323,21 @@ def _cuts_by_term(node: Node) -> dict[Term, set[int]]:
         if not isinstance(current, Decide) or id(current) in seen:
             continue
         seen.add(id(current))
-        test = threshold(current.atom)
+        test, key = threshold(current.atom), string_key(current.atom)
         if test is not None:
-            cuts.setdefault(test[0], set()).update({test[1], test[1] + 1} if test[2] else {test[1]})
+            tests.setdefault(test[0], Counter()).update({test[1], test[1] + test[2]})
+        elif key is not None:
+            tests.setdefault(key[0], Counter()).update((key[1].value,))
         stack.extend((current.yes, current.no))
-    return cuts
+    return tests
+
+
+def _repetition(tests: Counter[Any]) -> tuple[float, int]:
+    return tests.total() / len(tests), len(tests)
+
+
+def _variety(tests: Counter[Any]) -> tuple[float, int]:
+    return len(tests), 0
 
 
 def _cost(term: Term) -> int:
