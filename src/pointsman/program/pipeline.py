@@ -23,6 +23,7 @@ from pointsman.program.artefact import machine_from_json, machine_to_json, regio
 from pointsman.program.cache import Cache, compiler_version
 from pointsman.program.check.differential import Differential, differential_test
 from pointsman.program.compiler import explore_machine
+from pointsman.program.deep import deep_recursion
 from pointsman.program.frontend.builder import Program as LoweredProgram
 from pointsman.program.ir import Function, content_hash
 from pointsman.program.proof.certificate import Certificate, StateCertificate, certify, certify_parts
@@ -100,6 +101,12 @@ class _Stages:
         self.seconds: dict[str, float] = {}
 
     def run(self, name: str, work: Callable[[], Any]) -> Any:
+        """A stage on structures of ours, which may be deep."""
+        with deep_recursion():
+            return self.run_shallow(name, work)
+
+    def run_shallow(self, name: str, work: Callable[[], Any]) -> Any:
+        """A stage that runs the program itself, under Python's own limits."""
         start = time.perf_counter()
         try:
             return work()
@@ -146,7 +153,9 @@ def compile_table(
     program = Program(entry, machines, lowered.records, lowered.globals, opaque, lowered.attributes)
     stages.run("verify", lambda: verify_program(program))
     certificates: tuple[StateCertificate, ...] = tuple(c for _, states in built.values() for c in states)
-    tested, reused = stages.run("test", lambda: _tested(source, filename, program, options, cache, extra_inputs))
+    tested, reused = stages.run_shallow(
+        "test", lambda: _tested(source, filename, program, options, cache, extra_inputs)
+    )
     if tested["domain_size"] is not None:
         certificates = tuple(replace(c, level="exhaustive") if c.level == "tested" else c for c in certificates)
     certificate = Certificate(certificates, tested["tested"], tested["undecided"], tested["domain_size"])

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionEmitter"]
 
+_MAX_PENDING = 400  # characters; chosen: CPython takes 200 parentheses inside one another
 _FLAT_SWITCH = 4  # children; chosen: up to here a chain of comparisons is as fast as bisection
 
 
@@ -366,7 +367,7 @@ class FunctionEmitter:
             return
         piece = self.module.operation(self, node, pieces, values)
         count = self.uses.count(node.next, node.result)
-        if count == 1 and not self.uses.captures(node.next, node.result):
+        if count == 1 and len(piece.text) <= _MAX_PENDING and not self.uses.captures(node.next, node.result):
             values.pending.append(Pending(node.result, piece))
             return
         self._flush(block, values, node, state, using=[piece])

@@ -52,6 +52,7 @@ _SHAPES = {  # what `match` takes a kind for; "": neither
     "tuple": "sequence", "list": "sequence", "range": "sequence", "dict": "mapping", "str": "", "bytes": "", "int": "",
     "bool": "", "float": "", "none": "", "set": "",
 }  # fmt: skip
+_MAX_TERM = 100  # operations and operands; chosen: a larger term is a step, whose result has a name
 _MAX_NAMES = 100  # names kept before those that are dead are dropped; chosen
 _MAX_STEPS = 6_000  # statements followed in one region; chosen: some 50 ms
 
@@ -416,7 +417,7 @@ class _Walk:
             starred = self.starred.get(args[0]) == let.attrs[0]
             return {**env, let.target: part(args[0], let.attrs[0], starred)}, facts
         term = self._field(let, args) or _component(let, args) or self._pure(let, args, facts)
-        if term is not None:
+        if term is not None and not (isinstance(term, App) and term.size > _MAX_TERM):
             return {**env, let.target: term}, facts
         kind, _ = result_kind(let.op, args, let.attrs, tuple(facts.range_of(a) for a in args))
         if let.op == "comprehension" and let.attrs[0] in {"list", "set", "dict"}:

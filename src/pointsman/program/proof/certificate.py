@@ -33,7 +33,6 @@ from pointsman.program.table.machine import (
     Take,
     nodes,
     postorder,
-    same_dag,
     successors,
 )
 from pointsman.program.table.optimise import Optimiser
@@ -235,7 +234,7 @@ def same_decisions(explored: State, optimised: State) -> bool | None:
     Where a decision was only copied, its branches are compared; where it was changed, the solver compares the regions.
     """
     optimiser = Optimiser()
-    if not same_dag(optimiser.dag(explored.root), optimised.root):
+    if optimiser.dag(explored.root) != optimised.root:
         return None
     known = {Sym(name, r.kind): r for name, r in explored.variables}
     seen: set[int] = set()

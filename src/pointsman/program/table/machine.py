@@ -41,7 +41,6 @@ __all__ = [
     "part",
     "postorder",
     "rebuilt",
-    "same_dag",
     "successors",
     "symbols",
     "terms_of",
@@ -57,29 +56,57 @@ class Sym:
     kind: str = "any"
 
 
-class _Hashed:
-    """Caches the hash: terms and nodes are deep, and their parts are shared."""
+class _Shared:
+    """A part of a DAG. Its hash is kept, and equality looks at each pair of parts once: parts are deep and shared."""
 
     __slots__ = ()
+    _hash: int
 
     def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined,no-any-return]  # every subclass declares the slot
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other) or self._hash != hash(other):
+            return False
+        seen: set[tuple[int, int]] = set()
+        stack: list[tuple[Any, Any]] = [(self, other)]
+        while stack:
+            a, b = stack.pop()
+            if a is b or (id(a), id(b)) in seen:
+                continue
+            if type(a) is not type(b) or hash(a) != hash(b):
+                return False
+            if not isinstance(a, _Shared):
+                if a != b:
+                    return False
+                continue
+            seen.add((id(a), id(b)))
+            (first, below), (second, under) = _own_and_parts(a), _own_and_parts(b)
+            if first != second or len(below) != len(under):
+                return False
+            stack.extend(zip(below, under, strict=True))
+        return True
 
 
-@dataclass(frozen=True, slots=True, eq=True)
-class App(_Hashed):
-    """An operation on terms that is pure and total for these kinds of arguments."""
+@dataclass(frozen=True, slots=True, eq=False)
+class App(_Shared):
+    """An operation on terms that is pure and total for these kinds of arguments.
+
+    ``size``: how many operations and operands it has when it is written out.
+    """
 
     op: str
     args: tuple[Term, ...]
     attrs: tuple[Any, ...] = ()
     kind: str = "any"
-    _hash: int = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash((self.op, self.args, self.attrs)))
-
-    __hash__ = _Hashed.__hash__
+        object.__setattr__(self, "size", 1 + sum(a.size if isinstance(a, App) else 1 for a in self.args))
 
 
 Term: TypeAlias = Sym | Const | Ref | App
@@ -94,54 +121,48 @@ class Range:
     high: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decide(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Decide(_Shared):
     """Two ways, by a bool atom."""
 
     atom: Term
     yes: Node
     no: Node
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("decide", self.atom, self.yes, self.no)))
 
-    __hash__ = _Hashed.__hash__
 
-
-@dataclass(frozen=True, slots=True)
-class Switch(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Switch(_Shared):
     """An int term against rising cuts: child k for ``cuts[k-1] <= term < cuts[k]``."""
 
     term: Term
     cuts: tuple[int, ...]
     children: tuple[Node, ...]
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("switch", self.term, self.cuts, self.children)))
 
-    __hash__ = _Hashed.__hash__
 
-
-@dataclass(frozen=True, slots=True)
-class Pick(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Pick(_Shared):
     """A term against constants, each with its child, and one for everything else."""
 
     term: Term
     keys: tuple[Const, ...]
     children: tuple[Node, ...]
     default: Node
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("pick", self.term, self.keys, self.children, self.default)))
 
-    __hash__ = _Hashed.__hash__
 
-
-@dataclass(frozen=True, slots=True)
-class Do(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Do(_Shared):
     """A step that may raise, or reads or changes memory. Steps of a path happen in its order."""
 
     result: Sym
@@ -149,42 +170,36 @@ class Do(_Hashed):
     args: tuple[Term, ...]
     attrs: tuple[Any, ...]
     next: Node
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("do", self.result, self.op, self.args, self.attrs, self.next)))
 
-    __hash__ = _Hashed.__hash__
 
-
-@dataclass(frozen=True, slots=True)
-class Take(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Take(_Shared):
     """The iterator's next item, if there is one."""
 
     result: Sym
     iterator: Term
     then: Node
     exhausted: Node
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("take", self.result, self.iterator, self.then, self.exhausted)))
 
-    __hash__ = _Hashed.__hash__
 
-
-@dataclass(frozen=True, slots=True)
-class Goto(_Hashed):
+@dataclass(frozen=True, slots=True, eq=False)
+class Goto(_Shared):
     """To a state; ``updates`` gives every variable of that state its value, in parallel."""
 
     state: int
     updates: tuple[tuple[str, Term], ...]
-    _hash: int = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(("goto", self.state, self.updates)))
-
-    __hash__ = _Hashed.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,36 +377,24 @@ def rebuilt(root: Node, change: Callable[[Node, Node], Node], stops: Collection[
     return done[id(root)]
 
 
-def same_dag(left: Node, right: Node) -> bool:
-    """Whether two DAGs are equal. Each pair of nodes is compared once: ``==`` would follow every path of both."""
-    seen: set[tuple[int, int]] = set()
-    stack = [(left, right)]
-    while stack:
-        a, b = stack.pop()
-        if a is b or (id(a), id(b)) in seen:
-            continue
-        seen.add((id(a), id(b)))
-        first, second = successors(a), successors(b)
-        if type(a) is not type(b) or len(first) != len(second) or hash(a) != hash(b) or _own(a) != _own(b):
-            return False
-        stack.extend(zip(first, second, strict=True))
-    return True
-
-
-def _own(node: Node) -> tuple[Any, ...]:
-    """What a node says apart from its successors."""
-    match node:
-        case Switch(cuts=cuts):
-            return (*terms_of(node), cuts)
-        case Pick(keys=keys):
-            return (*terms_of(node), keys)
-        case Do(result=result, op=op, attrs=attrs):
-            return (*terms_of(node), result, op, attrs)
-        case Take(result=result):
-            return (*terms_of(node), result)
+def _own_and_parts(part: _Shared) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What a node or term says itself, and the terms and nodes that it is made of."""
+    match part:
+        case App(op=op, args=args, attrs=attrs, kind=kind):
+            return (op, attrs, kind), args
+        case Switch(term=term, cuts=cuts, children=children):
+            return (cuts,), (term, *children)
+        case Pick(term=term, keys=keys, children=children, default=default):
+            return (keys,), (term, *children, default)
+        case Do(result=result, op=op, args=args, attrs=attrs, next=following):
+            return (result, op, attrs), (*args, following)
+        case Take(result=result, iterator=iterator, then=then, exhausted=exhausted):
+            return (result,), (iterator, then, exhausted)
         case Goto(state=state, updates=updates):
-            return (state, updates)
-    return terms_of(node)
+            return (state, tuple(name for name, _ in updates)), tuple(term for _, term in updates)
+        case Decide(atom=atom, yes=yes, no=no):
+            return (), (atom, yes, no)
+    raise AssertionError(f"no rule for {type(part).__name__}")
 
 
 def symbols(term: Term) -> Iterator[Sym]:
