@@ -12,9 +12,11 @@ from typing import Any
 
 from pointsman.program.deep import deep_recursion
 from pointsman.program.emit.code import print_block
-from pointsman.program.emit.function import FunctionEmitter
+from pointsman.program.emit.dispatch import DispatchEmitter
+from pointsman.program.emit.function import FunctionEmitter, Unstructured
 from pointsman.program.emit.names import GlobalNames
 from pointsman.program.emit.text import Piece, constant, operation
+from pointsman.program.emit.tree import TreeEmitter
 from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
@@ -26,6 +28,8 @@ __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
 _MIN_DECISIONS = 24  # chosen: fewer are decided in about the time of the guard
 
+_MAX_INDENTATION = 90  # levels; CPython takes 100
+
 RESERVED = frozenset(NAMESPACE) | {"_meter", "_to"}
 
 
@@ -35,6 +39,7 @@ class Emitted:
 
     ``references``: emitted name -> reference path. ``constants``: emitted name -> value. ``functions``: machine name ->
     emitted name. ``globals_``: emitted name of a module value -> emitted name of the function that makes it.
+    ``dispatched``: the machines that became a loop over a selector (see ``dispatch``).
     """
 
     source: str
@@ -42,6 +47,7 @@ class Emitted:
     constants: dict[str, Any] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     globals_: dict[str, str] = field(default_factory=dict)
+    dispatched: list[str] = field(default_factory=list)
 
 
 def emit(program: Program, *, metered: bool = False, every_table: bool = False) -> Emitted:
@@ -117,7 +123,7 @@ class ModuleEmitter:
 
     # -- operations ------------------------------------------------------------------------------------------------
 
-    def operation(self, emitter: FunctionEmitter, node: Do, pieces: list[Piece], values: Values) -> Piece:
+    def operation(self, emitter: TreeEmitter, node: Do, pieces: list[Piece], values: Values) -> Piece:
         return self.expression(node, pieces, emitter.names.fresh)
 
     def expression(self, node: Do, pieces: list[Piece], fresh: Any) -> Piece:
@@ -221,11 +227,22 @@ class ModuleEmitter:
             self.lines.extend(["", ""])
 
     def _body(self, emitter: FunctionEmitter, machine: Machine, depth: int) -> None:
-        block = emitter.body()
-        lines = print_block(block, depth)
+        lines = self._structured(emitter, depth)
+        if lines is None:
+            self.out.dispatched.append(machine.name)
+            lines = print_block(DispatchEmitter(machine, self, emitter.names).body(), depth)
         if machine.generator:
             lines.append("    " * depth + "if False: yield")
         self.lines.extend(lines or ["    " * depth + "pass"])
+
+    def _structured(self, emitter: FunctionEmitter, depth: int) -> list[str] | None:
+        """The body as loops and branches; None where there is no such form, or none that CPython takes."""
+        try:
+            lines = print_block(emitter.body(), depth)
+        except Unstructured:
+            return None
+        deepest = max((len(text) - len(text.lstrip(" ")) for text in lines), default=0) // 4
+        return lines if deepest <= _MAX_INDENTATION else None
 
     def _parameters(self, machine: Machine, emitter: FunctionEmitter) -> str:
         parts: list[str] = []

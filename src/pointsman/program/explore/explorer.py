@@ -345,15 +345,18 @@ class _Walk:
         return self.scope is not None and target in self.points.live_in_handler(self.scope)
 
     def shared(self, point: Point, env: Env, facts: Facts) -> Node:
-        """The continuation at a join: one node for equal values and equal knowledge of them."""
+        """The continuation at a join: one node for equal values and equal knowledge of them.
+
+        What is known of anything else is forgotten: the node serves every path that comes with the same key.
+        """
         self.joins.add(point)
         live = sorted(self.points.live(point))
         values = tuple((name, env.get(name)) for name in live)
         known = facts.about({s for _, term in values if term is not None for s in symbols(term)})
-        key = (point, values, known)
+        key = (point, values, known.key())
         found = self.memo.get(key)
         if found is None:
-            found = self.walk(point, {n: t for n, t in values if t is not None}, facts)
+            found = self.walk(point, {n: t for n, t in values if t is not None}, known)
             self.memo[key] = found
         return found
 

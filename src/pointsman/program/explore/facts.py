@@ -118,13 +118,24 @@ class Facts:
             _narrow(bounds, left, (c, None))
             _narrow(bounds, right, (None, b))
 
-    def about(self, names: Iterable[Sym]) -> tuple[object, ...]:
-        """A key for what is known of these symbols: equal keys, equal futures."""
+    def about(self, names: Iterable[Sym]) -> Facts:
+        """What is known of these symbols and of nothing else."""
         known = set(names)
-        bounds = [(t, b) for t, b in self.bounds.items() if known.issuperset(symbols(t))]
-        truths = [(t, v) for t, v in self.truths.items() if known.issuperset(symbols(t))]
-        values = [(t, v) for t, v in self.values.items() if known.issuperset(symbols(t))]
-        return frozenset(bounds), frozenset(truths), frozenset(values)
+
+        def concerns(term: Term) -> bool:
+            return known.issuperset(symbols(term))
+
+        return Facts(
+            {t: b for t, b in self.bounds.items() if concerns(t)},
+            {t: v for t, v in self.truths.items() if concerns(t)},
+            {t: v for t, v in self.values.items() if concerns(t)},
+            tuple(dict.fromkeys(entry for entry in self.path if concerns(entry[0]))),
+        )
+
+    def key(self) -> tuple[object, ...]:
+        """Equal keys, equal knowledge."""
+        parts = (self.bounds, self.truths, self.values)
+        return (*(frozenset(part.items()) for part in parts), frozenset(self.path))
 
 
 def _integral(atom: App) -> bool:
