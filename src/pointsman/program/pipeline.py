@@ -131,7 +131,7 @@ def compile_table(
     stages, cache = _Stages(), Cache(options.cache_folder)
     parsed = module or stages.run("parse", lambda: frontend.Module.parse(source, filename))
     lowered = stages.run("lower", lambda: frontend.lower_program(parsed, entry, allow_opaque=options.allow_opaque))
-    key = program_key(lowered, options)
+    key = stages.run("cache", lambda: program_key(lowered, options))
     kept = stages.run("cache", lambda: cache.get("table", key))
     if kept is not None:
         table = table_from_json(kept, filename, trust_opaque=False) if not lowered.opaque else None

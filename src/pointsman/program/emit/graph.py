@@ -123,10 +123,14 @@ class Graph:
     def _loops(self) -> tuple[dict[int, int | None], dict[int, Loop]]:
         """The innermost loop of each state, and the natural loops by header."""
         members: dict[int, set[int]] = {}
+        before: dict[int, list[int]] = {index: [] for index in self.order}
+        for index in self.order:
+            for target in self._successors(index):
+                before[target].append(index)
         for index in self.order:
             for target in self._successors(index):
                 if self.dominates(target, index):
-                    members.setdefault(target, {target}).update(self._natural(target, index))
+                    members.setdefault(target, {target}).update(self._natural(target, index, before))
         loop_of: dict[int, int | None] = dict.fromkeys(self.order)
         for header in sorted(members, key=lambda h: -len(members[h])):
             for member in members[header]:
@@ -138,14 +142,14 @@ class Graph:
             loops[header] = Loop(header, frozenset(inside), nearest)
         return loop_of, loops
 
-    def _natural(self, header: int, tail: int) -> set[int]:
+    def _natural(self, header: int, tail: int, before: dict[int, list[int]]) -> set[int]:
         inside, stack = {header}, [tail]
         while stack:
             index = stack.pop()
             if index in inside:
                 continue
             inside.add(index)
-            stack.extend(i for i in self.order if index in self._successors(i))
+            stack.extend(before[index])
         return inside
 
     @property

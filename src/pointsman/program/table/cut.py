@@ -30,7 +30,8 @@ from pointsman.program.table.machine import (
 __all__ = ["REST", "bound_depth", "cut", "free_symbols"]
 
 REST = "rest"  # the label of a state that carries a deep one on
-_MAX_DEPTH = 200  # nodes; chosen: well inside of Python's own limit of 1,000 frames
+_MAX_DEPTH = 400  # nodes; chosen: well inside of Python's own limit of 1,000 frames
+_WINDOW = 6  # nodes; chosen: paths that are not cut at the same node are cut again and again if it is large
 
 
 def free_symbols(root: Node) -> dict[int, frozenset[Sym]]:
@@ -81,23 +82,23 @@ def _replaced(root: Node, made: dict[Node, Goto]) -> Node:
 
 
 def bound_depth(machine: Machine, max_depth: int = _MAX_DEPTH) -> tuple[Machine, list[int]]:
-    """The machine, and its generic one, with no DAG deeper than twice ``max_depth``; for each state its origin."""
+    """The machine, and its generic one, with no DAG much deeper than ``max_depth``; for each state its origin."""
     generic = None if machine.generic is None else bound_depth(machine.generic, max_depth)[0]
     states, origins = cut(machine, lambda state: _deep(state.root, max_depth), REST)
     return replace(machine, states=states, generic=generic), origins
 
 
 def _deep(root: Node, max_depth: int) -> list[Node]:
-    """Where to cut: from ``max_depth`` above the last cut, at the next node that reads no step's result itself."""
+    """Where to cut: ``max_depth`` above the last cut, or a little higher at a node that reads no step's result."""
     chosen: list[Node] = []
     height: dict[int, int] = {}
     for node in postorder(root):
         deep = 1 + max((height[id(child)] for child in successors(node)), default=0)
-        if deep >= max_depth and node is not root and (deep >= 2 * max_depth or not _reads_a_step(node)):
+        if deep >= max_depth and node is not root and (deep >= max_depth + _WINDOW or not _reads_a_step(node)):
             chosen.append(node)
             deep = 0
         height[id(node)] = deep
-    return chosen if chosen and len(height) > 2 * max_depth else []
+    return chosen
 
 
 def _reads_a_step(node: Node) -> bool:
