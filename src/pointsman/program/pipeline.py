@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pointsman.core import BadRequest, Unverified
+from pointsman.core import BadRequest, InternalError, Unverified
 from pointsman.program import frontend
 from pointsman.program.artefact import machine_from_json, machine_to_json, region_hash
 from pointsman.program.cache import Cache, compiler_version
@@ -247,6 +247,12 @@ def _tested(
     )
     if found.status == "mismatch":
         raise MismatchError(program.entry, found)
+    if found.status == "failed":
+        raise InternalError(
+            f"{program.entry}: the compiled code could not be tested, so nothing is written: {found.detail}\n"
+            "This is a defect of Pointsman; please report it.",
+            code="compile_untested",
+        )
     complete = bool(domain) and found.undecided == found.unstable == 0
     result = {"tested": found.tested, "undecided": found.undecided, "domain_size": len(domain) if complete else None}
     if found.status == "equal":

@@ -14,6 +14,7 @@ import pytest
 
 from pointsman.program import frontend
 from pointsman.program.compiler import build_program, compile_source
+from pointsman.program.emit.module import ModuleEmitter
 from pointsman.program.interpret import Interpreter
 from pointsman.program.link import link
 from pointsman.program.table.machine import Program
@@ -60,7 +61,17 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
         "emitted": link(program, records=records).entry,
         "tables": link(program, records=records, every_table=True).entry,
         "metered": metered.entry,
+        "dispatched": dispatched(program, records),
     }
+
+
+def dispatched(program: Program, records: dict[str, Any]) -> Runner:
+    """The entry when every function is a loop over a selector, which is the way out where no structure is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModuleEmitter, "_structured", lambda self, emitter, depth: None)
+        linked = link(program, records=records, every_table=True)
+    assert "while True:" in linked.source
+    return linked.entry
 
 
 @pytest.fixture(scope="session")

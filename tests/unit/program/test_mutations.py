@@ -15,7 +15,7 @@ import pytest
 
 from pointsman.program import catalogue, frontend
 from pointsman.program.compiler import build_program
-from pointsman.program.emit import function, text
+from pointsman.program.emit import placing, text
 from pointsman.program.explore import explorer, facts, kinds, terms
 from pointsman.program.frontend import expressions, matching, scopes, statements
 from pointsman.program.ir import Const
@@ -289,7 +289,7 @@ MUTANTS: dict[str, Mutant] = {
     "print_conversion_lost": lambda patch: patch.setitem(
         text._RULES, "format", lambda p, a, t: f"_format({p[0].text}, {p[1].text})"),
     "print_shape_lost": become(text, "arguments", lambda f: lambda pieces, shape: ", ".join(p.text for p in pieces)),
-    "emit_store_order": become(function, "pending_order", lambda f: lambda node:
+    "emit_store_order": become(placing, "pending_order", lambda f: lambda node:
                                [s for term in terms_of(node) for s in symbols(term)]),
     "terms_le_as_lt": become(terms, "_order", unflipped),
     "terms_eq_unflipped": become(terms, "_equal", unflipped),

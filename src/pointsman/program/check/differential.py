@@ -12,18 +12,19 @@ long as the original, and more than a second, is a mismatch.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pointsman.program.check.sandbox import Limits, Outcome, run
 from pointsman.program.check.trial import Task, run_trial
-from pointsman.program.table.machine import Program
+from pointsman.program.table.machine import Machine, Node, Program, nodes
 
 __all__ = ["Differential", "Mismatch", "differential_test"]
 
-Status: TypeAlias = Literal["equal", "mismatch", "undecided", "not_runnable"]
+Status: TypeAlias = Literal["equal", "mismatch", "undecided", "not_runnable", "failed"]
 
+_LINK_SECONDS_A_NODE = 1e-3  # chosen: ten times what emitting and loading a node twice takes
 _GRACE_SECONDS = 6.0  # above the most that one input may take: a child that is killed was stuck in one call
 
 
@@ -39,6 +40,8 @@ class Mismatch:
 @dataclass(frozen=True, slots=True)
 class Differential:
     """``equal``: at least one input tested, no mismatch. ``not_runnable``: the source cannot be executed here.
+
+    ``failed``: the emitted code cannot be loaded, or the test itself broke: a defect of ours.
 
     Attributes:
         returned: how many of the tested inputs gave a value; on the others both sides raised the same.
@@ -76,7 +79,9 @@ def differential_test(
     """
     start = time.monotonic()
     task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths)
-    outcome = run(lambda send: run_trial(task, send), Limits(seconds + _GRACE_SECONDS))
+    num_nodes = sum(1 for machine in program.machines.values() for _ in _nodes(machine))
+    limit = seconds + _GRACE_SECONDS + num_nodes * _LINK_SECONDS_A_NODE
+    outcome = run(lambda send: run_trial(task, send), Limits(limit))
     return _result(outcome, time.monotonic() - start)
 
 
@@ -84,6 +89,7 @@ def _result(outcome: Outcome, seconds: float) -> Differential:
     by_name: dict[str, list[Any]] = {}
     for name, *rest in outcome.lines:
         by_name.setdefault(name, []).append(rest)
+    broken = outcome.status == "crashed" and outcome.signal is None  # what a program raises is caught and compared
     phase, call, tested, undecided, unstable, returned = by_name.get("at", [["", "", 0, 0, 0, 0]])[-1]
     found = [Mismatch(*rest) for rest in by_name.get("mismatch", [])]
     detail = by_name["unrunnable"][0][0] if "unrunnable" in by_name else _ending(outcome)
@@ -94,11 +100,18 @@ def _result(outcome: Outcome, seconds: float) -> Differential:
     status: Status = "equal" if tested else "undecided"
     if mismatch is not None:
         status = "mismatch"
+    elif broken or (phase == "linking" and outcome.status != "ok"):
+        status = "failed"
     elif "unrunnable" in by_name:
         status = "not_runnable"
     tests = by_name.get("tests")
     passed = (tests[-1][0], tests[-1][1]) if tests else None
     return Differential(status, tested, returned, undecided, unstable, mismatch, seconds, passed, detail)
+
+
+def _nodes(machine: Machine) -> Iterator[Node]:
+    for state in (*machine.states, *(machine.generic.states if machine.generic is not None else ())):
+        yield from nodes(state.root)
 
 
 def _ending(outcome: Outcome) -> str:

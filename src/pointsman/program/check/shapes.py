@@ -83,7 +83,13 @@ def _named(name: str, records: Mapping[str, Record]) -> Shape:
     if name in records:
         return Shape("record", (), (name,))
     kind = _NAMES.get(name, "any")
-    return Shape(kind, (_INT,) if kind in _ELEMENTS or kind == "tuple*" else ())
+    return Shape(kind, _filled(kind, ()))
+
+
+def _filled(kind: str, parts: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """As many parts as the kind has; what an annotation leaves open is a str key or an int."""
+    count = _ELEMENTS.get(kind, 1 if kind == "tuple*" else 0)
+    return (*parts, *((_STR, _INT) if count == 2 else (_INT,))[len(parts) :])[:count]
 
 
 def _generic(name: str, items: list[ast.expr], records: Mapping[str, Record], depth: int) -> Shape:
@@ -98,7 +104,7 @@ def _generic(name: str, items: list[ast.expr], records: Mapping[str, Record], de
     if kind == "tuple*" and not (items and isinstance(items[-1], ast.Constant) and items[-1].value is Ellipsis):
         return Shape("tuple", tuple(_annotated(item, records, depth) for item in items))
     parts = tuple(_annotated(item, records, depth) for item in items)
-    return Shape(kind, parts[: _ELEMENTS.get(kind, 1 if kind == "tuple*" else 0)])
+    return Shape(kind, _filled(kind, parts))
 
 
 def _union(shapes: Iterable[Shape]) -> Shape:

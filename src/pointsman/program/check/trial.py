@@ -1,7 +1,8 @@
 """The child's side of the differential test: run the source, link the program, call both, report.
 
 Reports are lists whose first item names them:
-    ["at", phase, call, tested, undecided, unstable, returned]   before each call of the ``original`` or the ``emitted``
+    ["at", phase, call, tested, undecided, unstable, returned]   before ``linking``, and before each call of the
+                                                                 ``original`` or the ``emitted``
     ["mismatch", call, original, emitted]                        several while a counterexample is made smaller
     ["tests", passed, total]                                     own tests, on the original
     ["unrunnable", why]
@@ -70,10 +71,8 @@ def run_trial(task: Task, send: Send) -> None:
     """Everything of one differential test. Call in a sandboxed child: it executes the source."""
     warnings.simplefilter("ignore")
     random.seed(task.seed)
-    deadline = time.monotonic() + task.seconds
     try:
-        namespace = _execute(task)
-        trial = _Trial(task, namespace, send, deadline)
+        trial = _Trial(task, _execute(task), send)
     except _Unrunnable as exc:
         send(["unrunnable", str(exc)])
         return
@@ -100,8 +99,8 @@ def _execute(task: Task) -> dict[str, Any]:
 
 
 class _Trial:
-    def __init__(self, task: Task, namespace: dict[str, Any], send: Send, deadline: float) -> None:
-        self.task, self.namespace, self.send, self.deadline = task, namespace, send, deadline
+    def __init__(self, task: Task, namespace: dict[str, Any], send: Send) -> None:
+        self.task, self.namespace, self.send = task, namespace, send
         self.entry = task.program.entry
         self.original: Callable[..., Any] = namespace[self.entry]
         self.agreed: set[str] = set()  # calls, so that shrinking does not repeat them
@@ -112,12 +111,14 @@ class _Trial:
             raise _Unrunnable(f"running the source does not define {missing[0]!r}")
         self.classes = {name: namespace[name] for name in program.records if isinstance(namespace.get(name), type)}
         opaque = {name: namespace[name] for name in program.opaque}
+        self.report("linking", "")
         as_run = link(program, records=self.classes, opaque=opaque)
         tables = link(program, records=self.classes, opaque=opaque, every_table=True)
         self.emitted: Callable[..., Any] = as_run.entry
         # the tables that are shown are tested, and the code that runs
         self.forms = [as_run.entry] if as_run.source == tables.source else [tables.entry, as_run.entry]
         self.base_depth = _depth() + 20
+        self.deadline = time.monotonic() + task.seconds
 
     def report(self, phase: str, call: str) -> None:
         self.send(["at", phase, call, self.tested, self.undecided, self.unstable, self.returned])

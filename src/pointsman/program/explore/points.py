@@ -112,16 +112,27 @@ class Points:
         for context in self.contexts:
             context.live = [frozenset()] * (len(context.body) + 1)
         self._heads = {self.labels[s.label] for c in self.contexts for s in c.body if isinstance(s, ir.Loop)}
+        order: list[tuple[int, int]] = []
+        self._backward(self.entry.body, order)
         changed = True
-        while changed:
+        while changed:  # once more for each loop inside a loop
             changed = False
-            for number in range(len(self.contexts) - 1, -1, -1):
-                context = self.contexts[number]
-                for index in range(len(context.body), -1, -1):
-                    now = self._live_at(number, index)
-                    if now != context.live[index]:
-                        context.live[index] = now
-                        changed = True
+            for number, index in order:
+                now = self._live_at(number, index)
+                if now != self.contexts[number].live[index]:
+                    self.contexts[number].live[index] = now
+                    changed = True
+
+    def _backward(self, number: int, order: list[tuple[int, int]]) -> None:
+        """The points of a body from its end, each after those that follow it (but for the ways back of loops)."""
+        body = self.contexts[number].body
+        order.append((number, len(body)))
+        for index in range(len(body) - 1, -1, -1):
+            for which in (1, 0):  # a handler before the body that it covers
+                inner = self.inside.get((number, index, which))
+                if inner is not None:
+                    self._backward(inner, order)
+            order.append((number, index))
 
     def _live_at(self, number: int, index: int) -> frozenset[str]:
         context = self.contexts[number]
