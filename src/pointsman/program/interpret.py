@@ -121,7 +121,9 @@ class Interpreter:
                     activation.variables[activation.awaits] = yield stop.value
                 else:
                     activation.variables[activation.awaits] = yield from stop.value
-            except Exception as error:  # noqa: BLE001  what was thrown in is the program's to handle
+            except OutOfFuel:
+                raise
+            except BaseException as error:  # noqa: BLE001  what was thrown in is the program's to handle
                 self._handle(activation, error)
         return stop.value
 
@@ -143,7 +145,9 @@ class Interpreter:
             frame.position += 1
             try:
                 stop = self._statement(activation, statement)
-            except Exception as error:  # noqa: BLE001  handed to the program's own handler, or raised again
+            except OutOfFuel:
+                raise
+            except BaseException as error:  # noqa: BLE001  handed to the program's own handler, or raised again
                 self._handle(activation, error)
                 continue
             if stop is not None:
@@ -200,7 +204,7 @@ class Interpreter:
                 return
         raise InternalError(f"a jump to {label!r} from outside it", code="invalid_ir")
 
-    def _handle(self, activation: _Activation, error: Exception) -> None:
+    def _handle(self, activation: _Activation, error: BaseException) -> None:
         """Goes to the innermost handler; raises ``error`` on when there is none."""
         while activation.frames:
             opened = activation.frames.pop().opened

@@ -57,7 +57,7 @@ GRAMMAR: Final[dict[str, dict[str, str]]] = {
     "Block": {"label": "name", "body": "body"},  # Jump(label) goes to its end
     "Loop": {"label": "name", "body": "body"},  # Jump(label), or the end of body, goes to its start
     "Jump": {"target": "label"},
-    "Try": {"body": "body", "caught": "name", "handler": "body"},  # any Exception of body binds caught
+    "Try": {"body": "body", "caught": "name", "handler": "body"},  # any exception of body binds caught
     "Return": {"value": "operand"},
     "Raise": {"exception": "operand"},
 }

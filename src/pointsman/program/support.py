@@ -66,6 +66,6 @@ NAMESPACE: Final[dict[str, Any]] = {
     "_AssertionError": AssertionError, "_set_cause": _set_cause, "_is_sequence": _is_sequence, "_format": format,
     "_isinstance": isinstance, "_bool": bool, "_iter": iter, "_slice": slice, "_UNBOUND": UNBOUND, "_float": float,
     "_frozenset": frozenset, "_set": set, "_repr": repr, "_str": str, "_ascii": ascii, "_next": next, "_range": range,
-    "_bisect": bisect.bisect_right, "_Exception": Exception, "_OutOfFuel": OutOfFuel, "_lru_cache": functools.lru_cache,
-    "_type": type, "_is_mapping": _is_mapping,
+    "_bisect": bisect.bisect_right, "_BaseException": BaseException, "_OutOfFuel": OutOfFuel, "_type": type,
+    "_lru_cache": functools.lru_cache, "_is_mapping": _is_mapping,
 }  # fmt: skip

@@ -45,9 +45,12 @@ class Repeat:
 
 @dataclass
 class Guarded:
+    """``passing``: the class of what is no exception of the program, and so is not caught; None where there is none."""
+
     body: Block
     caught: str
     handler: Block
+    passing: str | None = None
 
 
 Item = str | Jump | Branch | Repeat | Guarded
@@ -93,7 +96,8 @@ class _Printer:
                 return self._repeat(item)
             case Guarded():
                 body, handler = _body(self.lines(item.body)), _body(self.lines(item.handler))
-                return joined(line("try:"), body, line(f"except _Exception as {item.caught}:"), handler)
+                passing = [line(f"except {item.passing}: raise")] if item.passing else []
+                return joined(line("try:"), body, *passing, line(f"except _BaseException as {item.caught}:"), handler)
 
     def _repeat(self, item: Repeat) -> Lines:
         result = joined(line(item.header), _body(self.lines(item.body).without_last("continue")))

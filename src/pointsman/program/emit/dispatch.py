@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pointsman.program.emit.code import SELECTOR, Block, Branch, Guarded, Repeat
+from pointsman.program.emit.code import SELECTOR, Block, Branch, Repeat
 from pointsman.program.emit.graph import split_shared
 from pointsman.program.emit.names import LocalNames
 from pointsman.program.emit.tree import Place, Result, TreeEmitter
@@ -60,7 +60,7 @@ class DispatchEmitter(TreeEmitter):
         if any(name == state.caught for name, _ in self.states[state.handler].variables):
             assert state.caught is not None
             handler.insert(0, f"{self.names.get(state.caught)} = {caught}")
-        return [Guarded(block, caught, handler)]
+        return [self._guard(block, caught, handler)]
 
     def _goto(self, state: State, node: Goto, block: Block, place: Place, values: Values) -> Result:
         self._update(state, node, block, values, without=None)

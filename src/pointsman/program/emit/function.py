@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pointsman.program.emit.code import SELECTOR, Block, Branch, Guarded, Jump, Repeat
+from pointsman.program.emit.code import SELECTOR, Block, Branch, Jump, Repeat
 from pointsman.program.emit.graph import Graph, split_shared
 from pointsman.program.emit.loops import Counted, counted_loop, is_invariant, leaves_loop
 from pointsman.program.emit.names import LocalNames
@@ -144,7 +144,7 @@ class FunctionEmitter(TreeEmitter):
         if any(name == state.caught for name, _ in handled.variables):
             handler.append(f"{self.names.get(state.caught)} = {caught}")
         inner.add(self._compose(state.handler, handler, place, Values()))
-        block.append(Guarded(body, caught, handler))
+        block.append(self._guard(body, caught, handler))
         return inner
 
     def _loop(self, index: int, block: Block, place: Place, iterator: Piece | None) -> Result:

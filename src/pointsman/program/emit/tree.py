@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from pointsman.core import InternalError
-from pointsman.program.emit.code import Block, Branch, Jump
+from pointsman.program.emit.code import Block, Branch, Guarded, Jump
 from pointsman.program.emit.placing import Placing, assignment
 from pointsman.program.emit.text import Piece, negated, render, subscript
 from pointsman.program.emit.values import Pending, Values
@@ -178,6 +178,9 @@ class TreeEmitter(Placing, ABC):
             values.assign(local, part)
         shown = [f"*{name}" if after is not None and i == before else name for i, name in enumerate(locals_)]
         return (", ".join(shown) + ("," if len(parts) == 1 else "")) or "[]"
+
+    def _guard(self, body: Block, caught: str, handler: Block) -> Guarded:
+        return Guarded(body, caught, handler, "_OutOfFuel" if self.module.metered else None)
 
     # -- branches --------------------------------------------------------------------------------------------------
 

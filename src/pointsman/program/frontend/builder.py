@@ -81,7 +81,6 @@ class Builder:
         self.captured: dict[str, str] = {}  # free name -> "value" | "cell" | "self"
         self.comprehension_names: dict[str, str] = {}  # variables of enclosing comprehensions -> their IR name
         self.used_up: set[ast.AST] = set()
-        self.generator = False
         self.is_part = False  # a part of a comprehension: it assigns nothing outside itself
         self.imports: dict[str, str] = {}  # names imported inside this function
         self.caught: list[ir.Operand] = []  # exceptions being handled, innermost last

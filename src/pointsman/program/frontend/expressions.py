@@ -262,7 +262,6 @@ def _yield(b: Builder, node: ast.Yield) -> Operand:
     if b.comprehension_names or isinstance(b.node, ast.Lambda) or b.finals:
         # closing a generator inside try/finally runs the finally body: not followed
         raise b.refuse("PM215", node)
-    b.generator = True
     return b.let("yield", Const(None) if node.value is None else lower(b, node.value), node=node)
 
 
@@ -270,7 +269,6 @@ def _yield_from(b: Builder, node: ast.YieldFrom) -> Operand:
     if b.comprehension_names or isinstance(b.node, ast.Lambda) or b.finals:
         # closing a generator inside try/finally runs the finally body: not followed
         raise b.refuse("PM215", node)
-    b.generator = True
     return b.let("yield_from", lower(b, node.value), node=node)
 
 

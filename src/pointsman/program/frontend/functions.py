@@ -11,7 +11,7 @@ from pointsman.program.frontend.module import FunctionNode, Module
 from pointsman.program.frontend.names import capture, dotted_path, is_constant, may_be_opaque
 from pointsman.program.frontend.records import declare_record
 from pointsman.program.frontend.refusal import Refusal
-from pointsman.program.frontend.scopes import Scope, analyse, used_up
+from pointsman.program.frontend.scopes import Scope, analyse, is_generator, used_up
 from pointsman.program.ir import UNBOUND, Const, Operand, Ref, Var
 from pointsman.program.support import NAMESPACE
 
@@ -81,7 +81,7 @@ def _finish(b: Builder, node: FunctionNode, qualname: str, params: tuple[ir.Para
         lower_body(b, node.body)
     b.add(ir.Return(Const(None)))
     captures = tuple(sorted(b.captured))
-    return ir.Function(b.name, qualname, params, tuple(b.body), captures, memo, b.generator, loc_of(node))
+    return ir.Function(b.name, qualname, params, tuple(b.body), captures, memo, is_generator(node), loc_of(node))
 
 
 def _make_cells(b: Builder, node: FunctionNode) -> None:

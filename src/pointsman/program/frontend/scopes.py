@@ -8,7 +8,7 @@ bound once, before the closure is made, and outside any loop; or the closure is 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pointsman.program.frontend.module import FunctionNode
@@ -57,6 +57,18 @@ def _own_nodes(node: ast.AST, into_comprehensions: bool = True) -> Iterator[ast.
         if isinstance(child, _COMPREHENSIONS) and not into_comprehensions:
             continue
         yield from _own_nodes(child, into_comprehensions)
+
+
+def is_generator(node: FunctionNode) -> bool:
+    """Whether a `yield` stands in the function itself, also where it is never reached."""
+    return any(isinstance(part, ast.Yield | ast.YieldFrom) for part in _own_nodes(_function_body(node)))
+
+
+def is_read_outside(node: FunctionNode, name: str, parts: Iterable[ast.AST]) -> bool:
+    """Whether ``name`` is read (or deleted) in the function or in functions inside it, but not in ``parts``."""
+    inside = {id(inner) for part in parts for inner in ast.walk(part)}
+    reads = (n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Store))
+    return any(id(n) not in inside for n in reads)
 
 
 def _function_body(node: FunctionNode) -> ast.AST:

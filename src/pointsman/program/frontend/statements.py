@@ -12,6 +12,7 @@ from pointsman.program.frontend.builder import Builder, Target
 from pointsman.program.frontend.expressions import BINARY, jump_unless, lower, truth
 from pointsman.program.frontend.matching import lower_match
 from pointsman.program.frontend.names import store_name
+from pointsman.program.frontend.scopes import is_read_outside
 from pointsman.program.frontend.targets import assign_target, delete_target
 from pointsman.program.ir import UNBOUND, Const, Operand, Var
 
@@ -343,7 +344,7 @@ def _except_clause(b: Builder, clause: ast.ExceptHandler, caught: str, done: str
         if clause.name:
             store_name(b, clause.name, Var(caught), clause)
         b.caught.append(Var(caught))
-        lower_body(b, clause.body)
+        lower_body(b, _unbinding(clause) if clause.name and _outlives(b, clause.name) else clause.body)
         b.caught.pop()
         if clause.name:
             store_name(b, clause.name, Const(UNBOUND), clause)
@@ -360,6 +361,23 @@ def _except_clause(b: Builder, clause: ast.ExceptHandler, caught: str, done: str
     named: Operand = operands[0] if len(operands) == 1 else b.let("build_tuple", *operands, node=clause)
     matches = b.let("caught_is", Var(caught), named, node=clause)
     b.add(ir.If(matches, tuple(body), (), _loc(clause)))
+
+
+def _outlives(b: Builder, name: str) -> bool:
+    """Whether the name is read outside of such clauses: then leaving this one in any way must unbind it."""
+    binding = [n for n in ast.walk(b.node) if isinstance(n, ast.ExceptHandler) and n.name == name]
+    return is_read_outside(b.node, name, binding)
+
+
+def _unbinding(clause: ast.ExceptHandler) -> list[ast.stmt]:
+    """``except E as e: BODY`` -> ``except E as e: try: BODY finally: e = None; del e``, as Python defines it."""
+    assert clause.name is not None
+    final: list[ast.stmt] = [
+        ast.Assign([ast.Name(clause.name, ast.Store())], ast.Constant(None)),
+        ast.Delete([ast.Name(clause.name, ast.Del())]),
+    ]
+    guarded = ast.Try(clause.body, [], [], final)
+    return [ast.fix_missing_locations(ast.copy_location(guarded, clause))]
 
 
 def _function(b: Builder, node: ast.FunctionDef) -> None:
