@@ -7,17 +7,12 @@ import importlib
 from dataclasses import dataclass, field
 
 from pointsman.program import catalogue
+from pointsman.program.frontend.constants import changed_constants
 from pointsman.program.frontend.refusal import Refusal
 
 __all__ = ["FunctionNode", "Module", "data_attributes"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-
-# Calls through which a module-level container is only read.
-_READERS = frozenset(
-    "len sorted sum min max enumerate zip list tuple set frozenset dict any all map filter range reversed str repr "
-    "iter isinstance abs bisect bisect_left bisect_right Counter deepcopy copy".split()
-)
 
 
 @dataclass
@@ -48,7 +43,8 @@ class Module:
         for node in ast.walk(tree):
             if isinstance(node, ast.Global):
                 module.unstable.update(dict.fromkeys(node.names, node))
-        module._find_changed(tree)
+        for name, where in changed_constants(tree, module.constants).items():
+            module.unstable.setdefault(name, where)
         return module
 
     def refuse(self, code: str, node: ast.AST | None, detail: str = "") -> Refusal:
@@ -132,16 +128,6 @@ class Module:
         for names in (self.functions, self.classes, self.constants, self.imports):
             names.pop(name, None)
 
-    def _find_changed(self, tree: ast.Module) -> None:
-        """A container constant may be read; one that anything stores into or hands on is unstable."""
-        candidates = {name for name, value in self.constants.items() if not _is_immutable(value)}
-        if not candidates:
-            return
-        parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and node.id in candidates and not _only_read(node, parents):
-                self.unstable.setdefault(node.id, _statement_of(node, parents))
-
 
 # the interpreter's own attributes (frames, code, generators) and private ones
 _RESERVED_PREFIXES = ("_", "f_", "co_", "tb_", "gi_", "cr_", "ag_", "mro")
@@ -172,41 +158,3 @@ def _binding_name(node: ast.AST) -> str | None:
     if isinstance(node, ast.alias):
         return node.asname or node.name.partition(".")[0]
     return None
-
-
-_IMMUTABLE_RESULTS = frozenset("sum len int float str bool abs round pow ord chr complex bytes hash".split())
-
-
-def _is_immutable(value: ast.expr) -> bool:
-    if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in {"namedtuple", "NamedTuple"}:
-        return True  # it declares a record
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _IMMUTABLE_RESULTS:
-        return True
-    mutable = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp | ast.Call
-    return not any(isinstance(node, mutable) for node in ast.walk(value))
-
-
-def _statement_of(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> ast.stmt:
-    while not isinstance(node, ast.stmt):
-        node = parents[node]
-    return node
-
-
-def _only_read(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Whether this use of a module-level container cannot change it (elements are followed through subscripts)."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        return True  # its one definition; a second one is unstable already
-    parent = parents[node]
-    match parent:
-        case ast.Subscript(value=value, ctx=ctx) if value is node:
-            return isinstance(ctx, ast.Load) and _only_read(parent, parents)
-        case ast.Attribute(attr=attr):
-            return attr not in catalogue.MUTATING_METHODS
-        case ast.Call(func=ast.Name(id=name)) if name in _READERS:
-            return True
-        case ast.Call(func=ast.Attribute(attr=attr)):
-            return attr in {"join", "index", "count", "get", "extend", "update", *_READERS}
-        case ast.For(iter=value) | ast.comprehension(iter=value):
-            return value is node
-    operations = ast.Compare | ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Slice | ast.FormattedValue | ast.Subscript
-    return isinstance(parent, operations | ast.If | ast.IfExp | ast.Expr | ast.Starred)

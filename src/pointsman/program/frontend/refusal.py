@@ -18,7 +18,7 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
     "PM102": ("a module or member that is not in the list of pure ones", "pass the value in as a parameter"),
     "PM103": ("a builtin that is impure or runs text as code", "call the function that the text names directly"),
     "PM104": ("a name that is not defined", "define it, or import it at the top of the module"),
-    "PM105": ("a module-level variable that is changed", "pass it as a parameter and return the new value"),
+    "PM105": ("a module-level variable that may be changed", "pass it as a parameter and return the new value"),
     "PM106": ("a decorator other than functools.cache and lru_cache", "call the decorator's effect explicitly"),
     "PM107": ("a mutable default argument", "default to None and make the value inside the function"),
     "PM108": ("an attribute that no known type has", "declare a frozen dataclass or NamedTuple with that field"),
