@@ -2,7 +2,7 @@
 
 A table has its own copy of a module's values, so a program may read them as long as nothing can change them: neither
 the container, nor what is in it. Each use is followed to where the value goes. ``M[i]`` of a list of ints is an int and
-may go anywhere; ``M[i]`` of a list of lists is a list that must again only be read. What is not known counts as a change.
+may go anywhere; ``M[i]`` of a list of lists is a list that must again only be read. What is unknown counts as a change.
 """
 
 from __future__ import annotations
