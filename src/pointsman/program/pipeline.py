@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from pointsman.program import frontend
 from pointsman.program.artefact import machine_from_json, machine_to_json, region_hash
 from pointsman.program.cache import Cache, compiler_version
 from pointsman.program.check.differential import Differential, differential_test
+from pointsman.program.check.domain import small_domain
 from pointsman.program.compiler import explore_machine
 from pointsman.program.deep import deep_recursion
 from pointsman.program.frontend.builder import Program as LoweredProgram
@@ -36,9 +36,6 @@ from pointsman.program.table.optimise import optimise_machine
 from pointsman.program.verify import verify_function, verify_program
 
 __all__ = ["CompileOptions", "Compiled", "MismatchError", "compile_function", "compile_table", "function_names"]
-
-
-_MAX_BOOLS = 7  # parameters; chosen: 128 inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,9 @@ def compile_table(
     )
     if tested["domain_size"] is not None:
         certificates = tuple(replace(c, level="exhaustive") if c.level == "tested" else c for c in certificates)
-    certificate = Certificate(certificates, tested["tested"], tested["undecided"], tested["domain_size"])
+    certificate = Certificate(
+        certificates, tested["tested"], tested["undecided"], tested["domain_size"], tested["domain_bound"]
+    )
     table = Table(
         program,
         certificate,
@@ -200,16 +199,13 @@ def _machine(
     key = content_hash(compiler_version(), function, sorted(lowered.records.items()))
     kept = cache.get("machine", key)
     if kept is not None:
-        found = Certificate.from_json(
-            {"inputs_tested": 0, "undecided": 0, "domain_size": None, "states": kept["states"]}
-        )
-        return machine_from_json(kept["machine"]), found.states
+        return machine_from_json(kept["machine"]), tuple(map(StateCertificate.from_json, kept["states"]))
     explored = explore_machine(function, lowered.records, settle)
     optimised = optimise_machine(explored)
     machine, origins = bound_depth(optimised)
     states = certify_parts(certify(explored, optimised, domain_size=None), machine, origins)
-    data = Certificate(states, 0, 0).to_json()["states"]
-    cache.put("machine", key, {"machine": machine_to_json(machine), "states": data})
+    data = {"machine": machine_to_json(machine), "states": [state.to_json() for state in states]}
+    cache.put("machine", key, data)
     return machine, states
 
 
@@ -233,8 +229,9 @@ def _tested(
     if kept is not None:
         return {**kept, "differential": None}, ("tested",)
     machine = program.machines.get(program.entry)
-    domain = _domain(machine)
-    inputs = [*extra_inputs, *domain, *(row_inputs(machine, program.records) if machine is not None else ())]
+    domain = small_domain(machine)
+    small = domain.inputs if domain is not None else ()
+    inputs = [*small, *extra_inputs, *(row_inputs(machine, program.records) if machine is not None else ())]
     made = [i for i in inputs if not any(isinstance(v, dict) for v in (i.values() if isinstance(i, dict) else ()))]
     found = differential_test(
         source,
@@ -253,20 +250,16 @@ def _tested(
             "This is a defect of Pointsman; please report it.",
             code="compile_untested",
         )
-    complete = bool(domain) and found.undecided == found.unstable == 0
-    result = {"tested": found.tested, "undecided": found.undecided, "domain_size": len(domain) if complete else None}
+    complete = domain is not None and found.extra_tested >= len(small) and found.unstable == 0
+    result = {
+        "tested": found.tested,
+        "undecided": found.undecided,
+        "domain_size": len(small) if complete else None,
+        "domain_bound": domain.bound if domain is not None and complete else None,
+    }
     if found.status == "equal":
         cache.put("tested", key, result)
     return {**result, "differential": found}, ()
-
-
-def _domain(machine: Machine | None) -> list[tuple[bool, ...]]:
-    """Every input, where all parameters are checked to be bool; else none."""
-    if machine is None or not machine.params or len(machine.params) > _MAX_BOOLS:
-        return []
-    if {p.name for p in machine.params} != {name for name, kind in machine.guards if kind == "bool"}:
-        return []
-    return list(itertools.product((False, True), repeat=len(machine.params)))
 
 
 def compile_function(function: Callable[..., Any], options: CompileOptions | None = None) -> Table:

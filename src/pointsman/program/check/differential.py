@@ -45,6 +45,7 @@ class Differential:
 
     Attributes:
         returned: how many of the tested inputs gave a value; on the others both sides raised the same.
+        extra_tested: how many of the extra inputs, from the first on, were tested before one was not.
         tests_passed: of the own tests that were given, how many pass on the original, and of how many.
         detail: why it is not runnable, or how the child ended when it did not end by itself.
     """
@@ -57,6 +58,7 @@ class Differential:
     mismatch: Mismatch | None
     seconds: float
     tests_passed: tuple[int, int] | None = None
+    extra_tested: int = 0
     detail: str = ""
 
 
@@ -106,7 +108,8 @@ def _result(outcome: Outcome, seconds: float) -> Differential:
         status = "not_runnable"
     tests = by_name.get("tests")
     passed = (tests[-1][0], tests[-1][1]) if tests else None
-    return Differential(status, tested, returned, undecided, unstable, mismatch, seconds, passed, detail)
+    extra = by_name.get("extra", [[0]])[-1][0]
+    return Differential(status, tested, returned, undecided, unstable, mismatch, seconds, passed, extra, detail)
 
 
 def _nodes(machine: Machine) -> Iterator[Node]:

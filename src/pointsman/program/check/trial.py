@@ -5,6 +5,7 @@ Reports are lists whose first item names them:
                                                                  ``original`` or the ``emitted``
     ["mismatch", call, original, emitted]                        several while a counterexample is made smaller
     ["tests", passed, total]                                     own tests, on the original
+    ["extra", done]                                              how many extra inputs were tested, none left out
     ["unrunnable", why]
 """
 
@@ -19,7 +20,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from pointsman.program.check.behaviour import Behaviour, Row, observe, same, show
@@ -128,11 +129,22 @@ class _Trial:
         examples = recorded_rows(self.entry, self.original, self.namespace, tests, seconds)
         if tests and not self._tests_agree():
             return
-        extra = map(_row, self.task.extra_inputs)
-        for row in chain(examples, extra, self._generated(examples)):
-            if not self.agrees(row):
-                shrink(row, lambda smaller: not self.agrees(smaller), _SHRINK_SECONDS)
+        if not all(map(self._agrees_or_shrinks, examples)):
+            return
+        before = self.undecided + self.unstable
+        for done, item in enumerate(self.task.extra_inputs, 1):
+            if not self._agrees_or_shrinks(_row(item)):
                 return
+            if self.undecided + self.unstable == before:
+                self.send(["extra", done])
+        all(map(self._agrees_or_shrinks, self._generated(examples)))
+
+    def _agrees_or_shrinks(self, row: Row) -> bool:
+        """False for a mismatch, of which smaller forms are then reported."""
+        agrees = self.agrees(row)
+        if not agrees:
+            shrink(row, lambda smaller: not self.agrees(smaller), _SHRINK_SECONDS)
+        return agrees
 
     # -- one input ---------------------------------------------------------------------------------------------------
 

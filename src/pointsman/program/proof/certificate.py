@@ -6,7 +6,7 @@ CPython agree, which is what the differential test is for. So a state is
 
     proved       both proofs hold, and no decision of its region waits for a step (reads memory, may raise, calls):
                  steps stand behind the decisions, in rows of their own
-    exhaustive   the program was run on every input of its finite domain
+    exhaustive   the program was run on every input of a finite domain: all bools, and all ints from -N to N
     tested       everything else: on the number of inputs given
 """
 
@@ -58,41 +58,47 @@ class StateCertificate:
     unique_complete: bool | None
     equivalent: bool | None
 
+    def to_json(self) -> dict[str, Any]:
+        return {"function": self.function, "state": self.state, "level": self.level, "rows": self.rows,
+                "unique_complete": self.unique_complete, "equivalent": self.equivalent}  # fmt: skip
+
+    @staticmethod
+    def from_json(data: Any) -> StateCertificate:
+        return StateCertificate(
+            str(data["function"]), int(data["state"]), data["level"], int(data["rows"]), data["unique_complete"],
+            data["equivalent"],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What is proved of a program's states, and how it was tested.
 
     ``inputs_tested``: inputs on which CPython and the emitted code agreed; ``undecided``: where the source did not
-    finish within its limits.
+    finish within its limits. ``domain_size``: of a domain of small inputs that were all run; its ints are those from
+    ``-domain_bound`` to ``domain_bound`` (None: it has no ints, and is the whole domain).
     """
 
     states: tuple[StateCertificate, ...]
     inputs_tested: int
     undecided: int
-    domain_size: int | None = None  # all inputs, where they are finitely many and were all run
+    domain_size: int | None = None
+    domain_bound: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "inputs_tested": self.inputs_tested,
             "undecided": self.undecided,
             "domain_size": self.domain_size,
-            "states": [
-                {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows,
-                 "unique_complete": s.unique_complete, "equivalent": s.equivalent}
-                for s in self.states
-            ],
-        }  # fmt: skip
+            "domain_bound": self.domain_bound,
+            "states": [state.to_json() for state in self.states],
+        }
 
     @staticmethod
     def from_json(data: Any) -> Certificate:
-        states = tuple(
-            StateCertificate(
-                str(s["function"]), int(s["state"]), s["level"], int(s["rows"]), s["unique_complete"], s["equivalent"]
-            )
-            for s in data["states"]
-        )
-        return Certificate(states, int(data["inputs_tested"]), int(data["undecided"]), data["domain_size"])
+        states = tuple(map(StateCertificate.from_json, data["states"]))
+        tested, undecided = int(data["inputs_tested"]), int(data["undecided"])
+        return Certificate(states, tested, undecided, data["domain_size"], data["domain_bound"])
 
 
 def certify(explored: Machine, optimised: Machine, *, domain_size: int | None) -> tuple[StateCertificate, ...]:
