@@ -376,9 +376,35 @@ MATCHES = (
     case("command", "def f(s):\n    match s.split():\n        case ['go', ('north' | 'south') as d]: return d\n        case ['take', *things]: return things\n        case _: return None", ("go north",), ("go up",), ("take a b",), ("",)),
 )
 
+# each once gave wrong code, or crashed
+REPAIRED = (
+    case("join_forgets_dead_facts", "def f(start: int, stop: int, limit: int, code: str):\n    if start > stop: return 'empty'\n    if stop > limit and not code.startswith('o'): return 'rejected'\n    if start > limit: return 'outside'\n    return 'ok'", (2, 3, 1, "o7"), (2, 3, 1, "x"), (0, 3, 1, "o"), (3, 2, 1, "o")),
+    case("join_of_an_empty_branch", "def f(a: int, p: bool):\n    if p + a > -5: pass\n    if a: return 1\n    return 2", (0, True), (0, False), (-6, True), (3, False)),
+    case("for_that_always_leaves", "def f(xss: list):\n    best = None\n    for xs in xss:\n        for best in xs: break\n    return best", ([],), ([[]],), ([[1, 2], [], [3]],)),
+    case("for_that_leaves_a_try", "def f(xs):\n    i = None\n    try:\n        for i in xs: return i\n    except TypeError: pass\n    return i", ([],), (5,), ([1, 2],)),
+    case("exits_of_nested_finally", "def f(n: int):\n    for i in range(3):\n        try: 1 // n\n        except ZeroDivisionError:\n            try: return i\n            finally: n += 1\n        finally: n += 0\n    return 'end'", (0,), (1,)),
+    case("break_out_of_two_handlers", "def f(xs):\n    out = []\n    for x in xs:\n        try:\n            try: break\n            except KeyError: pass\n            finally: out.append(1)\n        except LookupError: raise ValueError\n        finally: out.append(2)\n    return out", ([],), ([1, 2],)),
+    case("loops_in_a_handler", "def f(n):\n    log = []\n    while len(log) < 7 and x == 'a':\n        try:\n            if n: raise IndexError('q')\n            x = i\n        except ValueError as e:\n            for i in [1, 0, 2]: pass\n            for i in range(1, 4, 2): raise", (0,), (2,)),
+    case("except_name_left_by_break", "def f(n):\n    e = 1\n    while True:\n        try: n / 0\n        except ZeroDivisionError as e: break\n    return e", (1,)),
+    case("except_name_left_by_raise", "def f(n: int):\n    e = 5\n    try:\n        try: n // 0\n        except ZeroDivisionError as e: raise ValueError('k')\n    except ValueError: pass\n    return e", (1,)),
+    case("except_name_deleted", "def f(n):\n    e = 5\n    try: n / 0\n    except ZeroDivisionError as e: del e\n    return e", (1,), ("a",)),
+    case("dead_yield", "def f(xs):\n    def g():\n        return\n        yield\n    return list(g()), xs", ([1],)),
+    case("yield_after_continue", "def g(xs):\n    for x in xs:\n        continue\n        yield x\ndef f(xs): return list(g(xs))", ([1],)),
+    case("base_exception_caught", "def f(n):\n    r = []\n    try:\n        try: raise BaseException('a')\n        finally: r.append(1)\n    except BaseException as e: r.append(str(e))\n    return r", (1,)),
+    case("base_exception_passes", "def f(n):\n    try:\n        try: raise KeyboardInterrupt('a')\n        except Exception: return 1\n    except BaseException as e: return type(e).__name__", (1,)),
+    case("close_of_a_generator", "def f(n):\n    log = []\n    def g():\n        try:\n            x = yield 0\n            log.append(x)\n            yield 1\n        except BaseException as e:\n            log.append(type(e).__name__)\n            raise\n    it = g()\n    next(it)\n    it.send(1)\n    it.close()\n    return log", (1,)),
+    case("doubled_terms", "def f(x: int):\n" + "    x = x + x\n" * 40 + "    return x", (1,), (-3,)),
+    case("nested_terms", "def f(x: int):\n" + "    x = 3 - x * 2\n" * 150 + "    return x", (1,), (-3,)),
+    case("nested_calls", "def g(x): return x + 1\ndef f(x):\n" + "    x = g(x)\n" * 150 + "    return x", (1,), (-3,)),
+    case("long_conjunction", "def f(x): return " + " and ".join(f"x != {i}" for i in range(120)), (1,), (500,)),
+    case("long_chain_with_steps", "def f(d):\n    y = 0\n    if d is None: y = 1\n" + "".join(f"    elif (m := d.get({i})) is not None: y = m\n" for i in range(110)) + "    return y", ({},), ({3: 4},), ({109: 1},), (None,)),
+    case("chain_in_a_loop", "def f(s, x):\n    y = 0\n    for c in s:\n        if c == 'A' and x > 0: y += 1\n" + "".join(f"        elif c == {chr(66 + i)!r} and x > {i}: y += {i}\n" for i in range(90)) + "        else: y = -1\n    return y", ("ABC", 100), ("z", 1), ("", 1)),
+    case("constants_of_constants", "M = {'a': [1, 2], 'b': (3, 4)}\nD = [(0, 1), (1, 0)]\nW = 'x y'.split()\ndef f(k):\n    p, q = M[k]\n    return p + q, [a + b for a, b in D], W[0], len(M), len(M[k])", ("a",), ("b",), ("c",)),
+)
+
 # fmt: on
 CASES = NUMBERS + COMPARISONS + ORDER + EXCEPTIONS + FINALLY + LOOPS + FUNCTIONS + CONTAINERS + GENERATORS
-CASES += TEXT + RECORDS + MATCHES
+CASES += TEXT + RECORDS + MATCHES + REPAIRED
 
 
 def test_the_table_is_broad() -> None:

@@ -136,6 +136,8 @@ class _Uses:
                 return self._reads_target(target, parent, levels - 1)
             case ast.BinOp():
                 return levels == 1 or self._only_read(parent, levels)
+            case ast.Assign(targets=targets) if all(isinstance(t, ast.Tuple | ast.List) for t in targets):
+                return levels == 1  # unpacked: the targets get parts
             case ast.AugAssign() | ast.Starred():
                 return levels == 1
             case ast.BoolOp():
