@@ -121,7 +121,7 @@ EXCEPTIONS: Final = frozenset(
     name
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, Exception) and not issubclass(value, Warning)
-) | {"BaseException", "GeneratorExit", "KeyboardInterrupt", "SystemExit"}
+) | {"BaseException", "GeneratorExit", "SystemExit"}
 
 # builtin -> kind of its result ("any" where it depends)
 BUILTINS: Final[dict[str, str]] = {

@@ -6,6 +6,7 @@ what follows (no text), by ``break`` or ``continue``, and whether a selector mus
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from pointsman.program.emit.lines import Lines, chain, indented, joined, line
@@ -76,8 +77,13 @@ class _Printer:
 
     def _print(self, block: Block) -> Lines:
         parts: list[Lines] = []
-        for item in block:
+        for position, item in enumerate(block):
             part = self._item(item)
+            if parts and isinstance(item, Branch) and isinstance(block[position - 1], str):
+                short = _short_circuit(str(block[position - 1]), part)
+                if short is not None:
+                    parts[-1:] = [short]
+                    break
             if part:
                 parts.append(part)
             if part and not part.falls:
@@ -128,6 +134,27 @@ class _Printer:
                 (condition, opposite), no = _both("or", condition, inner.opposite), inner.yes
                 continue
             return _if(condition, opposite, self.lines(yes), self.lines(no))
+
+
+def _short_circuit(before: str, printed: Lines) -> Lines | None:
+    """``t = A; if t: return B; return t`` as ``return A and B``, and the same for or; None for anything else."""
+    local, equals, first = before.partition(" = ")
+    if not equals or not local.isidentifier() or len(printed) != 3:
+        return None
+    head, inner, last = printed.lines(0)
+    given, kept = inner.removeprefix("    return "), last.removeprefix("return ")
+    if head not in {f"if {local}:", f"if not {local}:"} or given == inner or kept == last or local not in {given, kept}:
+        return None
+    second = given if kept == local else kept
+    if re.search(rf"\b{local}\b", second):
+        return None
+    word = "and" if (head == f"if {local}:") == (kept == local) else "or"
+    return line(f"return {_part(first)} {word} {_part(second)}")
+
+
+def _part(text: str) -> str:
+    """An operand of ``and`` or ``or``, in parentheses unless it is one word."""
+    return text if text.isidentifier() else f"({text})"
 
 
 def _body(lines: Lines) -> Lines:

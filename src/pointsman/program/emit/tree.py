@@ -13,7 +13,7 @@ from pointsman.core import InternalError
 from pointsman.program.emit.code import Block, Branch, Guarded, Jump
 from pointsman.program.emit.placing import Placing, assignment
 from pointsman.program.emit.text import Piece, negated, render, subscript
-from pointsman.program.emit.values import Pending, Values
+from pointsman.program.emit.values import Pending, Values, is_simple
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
 from pointsman.program.table.machine import (
@@ -114,9 +114,44 @@ class TreeEmitter(Placing, ABC):
         """Emits the steps that come before the next branch or leaf."""
         while isinstance(node, Do):
             self._prepare(node, block, values)
-            self._do(state, node, block, values)
-            node = node.next
+            stores = self._stores(node, values)
+            if len(stores) > 1:
+                self._store_together(state, stores, block, values)
+            else:
+                self._do(state, node, block, values)
+            node = stores[-1].next if stores else node.next
         return node
+
+    def _stores(self, node: Node, values: Values) -> list[Do]:
+        """The steps from here that put the last pending steps' results, in their order, into items.
+
+        ``t = a[i]; u = a[j]; a[j] = t; a[i] = u`` is ``a[j], a[i] = a[i], a[j]``: values first, then the stores.
+        """
+        waiting = [p.symbol for p in values.pending]
+        stores: list[Do] = []
+        while isinstance(node, Do) and node.op == "set_item" and len(stores) < len(waiting):
+            owner, index, value = node.args
+            if value not in waiting or any(s in waiting for s in (*symbols(owner), *symbols(index))):
+                break
+            if not all(is_simple(t) or values.held.get(t) is not None for t in (owner, index)):
+                break
+            stores.append(node)
+            node = node.next
+        for count in range(len(stores), 1, -1):
+            if [store.args[2] for store in stores[:count]] == waiting[len(waiting) - count :]:
+                return stores[:count]
+        return []
+
+    def _store_together(self, state: State, stores: list[Do], block: Block, values: Values) -> None:
+        places = [[render(t, values.lookup, self.module.ref) for t in store.args[:2]] for store in stores]
+        taken = [entry.piece for entry in values.pending[-len(stores) :]]
+        del values.pending[-len(stores) :]
+        self._flush(block, values, stores[0], state, using=[*(p for place in places for p in place), *taken])
+        targets = [
+            f"{owner.owner()}[{subscript(index, store.args[1])}]"
+            for (owner, index), store in zip(places, stores, strict=True)
+        ]
+        block.append(f"{', '.join(targets)} = {', '.join(piece.text for piece in taken)}")
 
     def _do(self, state: State, node: Do, block: Block, values: Values) -> None:
         if node.op.startswith("inplace_"):

@@ -86,8 +86,12 @@ def _branch(b: Builder, test: ast.expr, label: str, *, jump_when: bool) -> None:
                     _branch(b, value, past, jump_when=not jump_when)
                 _branch(b, values[-1], label, jump_when=jump_when)
             b.add(ir.Block(past, tuple(body)))
-        case ast.Compare(ops=ops) if len(ops) > 1 and not jump_when:
-            _chain(b, test, lambda operand: _jump(b, operand, label, test, jump_when=False))
+        case ast.Compare(ops=ops) if len(ops) > 1:
+            out = b.label("past") if jump_when else label
+            with b.nested() as body:
+                last = _chain(b, test, lambda operand: _jump(b, operand, out, test, jump_when=False))
+                _jump(b, last, label, test, jump_when=jump_when)
+            b.body.extend([ir.Block(out, tuple(body))] if jump_when else body)
         case ast.Constant(value=value):
             if bool(value) is jump_when:
                 b.jump(label, test)
@@ -112,15 +116,13 @@ def compare_one(b: Builder, op: ast.cmpop, left: Operand, right: Operand, node: 
 
 
 def _chain(b: Builder, node: ast.Compare, stop_unless: Callable[[Operand], None]) -> Operand:
-    """``a < b < c``: every operand once, stopping at the first false link; returns the last link's value."""
+    """``a < b < c``: every operand once, stopping at the first false link but the last, whose value is returned."""
     left = lower(b, node.left)
     for op, comparator in zip(node.ops[:-1], node.comparators[:-1], strict=True):
         right = lower(b, comparator)
         stop_unless(compare_one(b, op, left, right, node))
         left = right
-    last = compare_one(b, node.ops[-1], left, lower(b, node.comparators[-1]), node)
-    stop_unless(last)
-    return last
+    return compare_one(b, node.ops[-1], left, lower(b, node.comparators[-1]), node)
 
 
 def _compare(b: Builder, node: ast.Compare) -> Operand:
@@ -135,7 +137,7 @@ def _compare(b: Builder, node: ast.Compare) -> Operand:
         b.add(ir.If(truth(b, link, node), (), (ir.Jump(end),)))
 
     with b.nested() as body:
-        _chain(b, node, stop_unless)
+        b.assign(result, _chain(b, node, stop_unless), node)
     b.add(ir.Block(end, tuple(body)))
     return b.snapshot(Var(result), node)
 
