@@ -14,7 +14,10 @@ from pointsman.gateway.config import Config, ServerConfig
 from pointsman.gateway.programs import load_folder
 
 GRACE_S = 10
-"""Seconds that running requests get to finish once the server is told to stop. Chosen."""
+"""Seconds that running requests get to finish once the server is told to stop. Chosen.
+
+Requests to upstreams are cut off then. A program's run is not: it is Python in this process, and the process ends once
+the run does, at the latest when its fuel is spent; a single huge operation has no such end."""
 
 _BACKLOG = 2048
 
