@@ -13,7 +13,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any, Final, Literal
 
-from pointsman.core import BadRequest, NotFound, OverBudget, Unverified
+from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unverified
 from pointsman.program.artefact import FORMAT, VERSION, decode_program, encode_program
 from pointsman.program.convert import bind_inputs
 from pointsman.program.link import Linked, link
@@ -228,8 +228,8 @@ def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> T
     """Loads an artefact: checks its form, verifies its IR, and emits code from that.
 
     Opaque parts need the original module importable by its file's name, unchanged, and ``trust_opaque``: it is
-    executed. Raises NotFound for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified
-    ``opaque_untrusted`` and ``opaque_changed``.
+    executed. Raises NotFound for a missing file, BadRequest ``bad_artefact`` or ``invalid_ir`` for a wrong one,
+    and Unverified ``opaque_untrusted`` or ``opaque_changed``.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -239,7 +239,12 @@ def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> T
         raise BadRequest(f"{path}: not a route artefact: nested too deeply", code="bad_artefact") from exc
     except (OSError, ValueError) as exc:
         raise BadRequest(f"{path}: not a route artefact: {exc}", code="bad_artefact") from exc
-    return table_from_json(data, str(path), trust_opaque=trust_opaque)
+    try:
+        return table_from_json(data, str(path), trust_opaque=trust_opaque)
+    except RecursionError as exc:
+        raise BadRequest(f"{path}: not a route artefact: nested too deeply", code="bad_artefact") from exc
+    except InternalError as exc:  # the verifier's word for a table that the compiler would not make
+        raise BadRequest(f"{path}: {exc.message}", code=exc.code) from exc
 
 
 def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Table:
