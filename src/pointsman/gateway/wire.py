@@ -270,7 +270,9 @@ def program_inputs(request: ChatRequest) -> Inputs:
 
 
 def _present(raw: Raw | UnsetType) -> Raw | None:
-    return None if isinstance(raw, UnsetType) or bytes(raw) == b"null" else raw
+    if isinstance(raw, UnsetType):
+        return None
+    return None if memoryview(raw).nbytes == len(b"null") and bytes(raw) == b"null" else raw
 
 
 def convert(value: object, kind: type[T], what: str) -> T:

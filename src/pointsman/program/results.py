@@ -1,10 +1,12 @@
 """Results as JSON text.
 
 Tuples and iterators are arrays, sets sorted arrays, records objects, enums their values, nan and infinities strings; an
-object's keys are made strings, or pairs where that would merge two. Lone surrogates are written as JSON escapes.
+object's keys are made strings, or pairs where that would merge two. Decimals, fractions, dates and the
+like are their text. Lone surrogates are written as JSON escapes.
 
 Not written, but an error of its own: values that contain themselves or are nested too deeply, iterators and ranges of
-more than ``MAX_ITEMS`` items, integers of more than ``MAX_DIGITS`` digits.
+more than ``MAX_ITEMS`` items, integers of more than ``MAX_DIGITS`` digits, functions and other objects whose text would
+be an address.
 """
 
 from __future__ import annotations
@@ -147,6 +149,9 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in items]
     if isinstance(value, list | tuple) or hasattr(value, "__len__"):
         return [_plain(item) for item in value]
+    shows_address = getattr(type(value), "__repr__", None) is object.__repr__
+    if shows_address or (callable(value) and not isinstance(value, type)):
+        raise Unserialisable(f"the result has a value without a JSON form: {type(value).__name__}")
     return written(lambda: str(value))
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from datetime import date
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
@@ -137,6 +138,7 @@ class Word(StrEnum):
         (iter("ab"), '["a", "b"]'),
         ({}.keys(), "[]"),
         (Decimal("1.50"), '"1.50"'),
+        ([date(2024, 2, 29), 1j, int], '["2024-02-29", "1j", "<class \'int\'>"]'),
     ],
 )
 def test_results_are_json(value: Any, text: str) -> None:
@@ -173,8 +175,10 @@ def cyclic() -> list[Any]:
         (iter(range(MAX_ITEMS + 1)), "items"),
         ([10 ** (MAX_DIGITS + 1)], "digits"),
         ({10 ** (MAX_DIGITS + 1): 1}, "digits"),
+        ([len], "without a JSON form: builtin_function"),
+        (object(), "without a JSON form: object"),
     ],
-    ids=["cyclic", "deep", "range", "iterator", "digits", "key"],
+    ids=["cyclic", "deep", "range", "iterator", "digits", "key", "function", "object"],
 )
 def test_what_json_cannot_hold_is_an_error_of_its_own(value: Any, says: str) -> None:
     with pytest.raises(Unserialisable, match=says) as caught:
