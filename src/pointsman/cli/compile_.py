@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tokenize
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,11 @@ __all__ = ["compile_command", "read_source"]
 
 
 def read_source(path: Path) -> str:
-    """The text of a source file. Raises BadRequest ``no_source``."""
+    """The text of a source file, decoded as Python does. Raises BadRequest ``no_source``."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError, SyntaxError) as exc:
         raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="no_source") from exc
 
 

@@ -60,6 +60,7 @@ def _listening(server: ServerConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
         return socket.create_server((server.host, server.port), family=family, backlog=_BACKLOG)
-    except OSError as exc:
-        message = f"cannot listen on {server.host}, port {server.port}: {exc.strerror}"
+    except (OSError, UnicodeError) as exc:  # the latter for a name that DNS could not hold
+        reason = exc.strerror if isinstance(exc, OSError) else "no address"
+        message = f"cannot listen on {server.host}, port {server.port}: {reason}"
         raise BadRequest(message, code="invalid_config") from exc

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType
@@ -41,7 +42,7 @@ def load_originals(
         _check_unchanged(module_name, listed, sha256)
         module = importlib.import_module(module_name)
         return {name: getattr(module, name) for name in names}
-    except (ImportError, AttributeError, ValueError, OSError) as exc:
+    except (ImportError, AttributeError, ValueError, SyntaxError, OSError) as exc:
         raise Unverified(
             f"original functions ({listed}) are not importable from {module_name!r}: {exc}", code="opaque_missing"
         ) from exc
@@ -54,7 +55,8 @@ def _check_unchanged(module_name: str, listed: str, sha256: str) -> None:
     if spec.origin is None or not Path(spec.origin).is_file():
         raise ModuleNotFoundError(f"{module_name!r} has no source file")
     # as text, since that is what compile hashes: line ends do not count
-    found = hashlib.sha256(Path(spec.origin).read_text(encoding="utf-8").encode()).hexdigest()
+    with tokenize.open(spec.origin) as file:
+        found = hashlib.sha256(file.read().encode()).hexdigest()
     if found != sha256:
         raise Unverified(
             f"original functions ({listed}): {spec.origin} is not the source that was compiled (sha256 {found[:12]}, "

@@ -30,6 +30,15 @@ def test_compile_one_function(pm: Any, tmp_path: Path) -> None:
     assert json.loads(again.out)["reused"] == ["table"]
 
 
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbfdef f():\n    return 'x'\n", b"# coding: latin-1\ndef f():\n    return 'x\xe9'[0]\r\n"]
+)
+def test_compile_reads_a_file_as_python_does(pm: Any, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "s.py").write_bytes(data)
+    assert pm("compile", "s.py:f", "--examples", 1, "--no-cache").code == 0
+    assert pm("run", "f.route.json", "[]").out == '"x"\n'
+
+
 def test_compile_a_file(pm: Any, tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text("def a():\n    return 1\ndef b():\n    return print()\n")
     found = pm("compile", "s.py", "-o", "out", "--examples", 1, "--no-cache")

@@ -207,6 +207,7 @@ def test_bench_data(pm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["--config", "none.toml"], "cannot read none.toml"),
         (["--config", "url.toml"], "base_url"),
         (["folder"], "holds no file"),
+        (["--host", "a" * 300], "cannot listen on"),
     ],
 )
 def test_serve(pm: Any, tmp_path: Path, arguments: list[str], says: str) -> None:
