@@ -66,27 +66,40 @@ def _bound(
         raise _bad(f"inputs must be a JSON object {_signature(machine)} or an array of positional values")
     known = {p.name: p for p in machine.params if p.kind not in {"star", "double_star"}}
     extra = [name for name in inputs if name not in known]
-    if extra and not any(p.kind == "double_star" for p in machine.params):
+    rest = next((p for p in machine.params if p.kind == "double_star"), None)
+    if extra and rest is None:
         raise _bad(f"unknown input {extra[0]!r}; {machine.qualname} takes {_signature(machine)}", extra[0])
     missing = [p.name for p in known.values() if p.default is None and p.name not in inputs]
     if missing:
         raise _bad(f"missing input {missing[0]!r}; {machine.qualname} takes {_signature(machine)}", missing[0])
     kwargs: dict[str, Any] = {}
     for name, value in inputs.items():
-        kwargs[name] = convert.param(known[name], value) if name in known else value
-    args = [kwargs.pop(p.name) for p in machine.params if p.kind == "positional_only" and p.name in kwargs]
-    return args, kwargs
+        param = known.get(name, rest)
+        kwargs[name] = value if param is None else convert.param(param, value)
+    return _leading(machine, kwargs), kwargs
+
+
+def _leading(machine: Machine, kwargs: dict[str, Any]) -> list[Any]:
+    """The positional-only arguments, taken out of ``kwargs``; one cannot be given without those before it."""
+    names = [p.name for p in machine.params if p.kind == "positional_only"]
+    given = [name in kwargs for name in names]
+    if False in given and any(given[given.index(False) :]):
+        absent = names[given.index(False)]
+        raise _bad(f"missing input {absent!r}: an input after it is given, and they go by position", absent)
+    return [kwargs.pop(name) for name in names if name in kwargs]
 
 
 def _positional(machine: Machine, inputs: list[Any], convert: _Converter) -> list[Any]:
     params = [p for p in machine.params if p.kind in {"positional_only", "plain"}]
     if len(inputs) > len(params) and not any(p.kind == "star" for p in machine.params):
         raise _bad(f"{len(inputs)} inputs; {machine.qualname} takes {_signature(machine)}")
-    missing = [p.name for p in params[len(inputs) :] if p.default is None]
+    by_name = [p for p in machine.params if p.kind == "keyword_only"]
+    missing = [p.name for p in [*params[len(inputs) :], *by_name] if p.default is None]
     if missing:
         raise _bad(f"missing input {missing[0]!r}; {machine.qualname} takes {_signature(machine)}", missing[0])
     converted = [convert.param(p, v) for p, v in zip(params, inputs, strict=False)]
-    return converted + inputs[len(params) :]
+    rest = next((p for p in machine.params if p.kind == "star"), None)
+    return converted + [v if rest is None else convert.param(rest, v) for v in inputs[len(params) :]]
 
 
 def _bad(message: str, param: str | None = None) -> BadRequest:

@@ -12,7 +12,7 @@ import pytest
 
 from pointsman.core import BadRequest
 from pointsman.program.convert import bind_inputs, read_inputs
-from pointsman.program.ir import Param
+from pointsman.program.ir import Const, Param
 from pointsman.program.results import MAX_DIGITS, MAX_ITEMS, Unserialisable, exception_text, to_json
 from pointsman.program.table.machine import Machine
 
@@ -87,6 +87,33 @@ def test_a_wrong_value_is_a_bad_input_that_names_the_parameter(annotation: str, 
     assert caught.value.code == "bad_inputs"
     assert "'x" in caught.value.message
     assert says in caught.value.message
+
+
+def test_further_arguments_are_checked_too() -> None:
+    params = (Param("xs", "star", annotation="int"), Param("kw", "double_star", annotation="set[int]"))
+    machine = Machine("f", "f", params, ())
+    assert bind_inputs(machine, {}, {}, [1, 2]) == ([1, 2], {})
+    assert bind_inputs(machine, {}, {}, {"a": [1]}) == ([], {"a": {1}})
+    for inputs in ([1, "a"], {"a": ["a"]}):
+        with pytest.raises(BadRequest, match="an integer"):
+            bind_inputs(machine, {}, {}, inputs)
+
+
+def test_positional_only_arguments_keep_their_places() -> None:
+    one = Const(1)
+    params = (Param("a", "positional_only", default=one), Param("b", "positional_only", default=one), Param("c"))
+    machine = Machine("f", "f", params, ())
+    assert bind_inputs(machine, {}, {}, {"c": 3, "b": 2, "a": 1}) == ([1, 2], {"c": 3})
+    assert bind_inputs(machine, {}, {}, {"c": 3, "a": 1}) == ([1], {"c": 3})
+    with pytest.raises(BadRequest, match="missing input 'a'") as caught:
+        bind_inputs(machine, {}, {}, {"c": 3, "b": 2})
+    assert caught.value.param == "a"
+
+
+def test_an_array_cannot_give_what_goes_by_name_only() -> None:
+    machine = Machine("f", "f", (Param("xs", "star"), Param("k", "keyword_only")), ())
+    with pytest.raises(BadRequest, match="missing input 'k'"):
+        bind_inputs(machine, {}, {}, [1, 2])
 
 
 @pytest.mark.parametrize("annotation", ["-" * 3000 + "x", "x" + "[0]" * 3000])

@@ -164,6 +164,11 @@ def test_prove_and_diff_run_generators_that_raise_and_odd_names(old: str, new: s
         assert isinstance(json.loads(change.inputs), dict)
 
 
+def test_diff_takes_no_address_for_a_change() -> None:
+    source = "def f(n: int):\n    return lambda x: x + {}\n"
+    assert compare(table(source.format(1)), table(source.format(2)), examples=20).verdict == "no change found"
+
+
 def test_diff_shows_calls_as_json() -> None:
     first = table("def f(xs, *rest):\n    return [xs, *rest]\n")
     second = table("def f(xs, *rest):\n    return [xs]\n")

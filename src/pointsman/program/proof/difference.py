@@ -8,6 +8,7 @@ equality is proved. Everything else is compared on generated inputs, and the res
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,7 @@ __all__ = ["Change", "Difference", "compare"]
 
 _MAX_CHANGES = 50
 _FUEL = 1_000_000
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function, say: it differs on every run
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def _text(value: Any) -> str:
         items = drawn(value)
         return f"more than {MAX_ITEMS:,} items" if items is None else f"items {_text(items)}"
     try:
-        return written(lambda: repr(value))
+        return _ADDRESS.sub("", written(lambda: repr(value)))
     except (Unserialisable, RecursionError):
         return f"{type(value).__name__} that is too large or too deep to write"
 
@@ -179,4 +181,4 @@ def _shown(outcome: Outcome) -> str:
     if outcome.kind == "value":
         return str(outcome.value)
     error = outcome.exception
-    return "out of fuel" if error is None else f"{type(error).__name__}: {exception_text(error)}"
+    return "out of fuel" if error is None else _ADDRESS.sub("", f"{type(error).__name__}: {exception_text(error)}")
