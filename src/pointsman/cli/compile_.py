@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.cli.failures import exit_status, shown
 from pointsman.cli.options import finite_seconds
 from pointsman.core import BadRequest, PointsmanError
 from pointsman.program import Compiled, CompileOptions, compile_table
@@ -69,12 +70,12 @@ def compile_command(
             if function:
                 raise
             failures.append(error)
-            sys.stderr.write(f"error: {name}: {error.message}\n")
+            sys.stderr.write(shown(error, name) + "\n")
             continue
         compiled.table.save(destinations[name])
         _report(compiled, destinations[name], as_json=as_json)
     if failures:
-        raise typer.Exit(2)
+        raise typer.Exit(min(exit_status(error) for error in failures))
 
 
 def _destination(out: Path | None, name: str, *, several: bool) -> Path:

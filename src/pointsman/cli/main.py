@@ -11,12 +11,10 @@ import typer
 
 import pointsman
 from pointsman.cli import bench, compile_, coverage, diff, prove, run, serve, show
-from pointsman.core import InternalError, PointsmanError
+from pointsman.cli.failures import exit_status, shown
+from pointsman.core import PointsmanError
 
 __all__ = ["app", "main"]
-
-_NEGATIVE_CODES = frozenset({"compile_mismatch", "wrong_answer"})
-"""Errors that are the answer no, and not a fault of what was asked."""
 
 _INTERRUPTED = 130
 
@@ -76,9 +74,8 @@ def _status() -> int:
             _say("interrupted")
         return end.code if isinstance(end.code, int) else 0
     except PointsmanError as error:
-        label = "" if error.code in error.message else f" [{error.code}]"
-        _say(f"error{label}: {error.message}")
-        return 1 if isinstance(error, InternalError) or error.code in _NEGATIVE_CODES else 2
+        _say(shown(error))
+        return exit_status(error)
     except KeyboardInterrupt:
         _say("interrupted")
         return _INTERRUPTED

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.cli.failures import shown
 from pointsman.cli.options import TrustOpaque
 from pointsman.core import BadRequest
 from pointsman.program import Answer, load_table
@@ -44,7 +45,7 @@ def run_command(
             if number is None:
                 raise
             dropped += 1
-            sys.stderr.write(f"error [{error.code}]: line {number}: {error.message}\n")
+            sys.stderr.write(shown(error, f"line {number}") + "\n")
             continue
         failed = failed or answer.kind != "value"
         print(_as_json(answer) if as_json else answer.json_text)

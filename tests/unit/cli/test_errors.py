@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pointsman.core import BadRequest, InternalError
+
 ADD = "def f(n: int):\n    return n + 1\n"
 
 
@@ -60,6 +62,18 @@ def test_compile_without_a_cache_says_so_in_one_line(tmp_path: Path) -> None:
         0,
         "warning: nothing is cached: cannot write to file/pointsman: Not a directory",
     )
+
+
+def test_a_defect_in_one_of_several_functions_is_told_apart(
+    pm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(source: str, filename: str, name: str, *_: Any, **__: Any) -> None:
+        raise {"a": BadRequest("no", code="first"), "b": InternalError("oh", code="second")}[name]
+
+    (tmp_path / "s.py").write_text("def a():\n    return 1\ndef b():\n    return 1\n")
+    monkeypatch.setattr("pointsman.cli.compile_.compile_table", broken)
+    found = pm("compile", "s.py", "-o", "out")
+    assert (found.code, found.err) == (1, "error [first]: a: no\nerror [second]: b: oh\n")
 
 
 @pytest.mark.parametrize(
