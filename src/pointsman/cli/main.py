@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -61,7 +62,7 @@ def main() -> None:
     try:
         sys.stdout.flush()
     except OSError as exc:
-        status = _lost_output(exc)
+        status = _io_failed(exc)
     sys.exit(status)
 
 
@@ -85,7 +86,7 @@ def _status() -> int:
         )
         return 2
     except OSError as exc:
-        return _lost_output(exc)
+        return _io_failed(exc)
     except Exception as exc:  # noqa: BLE001  the process edge
         frame = traceback.extract_tb(exc.__traceback__)[-1]
         _say(
@@ -96,13 +97,13 @@ def _status() -> int:
     return 0
 
 
-def _lost_output(exc: OSError) -> int:
-    """Says so, and keeps Python from trying again at its end. A reader that left, such as head, needs no message."""
-    if sys.stdout is not None:
-        try:
+def _io_failed(exc: OSError) -> int:
+    """Says so, unless it is a reader that left, such as head; keeps Python from writing to that again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (OSError, ValueError):
-            return 2
     if isinstance(exc, BrokenPipeError):
         return 1
     named = "" if exc.filename is None else f" {exc.filename!r}"

@@ -30,9 +30,9 @@ def pm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_
     """Runs a command in an empty folder. No command may end in a traceback."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: object, stdin: bytes = b"") -> Result:
+    def run(*arguments: object, stdin: bytes | io.BytesIO = b"") -> Result:
         monkeypatch.setattr(sys, "argv", ["pointsman", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin))
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()

@@ -1,6 +1,7 @@
 """Wrong use and wrong inputs: a message with a stable code on stderr, exit status 2, nothing left behind."""
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -259,12 +260,14 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("pm run f.route.json - <&-", "no_input"),
         ("pm run f.route.json '[1]' >&-", "no_output"),
         ("pm run f.route.json '[1]' >/dev/full", "No space left"),
+        ("pm show big.route.json --svg >/dev/full", "No space left"),
         ("PYTHONIOENCODING=ascii pm run g.route.json '[1]'", "PYTHONIOENCODING"),
     ],
 )
 def test_standard_files_that_are_not_there(artefact: Any, tmp_path: Path, command: str, says: str) -> None:
     artefact(ADD)
     artefact("def f(n: int):\n    return 'é'\n", "g")
+    artefact("def f(n: int):\n" + "".join(f"    if n == {i}:\n        return {i}\n" for i in range(0, 80, 2)), "big")
     found = shell(command, tmp_path)
     assert (found.returncode, found.stdout) == (2, "")
     assert says in found.stderr
@@ -274,6 +277,19 @@ def test_standard_files_that_are_not_there(artefact: Any, tmp_path: Path, comman
 def test_stderr_closed_is_quiet(artefact: Any, tmp_path: Path) -> None:
     artefact(ADD)
     assert shell("pm run f.route.json '[' 2>&-", tmp_path).returncode == 2
+
+
+def test_what_was_answered_before_a_failure_is_written(artefact: Any, pm: Any) -> None:
+    class Failing(io.BytesIO):
+        def __next__(self) -> bytes:
+            if line := self.readline():
+                return line
+            raise OSError(5, "Input/output error")
+
+    path = artefact(ADD)
+    found = pm("run", path, "-", stdin=Failing(b"[1]\n"))
+    assert (found.code, found.out) == (2, "2\n")
+    assert found.err == "error [io_error]: cannot read or write: Input/output error\n"
 
 
 def test_a_reader_that_leaves_ends_it_quietly(artefact: Any, tmp_path: Path) -> None:
