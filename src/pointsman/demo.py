@@ -25,8 +25,9 @@ from rich.progress import Progress
 from pointsman.core import InternalError, NotFound
 from pointsman.gateway.load import LoadReport, drive
 from pointsman.program import CompileOptions, Table, compile_table
-from pointsman.program.convert import bind_inputs, to_json
+from pointsman.program.convert import bind_inputs
 from pointsman.program.picture import to_svg
+from pointsman.program.results import exception_json, exception_text, to_json
 from pointsman.program.rows import show_table
 
 NUM_REQUESTS = 1_000
@@ -104,7 +105,7 @@ def source_answer(function: Callable[..., Any], args: list[Any], kwargs: dict[st
     try:
         return to_json(function(*args, **kwargs))
     except Exception as exc:  # noqa: BLE001  an exception is an answer too
-        return json.dumps({"exception": {"type": type(exc).__name__, "message": str(exc)}}, ensure_ascii=False)
+        return exception_json(type(exc).__name__, exception_text(exc))
 
 
 def load_source(path: Path) -> Any:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pointsman.core import BadRequest
+
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -14,7 +16,10 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @app.callback()
 def _bench() -> None:
-    """Measurements; each checks its answers first and ends in one JSON line."""
+    """Measurements; each checks its answers first and ends in one JSON line.
+
+    pointsman bench program --quick
+    """
 
 
 @app.command("program")
@@ -31,4 +36,6 @@ def program(
     """
     from pointsman.bench.program import main
 
+    if data is not None and not data.is_file():
+        raise BadRequest(f"--data takes a HumanEval or MBPP file, and {str(data)!r} is no file", code="bad_corpus")
     main(quick=quick, seed=seed, data=data)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import tokenize
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pointsman.cli.failures import exit_status, shown
+from pointsman.cli.options import finite_seconds
 from pointsman.core import BadRequest, PointsmanError
 from pointsman.program import Compiled, CompileOptions, compile_table
 from pointsman.program.cache import default_folder
@@ -18,10 +21,11 @@ __all__ = ["compile_command", "read_source"]
 
 
 def read_source(path: Path) -> str:
-    """The text of a source file. Raises BadRequest ``no_source``."""
+    """The text of a source file, decoded as Python does. Raises BadRequest ``no_source``."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError, SyntaxError) as exc:
         raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="no_source") from exc
 
 
@@ -31,8 +35,8 @@ def compile_command(
     opaque: Annotated[
         bool, typer.Option("--opaque", help="Keep pure parts that are refused as calls to the original.")
     ] = False,
-    examples: Annotated[int, typer.Option(help="Generated inputs of the differential test.")] = 60,
-    seconds: Annotated[float, typer.Option(help="Time limit of the differential test.")] = 5.0,
+    examples: Annotated[int, typer.Option(min=0, help="Generated inputs of the differential test.")] = 60,
+    seconds: Annotated[float, typer.Option(callback=finite_seconds, help="Time limit of the differential test.")] = 5.0,
     cache: Annotated[bool, typer.Option(help="Use the compilation cache.")] = True,
     verify: Annotated[bool, typer.Option("--verify", help="Check the IR after every pass.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -55,6 +59,9 @@ def compile_command(
         verify=verify,
     )
     names = [function] if function else list(module.functions)
+    if not names:
+        raise BadRequest(f"{file!r} defines no function at its top level", code="no_functions")
+    destinations = {name: _destination(out, name, several=not function) for name in names}
     failures: list[PointsmanError] = []
     for name in names:
         try:
@@ -63,23 +70,27 @@ def compile_command(
             if function:
                 raise
             failures.append(error)
-            sys.stderr.write(f"error: {name}: {error.message}\n")
+            sys.stderr.write(shown(error, name) + "\n")
             continue
-        destination = _destination(out, name, several=not function)
-        compiled.table.save(destination)
-        _report(compiled, destination, as_json=as_json)
+        compiled.table.save(destinations[name])
+        _report(compiled, destinations[name], as_json=as_json)
     if failures:
-        raise typer.Exit(2)
+        raise typer.Exit(min(exit_status(error) for error in failures))
 
 
 def _destination(out: Path | None, name: str, *, several: bool) -> Path:
     if out is None:
         return Path(f"{name}.route.json")
-    if several or out.is_dir() or not out.suffix:
-        out.mkdir(parents=True, exist_ok=True)
+    if several or out.is_dir() or not (out.suffix or out.exists()):
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise BadRequest(f"no folder {str(out)!r} for artefacts: {exc.strerror}", code="no_folder") from exc
         return out / f"{name}.route.json"
     if not out.parent.is_dir():
         raise BadRequest(f"no folder {str(out.parent)!r} for the artefact", code="no_folder")
+    if out.exists() and not out.is_file():
+        raise BadRequest(f"cannot write {str(out)!r}: it is there, and not a regular file", code="cannot_write")
     return out
 
 

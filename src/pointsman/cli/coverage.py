@@ -19,8 +19,8 @@ def coverage_command(
         Path, typer.Argument(help="A folder of .py files, or a HumanEval or MBPP file (.jsonl, .jsonl.gz).")
     ],
     resume: Annotated[Path | None, typer.Option(help="Keep finished functions here, and go on from it.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes at once.")] = 2,
-    limit: Annotated[int | None, typer.Option(help="Only this many functions.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, at most two.")] = 2,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many functions.")] = None,
 ) -> None:
     """Compile every function found and compare it with CPython. The last line is one JSON.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.cli.options import TrustOpaque
 from pointsman.program import load_table
 from pointsman.program.proof.difference import compare
 
@@ -18,14 +19,16 @@ __all__ = ["diff_command"]
 def diff_command(
     old: Annotated[Path, typer.Argument(help="The artefact before.")],
     new: Annotated[Path, typer.Argument(help="The artefact after.")],
-    examples: Annotated[int, typer.Option(help="Inputs to try where the solver cannot decide.")] = 2_000,
+    examples: Annotated[int, typer.Option(min=0, help="Inputs to try where the solver cannot decide.")] = 2_000,
+    trust_opaque: TrustOpaque = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Which inputs change behaviour between two tables, with an example of each. Exits 1 when some do.
 
     pointsman diff old.route.json new.route.json
     """
-    found = compare(load_table(old), load_table(new), examples=examples)
+    tables = [load_table(path, trust_opaque=trust_opaque) for path in (old, new)]
+    found = compare(*tables, examples=examples)
     if as_json:
         print(json.dumps(asdict(found)))
     else:

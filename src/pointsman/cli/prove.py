@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.cli.options import TrustOpaque
 from pointsman.program import load_table
 from pointsman.program.proof.report import Proof, prove
 
@@ -19,6 +20,7 @@ def prove_command(
     never_raises: Annotated[
         bool, typer.Option("--never-raises", help="Exit 1 unless it is proved that nothing can raise.")
     ] = False,
+    trust_opaque: TrustOpaque = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """What is proved of a table, what is only tested, and an input for each way to raise.
@@ -27,7 +29,7 @@ def prove_command(
 
     pointsman prove refund.route.json --never-raises
     """
-    table = load_table(artefact, trust_opaque=False)
+    table = load_table(artefact, trust_opaque=trust_opaque)
     found = prove(table)
     print(json.dumps(_as_json(found)) if as_json else _as_text(found))
     wrong = any(s.unique_complete is False or s.equivalent is False for s in found.states)

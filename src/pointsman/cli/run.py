@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pointsman.cli.failures import shown
+from pointsman.cli.options import TrustOpaque
 from pointsman.core import BadRequest
-from pointsman.program import load_table
+from pointsman.program import Answer, load_table
+from pointsman.program.convert import read_inputs
 from pointsman.program.runtime import DEFAULT_FUEL
 
 __all__ = ["run_command"]
@@ -19,42 +23,58 @@ __all__ = ["run_command"]
 def run_command(
     artefact: Annotated[Path, typer.Argument(help="A *.route.json file.")],
     inputs: Annotated[str, typer.Argument(help="A JSON object of parameters, an array, or - to read one a line.")],
-    fuel: Annotated[int, typer.Option(help="States that one run may visit.")] = DEFAULT_FUEL,
+    fuel: Annotated[int, typer.Option(min=1, help="States that one run may visit.")] = DEFAULT_FUEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print kind, result and states visited.")] = False,
-    trust_opaque: Annotated[
-        bool, typer.Option("--trust-opaque", help="Import and run the original for opaque parts.")
-    ] = False,
+    trust_opaque: TrustOpaque = False,
 ) -> None:
     """Run a compiled table on JSON inputs. Exits 1 when the program raises or runs out of fuel.
+
+    With - a line that holds no inputs is named on stderr, the others are run, and the exit status is 2.
 
     pointsman run refund.route.json '{"days": 12, "opened": false, "amount": 80}'
 
     cat inputs.jsonl | pointsman run refund.route.json - --json
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
-    lines = sys.stdin if inputs == "-" else [inputs]
-    failed = False
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    failed, dropped, total = False, 0, 0
+    for number, line in _lines(inputs):
+        total += 1
         try:
-            values = json.loads(line)
-        except ValueError as exc:
-            where = f"line {number}: " if inputs == "-" else ""
-            raise BadRequest(f"{where}inputs are not JSON: {exc}", code="bad_inputs") from exc
-        answer = table.answer(values, fuel=fuel)
+            answer = table.answer(read_inputs(_text(line)), fuel=fuel)
+        except BadRequest as error:
+            if number is None:
+                raise
+            dropped += 1
+            sys.stderr.write(shown(error, f"line {number}") + "\n")
+            continue
         failed = failed or answer.kind != "value"
-        if as_json:
-            print(
-                json.dumps(
-                    {
-                        "kind": answer.kind,
-                        "result": json.loads(answer.json_text),
-                        "states_visited": answer.states_visited,
-                    }
-                )
-            )
-        else:
-            print(answer.json_text)
+        print(_as_json(answer) if as_json else answer.json_text)
+    if dropped:
+        raise BadRequest(f"{dropped} of {total} lines hold no inputs for it and were not run", code="bad_inputs")
     if failed:
         raise typer.Exit(1)
+
+
+def _lines(inputs: str) -> Iterator[tuple[int | None, str | bytes]]:
+    """The inputs given, or the lines of stdin that are not empty, with their numbers."""
+    if inputs != "-":
+        yield None, inputs
+        return
+    if sys.stdin is None:
+        raise BadRequest("standard input is closed", code="no_input")
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if line.strip():
+            yield number, line
+
+
+def _text(line: str | bytes) -> str:
+    try:
+        return line if isinstance(line, str) else line.decode()
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"not text (UTF-8): {exc.reason}", code="bad_inputs") from exc
+
+
+def _as_json(answer: Answer) -> str:
+    """The result goes in as it is: its text is JSON, and may hold longer integers than json reads."""
+    rest = json.dumps({"states_visited": answer.states_visited})
+    return f'{{"kind": "{answer.kind}", "result": {answer.json_text}, {rest[1:]}'

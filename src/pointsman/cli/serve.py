@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:  # the server's libraries are loaded by the command, not by --help
+    from pointsman.gateway import UpstreamConfig
 
 __all__ = ["serve_command"]
 
@@ -37,8 +40,16 @@ def serve_command(
         config = Path("pointsman.toml")
     settings = load_config(config, flags=flags)
     if print_config:
-        print(
-            json.dumps({"settings": asdict(settings.server), "origins": dict(settings.origins)}, default=str, indent=2)
-        )
+        shown = {
+            "settings": asdict(settings.server),
+            "origins": dict(settings.origins),
+            "upstreams": [_without_key(upstream) for upstream in settings.upstreams],
+        }
+        print(json.dumps(shown, default=str, indent=2))
         return
     run_server(settings)
+
+
+def _without_key(upstream: UpstreamConfig) -> dict[str, object]:
+    settings = asdict(upstream)
+    return {**settings, "api_key": "(set)" if settings["api_key"] else None}

@@ -17,6 +17,9 @@ from pointsman.gateway.http import send_error
 REQUEST_ID = "pointsman.request_id"
 """Where the scope holds the request's name."""
 
+_MAX_FRAMES = 20
+"""Frames of an exception that the log gets, the innermost ones. Chosen: endless recursion has a thousand."""
+
 _LOG = logging.getLogger("pointsman.gateway")
 
 
@@ -62,8 +65,8 @@ def _explained(exc: Exception, request_id: str) -> PointsmanError:
 
 
 def _where(exc: BaseException) -> str:
-    """Each exception of the chain, the oldest first: its frames and its type, but not its text."""
+    """Each exception of the chain, the oldest first: its innermost frames and its type, but not its text."""
     cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
     before = f"{_where(cause)}\nwhich led to\n" if cause is not None else ""
-    frames = "".join(traceback.format_tb(exc.__traceback__))
+    frames = "".join(traceback.format_tb(exc.__traceback__, -_MAX_FRAMES))
     return f"{before}{frames}{type(exc).__module__}.{type(exc).__qualname__}"

@@ -130,9 +130,18 @@ def load_config(
         given = {name: value for name, value in given.items() if value is not None}
         server = replace(server, **given)
         origins.update(dict.fromkeys(given, source))
+    _refuse_address(server, origins)
     upstreams = tuple(_upstream(table, environ) for table in file.upstream)
     _refuse_conflicts(upstreams)
     return Config(server, upstreams, origins)
+
+
+def _refuse_address(server: ServerConfig, origins: Mapping[str, str]) -> None:
+    """Whatever source it comes from; an empty host would mean every address of the machine."""
+    if not 0 <= server.port <= 65535:
+        raise _invalid(f"port ({origins['port']}) is {server.port}; expected a port from 0 to 65535")
+    if not server.host.strip() or not server.host.isprintable():
+        raise _invalid(f"host ({origins['host']}) is {server.host!r}; expected an address, such as 127.0.0.1")
 
 
 def _read(path: Path) -> _File:
@@ -171,15 +180,29 @@ def _number(environ: Mapping[str, str], name: str, accepts: Callable[[int], bool
 
 
 def _upstream(table: _UpstreamTable, environ: Mapping[str, str]) -> UpstreamConfig:
-    url = urlsplit(table.base_url)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+    if not _is_base_url(table.base_url):
         raise _invalid(f"upstream {table.name!r}: base_url must be http(s)://HOST[:PORT][/PATH]")
     api_key = None
     if table.api_key_env is not None:
         api_key = environ.get(table.api_key_env)
         if not api_key:
             raise _invalid(f"upstream {table.name!r}: the variable {table.api_key_env!r} of api_key_env is not set")
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise _invalid(
+                f"upstream {table.name!r}: the variable {table.api_key_env!r} of api_key_env holds a line break or "
+                "another character that a header cannot carry"
+            )
     return UpstreamConfig(table.name, table.base_url, tuple(table.models), table.timeout_s, api_key)
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # raises where it is no port
+    except ValueError:
+        return False
+    is_plain = text.isprintable() and " " not in text
+    return is_plain and url.scheme in ("http", "https") and bool(url.hostname) and not (url.query or url.fragment)
 
 
 def _refuse_conflicts(upstreams: tuple[UpstreamConfig, ...]) -> None:

@@ -1,8 +1,12 @@
 """Compiled programs as models: each is served under the name `program/NAME` at a cost of no tokens.
 
 A program runs on the event loop, which adds no latency while answers take microseconds. Once an answer of a program
-has taken longer than `SLOW_S`, that program runs on a thread of its own from then on, so that a long computation holds
-up its own callers only.
+has taken longer than `SLOW_S`, that program runs on a thread of its own from then on, so that a computation of many
+steps delays other requests by thread switches only.
+
+Not covered: one huge operation, such as `10 ** 10 ** 9`. It is one step that holds the interpreter's lock from start to
+end, on whatever thread, and so holds up the whole process, signals included. A process for each program, which would
+confine that, is not built. Nor does a thread's run end when the server is told to stop: the process waits for it.
 """
 
 import asyncio
@@ -14,7 +18,7 @@ from typing import Literal, Protocol
 
 from starlette.types import Receive, Send
 
-from pointsman.core import BadRequest, Decision
+from pointsman.core import BadRequest, Decision, Unverified
 from pointsman.gateway import wire
 from pointsman.gateway.arms import POLICY_VERSION, Answer, Call, send_answer
 
@@ -128,7 +132,13 @@ def load_folder(paths: Iterable[Path]) -> list[Program]:
 def _load(file: Path) -> Program:
     from pointsman.program import load_table  # here, so that a gateway without programs does not load the compiler
 
-    table = load_table(file)
+    try:
+        table = load_table(file)
+    except Unverified as error:
+        if error.code != "opaque_untrusted":
+            raise
+        message = f"{file} has opaque parts: the server runs no original functions; `pointsman run` can"
+        raise Unverified(message, code=error.code) from error
     table.prepare()  # so that the first request does not wait for it
     return table
 

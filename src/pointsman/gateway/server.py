@@ -14,7 +14,10 @@ from pointsman.gateway.config import Config, ServerConfig
 from pointsman.gateway.programs import load_folder
 
 GRACE_S = 10
-"""Seconds that running requests get to finish once the server is told to stop. Chosen."""
+"""Seconds that running requests get to finish once the server is told to stop. Chosen.
+
+Requests to upstreams are cut off then. A program's run is not: it is Python in this process, and the process ends once
+the run does, at the latest when its fuel is spent; a single huge operation has no such end."""
 
 _BACKLOG = 2048
 
@@ -57,6 +60,7 @@ def _listening(server: ServerConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
         return socket.create_server((server.host, server.port), family=family, backlog=_BACKLOG)
-    except OSError as exc:
-        message = f"cannot listen on {server.host}, port {server.port}: {exc.strerror}"
+    except (OSError, UnicodeError) as exc:  # the latter for a name that DNS could not hold
+        reason = exc.strerror if isinstance(exc, OSError) else "no address"
+        message = f"cannot listen on {server.host}, port {server.port}: {reason}"
         raise BadRequest(message, code="invalid_config") from exc

@@ -5,7 +5,8 @@ chunk, anything else whole, so that a connection lost half-way becomes a clean e
 4xx are relayed; a redirect or a failure of the upstream becomes ours to explain. The client's own credentials go
 nowhere: an upstream gets the key that its configuration names.
 
-Not done here: retries, hedging, and any reading of prompts or answers.
+Not done here: retries, hedging, and any reading of prompts or answers. So an answer with status 200 that is no JSON, or
+cut off by the upstream itself, reaches the client as it is.
 """
 
 import asyncio
@@ -120,19 +121,27 @@ class UpstreamArm:
         raise UpstreamError(message, retryable=response.status >= 500, code="upstream_failed")
 
     def _relayed(self, response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
-        kept = [(name.encode(), response.headers[name].encode()) for name in _RELAYED if name in response.headers]
+        try:
+            kept = [(name.encode(), response.headers[name].encode()) for name in _RELAYED if name in response.headers]
+        except UnicodeEncodeError as exc:  # aiohttp gives bytes that are not UTF-8 as lone surrogates
+            message = f"the upstream {self.owner!r} sent a header that is not text"
+            raise UpstreamError(message, retryable=False, code="upstream_bad_answer") from exc
         return [*kept, *decision_headers(self._decision)]
 
     async def _stream(self, response: aiohttp.ClientResponse, call: Call, send: Send) -> None:
-        """Relays events as they arrive; a failure half-way is told as a last event, without the end mark."""
+        """Relays events as they arrive; a failure half-way is told as a last event, without the end mark.
+
+        Where the failure cuts an event, that event is ended first, so that the last one can be read.
+        """
         headers = self._relayed(response)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        last = b""
+        last, tail = b"", b"\n\n"
         try:
             with translated(self.owner):
                 async for data in response.content.iter_any():
+                    tail = (tail + data)[-4:]
                     await send({"type": "http.response.body", "body": data, "more_body": True})
         except UpstreamError as error:
             _LOG.warning("%s: %s (%s), half-way", call.request_id, error.message, error.code)
-            last = event(error_body(error))
+            last = (b"" if tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n") + event(error_body(error))
         await send({"type": "http.response.body", "body": last})

@@ -247,22 +247,32 @@ def text_of(message: Message) -> str:
 def program_inputs(request: ChatRequest) -> Inputs:
     """A program's inputs: by name from a JSON object, by position from a JSON array.
 
-    The request's own `inputs` field comes first, then that of the last user message, then that message's text.
+    The request's own `inputs` field comes first, then that of the last user message, then that message's text; null is
+    as good as absent. Of a key that an object has twice the last value counts.
 
     Raises:
         BadRequest: `invalid_inputs` where they are not JSON, or neither an object nor an array.
     """
-    raw: Raw | str | UnsetType = request.inputs
+    raw: Raw | str | None = _present(request.inputs)
     param = "inputs"
-    if raw is UNSET:
+    if raw is None:
         message = last_user_message(request)
         param = "messages"
-        raw = text_of(message) if message.inputs is UNSET else message.inputs
+        raw = _present(message.inputs) or text_of(message)
+        if isinstance(raw, str) and not raw.strip():
+            problem = "the last user message is empty; a program's inputs are its text, as JSON, or the field 'inputs'"
+            raise BadRequest(problem, code="invalid_inputs", param=param)
     inputs = _read(_decode_inputs, raw, "the program's inputs", "invalid_inputs", param)
     if not isinstance(inputs, dict | list):
         message_text = "a program's inputs are a JSON object (by name) or a JSON array (by position)"
         raise BadRequest(message_text, code="invalid_inputs", param=param)
     return inputs
+
+
+def _present(raw: Raw | UnsetType) -> Raw | None:
+    if isinstance(raw, UnsetType):
+        return None
+    return None if memoryview(raw).nbytes == len(b"null") and bytes(raw) == b"null" else raw
 
 
 def convert(value: object, kind: type[T], what: str) -> T:
@@ -277,11 +287,16 @@ def convert(value: object, kind: type[T], what: str) -> T:
 def _wrong_shape(what: str, detail: str, param: str | None) -> BadRequest:
     """The error for JSON of the wrong shape; `detail` is msgspec's text, which names types and fields only."""
     missing, path = _MISSING.search(detail), _PATH.search(detail)
-    inner = ".".join(part for part in (path and path[1], missing and missing[1]) if part)
-    where = ".".join(part for part in (param, inner) if part) or None
+    inner = _joined(path and path[1], missing and missing[1])
+    where = _joined(param, inner) or None
     if missing:
         return BadRequest(f"{what} lacks the field {missing[1]!r}", code="missing_field", param=where)
     expected = _PATH.sub("", detail)
     at = f" at {inner}" if inner else ""
     code = "invalid_type" if where or not expected.startswith("Expected `object`") else "not_an_object"
     return BadRequest(f"{what} has the wrong shape{at}: {expected}", code=code, param=where)
+
+
+def _joined(*parts: str | None) -> str:
+    """A path of names and indices: `a`, `b` and `[0]` are `a.b[0]`."""
+    return ".".join(part for part in parts if part).replace(".[", "[")

@@ -1,61 +1,105 @@
-"""JSON values to a program's arguments and results back, by the types that its parameters declare.
+"""JSON values to a program's arguments, by the types that its parameters declare. Results: ``results.py``.
 
-What a parameter's annotation does not say is passed as JSON gives it: objects as dict, arrays as list.
+What a parameter's annotation does not say is passed as JSON gives it: objects as dict, arrays as list. So is a value
+whose annotation is not one of those read here, or does not parse.
 """
 
 from __future__ import annotations
 
 import ast
-import dataclasses
-import enum
 import json
-import math
-from collections.abc import Iterator, Mapping
+import re
+import warnings
+from collections.abc import Mapping
 from functools import lru_cache
-from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from pointsman.core import BadRequest
 from pointsman.program.ir import Param, Record
 from pointsman.program.table.machine import Machine
 
-__all__ = ["bind_inputs", "to_json"]
+__all__ = ["bind_inputs", "read_inputs"]
 
-_MAX_ITEMS = 100_000  # of an iterator in a result; chosen
+_MAX_SHOWN = 8  # alternatives that a message lists; chosen
+_INT_KEY: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+_FLOAT_KEY: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NOT_LITERAL: Final = object()
+
+
+def read_inputs(text: str) -> Any:
+    """JSON text of inputs. Raises BadRequest ``bad_inputs``, also for an object that has a key twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as exc:
+        raise _bad(f"inputs are not JSON: {exc}") from exc
+    except ValueError as exc:
+        raise _bad("inputs hold an integer of more than 4,300 digits") from exc
+    except RecursionError as exc:
+        raise _bad("inputs are nested too deeply") from exc
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _bad(f"inputs have the key {twice!r} twice in one object")
+    return found
 
 
 def bind_inputs(
     machine: Machine, records: Mapping[str, Record], classes: Mapping[str, type], inputs: dict[str, Any] | list[Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments. Raises BadRequest ``bad_inputs`` that names the parameter and what it takes."""
-    convert = _Converter(records, classes)
+    try:
+        return _bound(machine, _Converter(records, classes), inputs)
+    except RecursionError as exc:
+        raise _bad(f"an annotation of {machine.qualname} is nested too deeply to check inputs by") from exc
+
+
+def _bound(
+    machine: Machine, convert: _Converter, inputs: dict[str, Any] | list[Any]
+) -> tuple[list[Any], dict[str, Any]]:
     if isinstance(inputs, list):
         return _positional(machine, inputs, convert), {}
     if not isinstance(inputs, dict):
         raise _bad(f"inputs must be a JSON object {_signature(machine)} or an array of positional values")
     known = {p.name: p for p in machine.params if p.kind not in {"star", "double_star"}}
     extra = [name for name in inputs if name not in known]
-    if extra and not any(p.kind == "double_star" for p in machine.params):
+    rest = next((p for p in machine.params if p.kind == "double_star"), None)
+    if extra and rest is None:
         raise _bad(f"unknown input {extra[0]!r}; {machine.qualname} takes {_signature(machine)}", extra[0])
     missing = [p.name for p in known.values() if p.default is None and p.name not in inputs]
     if missing:
         raise _bad(f"missing input {missing[0]!r}; {machine.qualname} takes {_signature(machine)}", missing[0])
     kwargs: dict[str, Any] = {}
     for name, value in inputs.items():
-        kwargs[name] = convert.param(known[name], value) if name in known else value
-    args = [kwargs.pop(p.name) for p in machine.params if p.kind == "positional_only" and p.name in kwargs]
-    return args, kwargs
+        param = known.get(name, rest)
+        kwargs[name] = value if param is None else convert.param(param, value)
+    return _leading(machine, kwargs), kwargs
+
+
+def _leading(machine: Machine, kwargs: dict[str, Any]) -> list[Any]:
+    """The positional-only arguments, taken out of ``kwargs``; one cannot be given without those before it."""
+    names = [p.name for p in machine.params if p.kind == "positional_only"]
+    given = [name in kwargs for name in names]
+    if False in given and any(given[given.index(False) :]):
+        absent = names[given.index(False)]
+        raise _bad(f"missing input {absent!r}: an input after it is given, and they go by position", absent)
+    return [kwargs.pop(name) for name in names if name in kwargs]
 
 
 def _positional(machine: Machine, inputs: list[Any], convert: _Converter) -> list[Any]:
     params = [p for p in machine.params if p.kind in {"positional_only", "plain"}]
     if len(inputs) > len(params) and not any(p.kind == "star" for p in machine.params):
         raise _bad(f"{len(inputs)} inputs; {machine.qualname} takes {_signature(machine)}")
-    missing = [p.name for p in params[len(inputs) :] if p.default is None]
+    by_name = [p for p in machine.params if p.kind == "keyword_only"]
+    missing = [p.name for p in [*params[len(inputs) :], *by_name] if p.default is None]
     if missing:
         raise _bad(f"missing input {missing[0]!r}; {machine.qualname} takes {_signature(machine)}", missing[0])
     converted = [convert.param(p, v) for p, v in zip(params, inputs, strict=False)]
-    return converted + inputs[len(params) :]
+    rest = next((p for p in machine.params if p.kind == "star"), None)
+    return converted + [v if rest is None else convert.param(rest, v) for v in inputs[len(params) :]]
 
 
 def _bad(message: str, param: str | None = None) -> BadRequest:
@@ -70,9 +114,38 @@ def _signature(machine: Machine) -> str:
 @lru_cache(1024)
 def _parsed(annotation: str) -> ast.expr | None:
     try:
-        return ast.parse(annotation, mode="eval").body
-    except SyntaxError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the annotation's text, which is not the caller's
+            return ast.parse(annotation, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _last_name(node: ast.expr) -> str:
+    """``dict`` of ``dict`` and ``typing.Dict``, else the empty text; not by unparsing, which recurses."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Constant(value=None):
+            return "None"
+    return ""
+
+
+def _alternatives(node: ast.expr) -> list[ast.expr]:
+    """``a | b | c`` as a list, however long."""
+    found: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        found.append(node.right)
+        node = node.left
+    return [node, *reversed(found)]
+
+
+def _literal(node: ast.expr) -> Any:
+    """An item of ``Literal[...]``; ``_NOT_LITERAL`` for what is no constant, such as an enum's member."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return _NOT_LITERAL
 
 
 class _Converter:
@@ -89,14 +162,12 @@ class _Converter:
     def value(self, node: ast.expr, value: Any, where: str) -> Any:
         """``value`` as the annotation says. Raises BadRequest where it cannot be that."""
         match node:
-            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-                return self._either([left, right], value, where)
+            case ast.BinOp(op=ast.BitOr()):
+                return self._either(_alternatives(node), value, where)
             case ast.Subscript(value=outer, slice=inner):
                 parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-                return self._generic(ast.unparse(outer).rpartition(".")[2].lower(), parts, value, where)
-            case ast.Constant(value=None):
-                return self._expect(value is None, value, "null", where)
-        return self._plain(ast.unparse(node).rpartition(".")[2], value, where)
+                return self._generic(_last_name(outer).lower(), parts, value, where)
+        return self._plain(_last_name(node), value, where)
 
     def _either(self, options: list[ast.expr], value: Any, where: str) -> Any:
         for option in options:
@@ -104,14 +175,15 @@ class _Converter:
                 return self.value(option, value, where)
             except BadRequest:
                 continue
-        shown = " or ".join(ast.unparse(option) for option in options)
-        raise _bad(f"input {where!r} must be {shown}, got {_shown(value)}", where)
+        more = " or others" if len(options) > _MAX_SHOWN else ""
+        shown = " or ".join(ast.unparse(option) for option in options[:_MAX_SHOWN])
+        raise _bad(f"input {where!r} must be {shown}{more}, got {_shown(value)}", where)
 
     def _plain(self, name: str, value: Any, where: str) -> Any:
         match name:
             case "int":
                 return self._expect(type(value) is int, value, "an integer", where)
-            case "float":
+            case "float" | "complex":
                 return self._expect(type(value) in {int, float}, value, "a number", where)
             case "bool":
                 return self._expect(type(value) is bool, value, "true or false", where)
@@ -123,48 +195,83 @@ class _Converter:
                 return self._expect(type(value) is dict, value, "an object", where)
             case "tuple" | "Tuple" | "set" | "Set" | "frozenset":
                 self._expect(type(value) is list, value, "an array", where)
-                return {"t": tuple, "s": set, "f": frozenset}[name[0].lower()](value)
+                return self._collected(name.lower(), value, where)
             case "bytes":
-                return self._expect(type(value) is str, value, "a string (UTF-8)", where).encode()
+                return self._bytes(value, where)
             case "None":
                 return self._expect(value is None, value, "null", where)
         return self._record(name, value, where) if name in self.records else value
 
+    def _bytes(self, value: Any, where: str) -> bytes:
+        text: str = self._expect(type(value) is str, value, "a string (UTF-8)", where)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            raise _bad(f"input {where!r} must be a string (UTF-8), got one with half of a pair", where) from None
+
+    def _collected(self, kind: str, items: list[Any], where: str) -> Any:
+        made: type = {"tuple": tuple, "set": set, "frozenset": frozenset}.get(kind, list)
+        try:
+            return made(items)
+        except TypeError:
+            raise _bad(f"input {where!r} is a set, which cannot hold arrays or objects", where) from None
+
     def _generic(self, outer: str, parts: list[ast.expr], value: Any, where: str) -> Any:
-        if outer == "optional":
+        if outer == "optional" and len(parts) == 1:
             return None if value is None else self.value(parts[0], value, where)
-        if outer == "union":
+        if outer == "union" and parts:
             return self._either(parts, value, where)
+        if outer == "literal" and parts:
+            return self._one_of(parts, value, where)
         if outer in {"dict", "mapping", "defaultdict"}:
-            self._expect(type(value) is dict, value, "an object", where)
-            return {self._key(parts[0], k, where): self.value(parts[1], v, f"{where}.{k}") for k, v in value.items()}
+            return self._mapping(parts, value, where)
         if outer not in {"list", "tuple", "set", "frozenset", "sequence", "iterable"}:
             return value
         self._expect(type(value) is list, value, "an array", where)
         fixed = outer == "tuple" and not (len(parts) == 2 and isinstance(parts[1], ast.Constant))
         if fixed and len(value) != len(parts):
             raise _bad(f"input {where!r} must be an array of {len(parts)} items, got {len(value)}", where)
+        if not parts:
+            return self._collected(outer, value, where)
         kinds = parts if fixed else [parts[0]] * len(value)
         items = [
             self.value(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
         ]
-        return {"tuple": tuple, "set": set, "frozenset": frozenset}.get(outer, list)(items)
+        return self._collected(outer, items, where)
+
+    def _mapping(self, parts: list[ast.expr], value: Any, where: str) -> Any:
+        self._expect(type(value) is dict, value, "an object", where)
+        if len(parts) != 2:
+            return value
+        found = {self._key(parts[0], k, where): self.value(parts[1], v, f"{where}.{k}") for k, v in value.items()}
+        if len(found) < len(value):
+            raise _bad(f"input {where!r} has two keys of one value", where)
+        return found
+
+    def _one_of(self, parts: list[ast.expr], value: Any, where: str) -> Any:
+        known = [_literal(part) for part in parts]
+        if any(item is _NOT_LITERAL or (type(item) is type(value) and item == value) for item in known):
+            return value
+        listed = ", ".join(json.dumps(item, default=repr) for item in known[:_MAX_SHOWN])
+        raise _bad(f"input {where!r} must be one of {listed}, got {_shown(value)} that is none of them", where)
 
     def _key(self, node: ast.expr, key: str, where: str) -> Any:
-        """JSON has string keys only: an int or float key is read from its text."""
-        kind = ast.unparse(node)
+        """JSON has string keys only: an int or float key is read from its text, which is as JSON writes numbers."""
+        kind = _last_name(node)
         if kind not in {"int", "float"}:
             return key
         try:
-            return int(key) if kind == "int" else float(key)
+            if (_INT_KEY if kind == "int" else _FLOAT_KEY).fullmatch(key):
+                return int(key) if kind == "int" else float(key)
         except ValueError:
-            raise _bad(f"input {where!r} has the key {key!r}, expected {kind}", where) from None
+            pass  # too many digits
+        raise _bad(f"input {where!r} has the key {key!r}, expected {kind}", where)
 
     def _record(self, name: str, value: Any, where: str) -> Any:
         record, made = self.records[name], self.classes[name]
         if record.kind == "enum":
             for member in made:  # type: ignore[attr-defined]  # an Enum class
-                if value in {member.name} or (member.value == value and type(member.value) is type(value)):
+                if value == member.name or (member.value == value and type(member.value) is type(value)):
                     return member
             names = ", ".join(field for field, _, _ in record.fields)
             raise _bad(f"input {where!r} must be one of {names}, got {_shown(value)}", where)
@@ -199,40 +306,3 @@ def _shown(value: Any) -> str:
         float: "a number",
     }
     return "null" if value is None else names.get(type(value), type(value).__name__)
-
-
-def to_json(value: Any) -> str:
-    """A result as JSON text.
-
-    Tuples and iterators are arrays, sets sorted arrays, records objects, enums their values, nan and infinities
-    strings; an object's keys are made strings, or pairs where that would merge two.
-    """
-    if type(value) in {str, int, bool} or value is None:
-        return json.dumps(value, ensure_ascii=False)
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case enum.Enum():
-            return _plain(value.value)
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case dict():
-            keys = [key if isinstance(key, str) else json.dumps(_plain(key)) for key in value]
-            if len(set(keys)) == len(keys):
-                return {key: _plain(item) for key, item in zip(keys, value.values(), strict=True)}
-            return [[_plain(k), _plain(v)] for k, v in value.items()]
-        case set() | frozenset():
-            return sorted((_plain(item) for item in value), key=lambda item: (str(type(item)), repr(item)))
-        case bytes() | bytearray():
-            return bytes(value).decode("utf-8", "replace")
-    if hasattr(value, "_asdict"):
-        return {k: _plain(v) for k, v in value._asdict().items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, list | tuple | range) or hasattr(value, "__len__"):
-        return [_plain(item) for item in value]
-    return [_plain(item) for item in islice(value, _MAX_ITEMS)] if isinstance(value, Iterator) else str(value)

@@ -129,10 +129,12 @@ def compile_table(
     parsed = module or stages.run("parse", lambda: frontend.Module.parse(source, filename))
     lowered = stages.run("lower", lambda: frontend.lower_program(parsed, entry, allow_opaque=options.allow_opaque))
     key = stages.run("cache", lambda: program_key(lowered, options))
-    kept = stages.run("cache", lambda: cache.get("table", key))
-    if kept is not None:
-        table = table_from_json(kept, filename, trust_opaque=False) if not lowered.opaque else None
+    about = (Path(filename).name, hashlib.sha256(source.encode()).hexdigest(), _description(parsed, entry))
+    if not lowered.opaque:
+        table = stages.run("cache", lambda: cache.get("table", key, lambda data: table_from_json(data, filename)))
         if table is not None:
+            # an edit that changes no IR changes these
+            table.source_file, table.source_sha256, table.description = about
             return Compiled(table, None, {}, ("table",), stages.seconds)
     if options.verify:
         for function in lowered.functions.values():
@@ -158,13 +160,7 @@ def compile_table(
     certificate = Certificate(
         certificates, tested["tested"], tested["undecided"], tested["domain_size"], tested["domain_bound"]
     )
-    table = Table(
-        program,
-        certificate,
-        Path(filename).name,
-        hashlib.sha256(source.encode()).hexdigest(),
-        _description(parsed, entry),
-    )
+    table = Table(program, certificate, *about)
     cache.put("table", key, table.to_json())
     return Compiled(table, tested["differential"], dict(lowered.opaque), reused, stages.seconds)
 
@@ -179,6 +175,7 @@ def program_key(lowered: LoweredProgram, options: CompileOptions) -> str:
         lowered.globals,
         sorted(lowered.opaque),
         options.max_examples,
+        options.seconds,
         options.seed,
     )
 
@@ -197,9 +194,9 @@ def _machine(
     function: Function, lowered: LoweredProgram, cache: Cache, settle: Settler
 ) -> tuple[Machine, tuple[StateCertificate, ...]]:
     key = content_hash(compiler_version(), function, sorted(lowered.records.items()))
-    kept = cache.get("machine", key)
+    kept = cache.get("machine", key, _kept_machine)
     if kept is not None:
-        return machine_from_json(kept["machine"]), tuple(map(StateCertificate.from_json, kept["states"]))
+        return kept
     explored = explore_machine(function, lowered.records, settle)
     optimised = optimise_machine(explored)
     machine, origins = bound_depth(optimised)
@@ -209,6 +206,10 @@ def _machine(
     return machine, states
 
 
+def _kept_machine(data: Any) -> tuple[Machine, tuple[StateCertificate, ...]]:
+    return machine_from_json(data["machine"]), tuple(map(StateCertificate.from_json, data["states"]))
+
+
 def tables_key(program: Program, options: CompileOptions) -> str:
     """Of the regions of all machines: equal keys, equal behaviour."""
     regions = []
@@ -216,7 +217,12 @@ def tables_key(program: Program, options: CompileOptions) -> str:
         generic = [region_hash(s) for s in machine.generic.states] if machine.generic else []
         regions.append((name, machine.params, machine.guards, [region_hash(s) for s in machine.states], generic))
     return content_hash(
-        compiler_version(), regions, sorted(program.records.items()), options.max_examples, options.seed
+        compiler_version(),
+        regions,
+        sorted(program.records.items()),
+        options.max_examples,
+        options.seconds,
+        options.seed,
     )
 
 
@@ -225,7 +231,7 @@ def _tested(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The differential test, or what an equal program came to (only a test that agreed is kept)."""
     key = tables_key(program, options)
-    kept = cache.get("tested", key) if not program.opaque else None
+    kept = cache.get("tested", key, _kept_test) if not program.opaque else None
     if kept is not None:
         return {**kept, "differential": None}, ("tested",)
     machine = program.machines.get(program.entry)
@@ -260,6 +266,16 @@ def _tested(
     if found.status == "equal":
         cache.put("tested", key, result)
     return {**result, "differential": found}, ()
+
+
+def _kept_test(data: Any) -> dict[str, Any]:
+    """Raises TypeError for an entry of another shape."""
+    optional = ("domain_size", "domain_bound")
+    if any(type(data[name]) is not int for name in ("tested", "undecided")):
+        raise TypeError
+    if any(data[name] is not None and type(data[name]) is not int for name in optional):
+        raise TypeError
+    return {name: data[name] for name in ("tested", "undecided", *optional)}
 
 
 def compile_function(function: Callable[..., Any], options: CompileOptions | None = None) -> Table:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import GeneratorType
 from typing import Any, Final, Literal
 
-from pointsman.core import BadRequest, NotFound, Unverified
+from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unverified
 from pointsman.program.artefact import FORMAT, VERSION, decode_program, encode_program
-from pointsman.program.convert import bind_inputs, to_json
+from pointsman.program.convert import bind_inputs
 from pointsman.program.link import Linked, link
+from pointsman.program.originals import is_emitted, load_originals, raised_by_program
 from pointsman.program.proof.certificate import Certificate
+from pointsman.program.results import MAX_ITEMS, drawn, exception_json, exception_text, to_json
 from pointsman.program.support import OutOfFuel
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.verify import verify_program
@@ -26,10 +29,16 @@ __all__ = ["DEFAULT_FUEL", "Answer", "Outcome", "Table", "load_table"]
 DEFAULT_FUEL: Final = 10_000_000
 """States that one run may visit. Chosen: some seconds of emitted code."""
 
+_NO_LIMIT: Final = 2**62
+"""The limit between runs: what is drawn from a result then is the caller's business."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: with a value, with an exception of the program, or out of fuel."""
+    """How a run ended: with a value, with an exception of the program (of any class), or out of fuel.
+
+    A generator of the program is drawn within the run, up to 100,000 items; ``value`` is an iterator over them then.
+    """
 
     kind: Literal["value", "exception", "out_of_fuel"]
     value: Any
@@ -62,7 +71,8 @@ class Table:
     opaque: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+        # reentrant: drawing an argument's items may run this very table
+        self._lock = threading.RLock()
 
     @property
     def name(self) -> str:
@@ -82,7 +92,9 @@ class Table:
     @cached_property
     def _metered(self) -> Linked:
         # the tables that are shown, so that the states counted are theirs
-        return link(self.program, metered=True, every_table=True, records=self.records, opaque=self.opaque)
+        linked = link(self.program, metered=True, every_table=True, records=self.records, opaque=self.opaque)
+        linked.meter[1] = _NO_LIMIT
+        return linked
 
     def prepare(self) -> None:
         """Emits and links now what the first answer would otherwise wait for."""
@@ -98,39 +110,79 @@ class Table:
         """The emitted Python."""
         return self._plain.source
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._plain.entry(*args, **kwargs)
 
-    def run(self, *args: Any, fuel: int = DEFAULT_FUEL, **kwargs: Any) -> Outcome:
-        """Runs within ``fuel`` visited states. A single operation on huge values is not interrupted."""
+    def run(self, /, *args: Any, fuel: int | None = None, **kwargs: Any) -> Outcome:
+        """Runs within ``fuel`` visited states (None: ``DEFAULT_FUEL``).
+
+        A single operation on huge values is not interrupted. Iterators inside the value, or made by the library (such
+        as ``map``), are not drawn here: what is drawn from them later has no limit.
+
+        Raises BadRequest ``fuel_ambiguous`` where ``fuel`` is given and a parameter of the program has that name.
+        """
+        if fuel is not None and self._takes("fuel"):
+            raise BadRequest(
+                f"{self.name!r} has a parameter 'fuel' of its own, and run() takes fuel= for the limit; "
+                "give it by position, or in the inputs of answer()",
+                code="fuel_ambiguous",
+                param="fuel",
+            )
+        return self.outcome(args, kwargs, fuel=DEFAULT_FUEL if fuel is None else fuel)
+
+    def _takes(self, name: str) -> bool:
+        machine = self.program.machines.get(self.name)
+        return machine is not None and any(
+            p.name == name and p.kind in {"plain", "keyword_only"} for p in machine.params
+        )
+
+    def outcome(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        fuel: int = DEFAULT_FUEL,
+        finish: Callable[[Any], Any] | None = None,
+    ) -> Outcome:
+        """``run`` for arguments of any name. ``finish`` makes the value, within the limit, of what the call gives."""
+        finish = finish or _drawn
         linked = self._metered
         with self._lock:
             meter = linked.meter
+            outer = meter[:]  # of the run that this one is part of, if any
             meter[0], meter[1] = 0, fuel
             try:
-                value = linked.entry(*args, **kwargs)
+                value = finish(linked.entry(*args, **kwargs))
             except OutOfFuel:
                 return Outcome("out_of_fuel", None, None, meter[0])
-            except Exception as exc:  # noqa: BLE001  whatever the program raises is its outcome
+            except BaseException as exc:  # whatever the program raises is its outcome
+                if not raised_by_program(exc, has_opaque_parts=bool(self.program.opaque)):
+                    raise  # Ctrl-C, or a signal's handler
                 return Outcome("exception", None, exc.with_traceback(None), meter[0])
-            return Outcome("value", value, None, meter[0])
+            else:
+                return Outcome("value", value, None, meter[0])
+            finally:
+                meter[0], meter[1] = outer
 
-    def answer(self, inputs: dict[str, Any] | list[Any], fuel: int = DEFAULT_FUEL) -> Answer:
+    def answer(self, /, inputs: dict[str, Any] | list[Any], fuel: int = DEFAULT_FUEL) -> Answer:
         """Runs on JSON inputs: an object of parameters, or an array of positional ones.
+
+        Drawing a generator and writing the result count as part of the run. A result that JSON cannot hold is an
+        exception of type ``Unserialisable``.
 
         Raises BadRequest ``bad_inputs`` when they are not what the parameters are declared as.
         """
         args, kwargs = bind_inputs(self.machine, self.program.records, self._metered.records, inputs)
-        outcome = self.run(*args, fuel=fuel, **kwargs)
+        outcome = self.outcome(args, kwargs, fuel=fuel, finish=to_json)
         if outcome.kind == "value":
-            return Answer("value", to_json(outcome.value), outcome.states_visited)
+            return Answer("value", outcome.value, outcome.states_visited)
         error = outcome.exception
-        shown = (
-            {"type": type(error).__name__, "message": str(error)}
-            if error is not None
-            else {"type": "OutOfFuel", "message": f"no result within {fuel} states"}
+        text = (
+            exception_json("OutOfFuel", f"no result within {fuel} states")
+            if error is None
+            else exception_json(type(error).__name__, exception_text(error))
         )
-        return Answer(outcome.kind, json.dumps({"exception": shown}, ensure_ascii=False), outcome.states_visited)
+        return Answer(outcome.kind, text, outcome.states_visited)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -143,26 +195,56 @@ class Table:
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the artefact; it appears whole or not at all."""
+        """Writes the artefact; it appears whole or not at all. Raises BadRequest ``cannot_write``."""
         target = Path(path)
+        if target.exists() and not target.is_file():  # a device must not be replaced by a file
+            raise BadRequest(f"cannot write {str(target)!r}: it is there, and not a regular file", code="cannot_write")
+        text = json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:  # constants with lone surrogates: escaped, as UTF-8 has no form for them
+            data = (json.dumps(self.to_json(), separators=(",", ":")) + "\n").encode()
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
-        temporary.replace(target)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(target)
+        except OSError as exc:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise BadRequest(f"cannot write {str(target)!r}: {exc.strerror}", code="cannot_write") from exc
+
+
+def _drawn(value: Any) -> Any:
+    """The program's own generators are drawn: left alone, they would go on past the run and its limit."""
+    if not isinstance(value, GeneratorType) or not is_emitted(value.gi_code):
+        return value
+    items = drawn(value)
+    if items is None:
+        raise OverBudget(f"the generator gave more than {MAX_ITEMS:,} items", code="too_many_items")
+    return iter(items)
 
 
 def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> Table:
     """Loads an artefact: checks its form, verifies its IR, and emits code from that.
 
-    Opaque parts need the original module importable by its file's name, and ``trust_opaque``: it is executed. Raises
-    NotFound for a missing file, BadRequest ``bad_artefact`` for a wrong one, Unverified ``opaque_untrusted``.
+    Opaque parts need the original module importable by its file's name, unchanged, and ``trust_opaque``: it is
+    executed. Raises NotFound for a missing file, BadRequest ``bad_artefact`` or ``invalid_ir`` for a wrong one,
+    and Unverified ``opaque_untrusted`` or ``opaque_changed``.
     """
     try:
-        data = json.loads(Path(path).read_text())
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise NotFound(f"no file {str(path)!r}", code="no_artefact") from exc
+    except RecursionError as exc:
+        raise BadRequest(f"{path}: not a route artefact: nested too deeply", code="bad_artefact") from exc
     except (OSError, ValueError) as exc:
         raise BadRequest(f"{path}: not a route artefact: {exc}", code="bad_artefact") from exc
-    return table_from_json(data, str(path), trust_opaque=trust_opaque)
+    try:
+        return table_from_json(data, str(path), trust_opaque=trust_opaque)
+    except RecursionError as exc:
+        raise BadRequest(f"{path}: not a route artefact: nested too deeply", code="bad_artefact") from exc
+    except InternalError as exc:  # the verifier's word for a table that the compiler would not make
+        raise BadRequest(f"{path}: {exc.message}", code=exc.code) from exc
 
 
 def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Table:
@@ -185,28 +267,5 @@ def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Tab
     except (KeyError, TypeError) as exc:
         raise BadRequest(f"{where}: not a route artefact: {exc!r}", code="bad_artefact") from exc
     if program.opaque:
-        table.opaque = _originals(table, trust_opaque)
+        table.opaque = load_originals(table.name, program.opaque, table.source_file, table.source_sha256, trust_opaque)
     return table
-
-
-def _originals(table: Table, trust_opaque: bool) -> dict[str, Any]:
-    import importlib
-
-    names = ", ".join(table.program.opaque)
-    if not trust_opaque:
-        raise Unverified(
-            f"{table.name!r} calls original functions ({names}) of {table.source_file!r}; "
-            "pass --trust-opaque to import and run them",
-            code="opaque_untrusted",
-        )
-    module_name = Path(table.source_file).stem
-    here = str(Path.cwd())
-    if here not in sys.path:  # a console script does not have the folder it is run in
-        sys.path.append(here)
-    try:
-        module = importlib.import_module(module_name)
-        return {name: getattr(module, name) for name in table.program.opaque}
-    except (ImportError, AttributeError) as exc:
-        raise Unverified(
-            f"original functions ({names}) are not importable from {module_name!r}: {exc}", code="opaque_missing"
-        ) from exc

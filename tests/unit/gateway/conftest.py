@@ -147,6 +147,12 @@ def app(program: FakeProgram) -> Starlette:
 
 
 @pytest.fixture
+def client_of() -> type[Client]:
+    """`client_of(app)` drives another app."""
+    return Client
+
+
+@pytest.fixture
 def client(app: Starlette) -> Client:
     return Client(app)
 

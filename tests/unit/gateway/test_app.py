@@ -113,6 +113,18 @@ async def test_an_unexpected_exception_is_a_500_that_only_the_log_explains(
     assert "my-secret" not in caplog.text, "an exception's text may quote a prompt"
 
 
+async def test_endless_recursion_is_a_few_lines_of_the_log(
+    client: Any, program: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(inputs: object) -> Any:
+        return answer(inputs)
+
+    program.answer = answer
+    reply = await client.chat({"model": "program/double", "inputs": []})
+    assert reply.status == 500
+    assert len(caplog.text.splitlines()) < 60
+
+
 async def test_nothing_of_a_request_is_logged(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         for model in ("program/double", "pointsman-echo", "none"):

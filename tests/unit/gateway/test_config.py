@@ -61,6 +61,11 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
         (UPSTREAM.replace('"local"', '"a b"'), "name"),
         (UPSTREAM.replace("http:", "ftp:"), "base_url"),
         (UPSTREAM.replace("/v1", "/v1?key=1"), "base_url"),
+        (UPSTREAM.replace("127.0.0.1:8000", "[::1"), "base_url"),
+        (UPSTREAM.replace(":8000", ":99999"), "base_url"),
+        (UPSTREAM.replace("127.0.0.1", "a b"), "base_url"),
+        (UPSTREAM.replace("127.0.0.1:8000", ""), "base_url"),
+        ('[server]\nhost = ""\n', "expected an address"),
         (UPSTREAM + 'api_key_env = "UNSET_KEY"\n', "'UNSET_KEY' of api_key_env is not set"),
         (UPSTREAM + UPSTREAM, "two upstreams are named 'local'"),
         (UPSTREAM + UPSTREAM.replace("local", "other"), "'a' is listed twice: by 'local' and by 'other'"),
@@ -89,3 +94,25 @@ def test_a_bad_variable_is_named_with_what_was_expected(name: str, value: str) -
     with pytest.raises(BadRequest, match=rf"{name} is '{value}'; expected a") as caught:
         load_config(environ={name: value})
     assert caught.value.code == "invalid_config"
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (Overrides(port=99999), r"port \(flag\) is 99999; expected a port from 0 to 65535"),
+        (Overrides(port=-1), r"port \(flag\) is -1"),
+        (Overrides(host=""), r"host \(flag\) is ''; expected an address"),
+        (Overrides(host=" "), "expected an address"),
+    ],
+)
+def test_a_flag_that_is_no_address_is_refused(flags: Overrides, says: str) -> None:
+    with pytest.raises(BadRequest, match=says) as caught:
+        load_config(environ={}, flags=flags)
+    assert caught.value.code == "invalid_config"
+
+
+@pytest.mark.parametrize("key", ["sk-a\n", "sk-a\r\nX: y", "sk-\u00e9"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadRequest, match="'K' of api_key_env holds a line break") as caught:
+        load_config(written(tmp_path, UPSTREAM + 'api_key_env = "K"\n'), environ={"K": key})
+    assert "sk-" not in caught.value.message

@@ -1,4 +1,5 @@
 import json
+import logging
 import sys
 import threading
 import types
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pointsman.core import BadRequest
+from pointsman.core import BadRequest, Unverified
 from pointsman.gateway import Config, create_app, load_folder
+from pointsman.program import CompileOptions, Table, compile_table
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +75,9 @@ async def test_an_exception_and_the_end_of_fuel_are_outcomes(
         ({"model": "program/double", "messages": [{"role": "user", "inputs": {"n": 7}}]}, {"n": 7}),
         ({"model": "program/double", "messages": [{"role": "user", "content": "no", "inputs": [7]}]}, [7]),
         (asking(f"[{10**30}]"), [10**30]),
+        (asking("[7]", inputs=None), [7]),
+        ({"model": "program/double", "messages": [{"role": "user", "content": "[7]", "inputs": None}]}, [7]),
+        (asking('{"n": 1, "n": 2}'), {"n": 2}),
     ],
 )
 async def test_inputs_come_by_name_or_by_position_from_three_places(
@@ -118,6 +123,19 @@ async def test_bad_inputs_are_a_400_that_says_where(client: Any, request_body: o
     assert reply.status == 400
     assert (reply.error["code"], reply.error["param"]) == (code, param)
     assert reply.error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", []])
+async def test_an_empty_message_is_said_in_plain_words(client: Any, content: object) -> None:
+    reply = await client.chat(asking(content))
+    assert (reply.status, reply.error["code"]) == (400, "invalid_inputs")
+    assert reply.error["message"].startswith("the last user message is empty")
+
+
+async def test_an_integer_that_is_too_long_names_its_place(client: Any) -> None:
+    body = b'{"model": "program/double", "inputs": [' + b"9" * 4301 + b"]}"
+    reply = await client.ask("POST", "/v1/chat/completions", body)
+    assert (reply.status, reply.error["param"]) == (400, "inputs[0]")
 
 
 async def test_a_stream_is_role_then_content_then_end(client: Any) -> None:
@@ -202,6 +220,47 @@ def test_load_folder_names_both_files_of_a_name(tmp_path: Path) -> None:
         (tmp_path / f"{name}.route.json").write_text("same")
     with pytest.raises(BadRequest, match=r"'same'.*x\.route\.json and .*y\.route\.json"):
         load_folder([tmp_path])
+
+
+def compiled(source: str, **options: Any) -> Table:
+    return compile_table(source, "source.py", "f", CompileOptions(max_examples=3, seconds=1.0, **options)).table
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ('def f(x: str):\n    raise BaseException("about " + x)\n', "BaseException"),
+        ("def f(x: str):\n    yield x\n    yield 1 // (len(x) - 9)\n", "ZeroDivisionError"),
+        ("def f(x: str):\n    found = [x]\n    found.append(found)\n    return found\n", "Unserialisable"),
+        ("def f(x: str):\n    return range(10 ** 9)\n", "Unserialisable"),
+        ("def f(x: str):\n    return 10 ** 200000\n", "Unserialisable"),
+    ],
+)
+async def test_whatever_a_program_does_is_an_answer_and_nothing_in_the_log(
+    client_of: Any, caplog: pytest.LogCaptureFixture, source: str, kind: str
+) -> None:
+    client = client_of(create_app(Config(), [compiled(source)]))
+    with caplog.at_level(logging.DEBUG):
+        reply = await client.chat({"model": "program/f", "inputs": ["my-secret"]})
+    assert reply.status == 200
+    assert reply.json["pointsman"]["reason"] == "program_exception"
+    assert json.loads(reply.json["choices"][0]["message"]["content"])["exception"]["type"] == kind
+    assert caplog.text == ""
+
+
+async def test_a_lone_surrogate_in_a_result_is_escaped(client_of: Any) -> None:
+    client = client_of(create_app(Config(), [compiled('def f(x: str):\n    return x + "\\ud800"\n')]))
+    reply = await client.chat({"model": "program/f", "inputs": ["a"]})
+    assert json.loads(reply.json["choices"][0]["message"]["content"]) == "a\ud800"
+
+
+def test_opaque_parts_are_refused_without_advice_that_does_not_help(tmp_path: Path) -> None:
+    source = "def helper(x):\n    return 1 if x is (x + 1) else 2\ndef f(x: int):\n    return helper(x)\n"
+    compiled(source, allow_opaque=True).save(tmp_path / "f.route.json")
+    with pytest.raises(Unverified, match="the server runs no original functions") as caught:
+        load_folder([tmp_path])
+    assert caught.value.code == "opaque_untrusted"
+    assert "--trust-opaque" not in caught.value.message
 
 
 def test_no_programs_need_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 import socket
 from typing import Any
@@ -185,6 +186,48 @@ async def test_a_stream_that_fails_half_way_ends_with_an_error_and_no_end_mark(
     assert reply.is_complete
     assert f"{reply.headers['x-request-id']}: " in caplog.text
     assert code in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "between"),
+    [(b'data: {"a"', b"\n\n"), (b"data: 1\n", b"\n\n"), (b"data: 1\n\n", b""), (b"data: 1\r\n\r\n", b""), (b"", b"")],
+)
+async def test_a_stream_that_fails_inside_an_event_ends_it_first(behind: Any, sent: bytes, between: bytes) -> None:
+    async def failing(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=EVENT_STREAM)
+        await response.prepare(request)
+        await response.write(sent)
+        await asyncio.Event().wait()
+        return response
+
+    async with behind(failing, timeout_s=0.1) as client:
+        reply = await client.ask("POST", CHAT, BODY)
+    assert reply.body.startswith(sent + between + b'data: {"error"')
+    assert json.loads(reply.body.rpartition(b"data: ")[2])["error"]["code"] == "upstream_timeout"
+
+
+@pytest.mark.parametrize("name", [b"Content-Type", b"Content-Encoding"])
+async def test_a_header_that_is_not_text_is_a_502(client_of: Any, name: bytes) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + name + b": a/\xff\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(odd, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        config = UpstreamConfig("odd", f"http://127.0.0.1:{port}/v1", ("m",))
+        app = create_app(Config(upstreams=(config,)), [])
+        async with app.router.lifespan_context(app):
+            reply = await client_of(app).ask("POST", CHAT, BODY)
+    assert (reply.status, reply.error["code"], reply.error["type"]) == (502, "upstream_bad_answer", "upstream_error")
+
+
+@pytest.mark.parametrize("body", [b"<html></html>", b'{"choices"', b""])
+async def test_an_answer_that_is_no_json_is_relayed_as_it_is(behind: Any, body: bytes) -> None:
+    async with behind(Recorder(body=body, content_type="text/html")) as client:
+        reply = await client.ask("POST", CHAT, BODY)
+    assert (reply.status, reply.body, reply.headers["content-type"]) == (200, body, "text/html")
 
 
 @pytest.mark.parametrize("is_streaming", [True, False])

@@ -6,6 +6,7 @@ import ast
 import gzip
 import json
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,15 +35,48 @@ class Case:
 
 
 def cases(path: Path) -> list[Case]:
-    """Every function of a corpus, in a stable order. Raises NotFound, or BadRequest for rows of neither form."""
+    """Every function of a corpus, in a stable order.
+
+    Raises NotFound, or BadRequest ``bad_corpus`` that names the file and the line.
+    """
     if path.is_dir():
         return [case for file in _python_files(path) for case in _file_cases(file, path)]
     if not path.is_file():
         raise NotFound(f"no such file or folder: {str(path)!r}", code="corpus_not_found")
     if path.suffix == ".py":
-        return list(_file_cases(path, path.parent))
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    return [_row_case(json.loads(line), path.name) for line in text.splitlines() if line.strip()]
+        return _some(list(_file_cases(path, path.parent)), path)
+    found = [
+        _row_case(_row(line, path, number), f"{path}:{number}", path.name)
+        for number, line in enumerate(_text(path).split("\n"), 1)
+        if line.strip()
+    ]
+    return _some(found, path)
+
+
+def _some(found: list[Case], path: Path) -> list[Case]:
+    if not found:
+        raise BadRequest(f"{path} holds no functions that can be read", code="bad_corpus")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"{path} is not text (UTF-8): {exc.reason}", code="bad_corpus") from exc
+    except (OSError, EOFError, zlib.error) as exc:
+        raise BadRequest(f"cannot read {path}: {exc}", code="bad_corpus") from exc
+
+
+def _row(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise BadRequest(f"{path}:{number}: not JSON: {exc}", code="bad_corpus") from exc
+    if not isinstance(row, dict):
+        raise BadRequest(f"{path}:{number}: expected an object, as HumanEval and MBPP have", code="bad_corpus")
+    return row
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
@@ -67,7 +101,14 @@ def _file_cases(file: Path, root: Path) -> Iterator[Case]:
         yield Case(f"{name}:{entry}", source, name, entry, minimal_source(source, entry), "", paths)
 
 
-def _row_case(row: dict[str, Any], filename: str) -> Case:
+def _row_case(row: dict[str, Any], where: str, filename: str) -> Case:
+    try:
+        return _case(row, where, filename)
+    except (KeyError, TypeError, AttributeError, SyntaxError, ValueError, RecursionError) as exc:
+        raise BadRequest(f"{where}: a row that cannot be used: {exc!r}", code="bad_corpus") from exc
+
+
+def _case(row: dict[str, Any], where: str, filename: str) -> Case:
     if "canonical_solution" in row:
         source, entry = row["prompt"] + row["canonical_solution"], row["entry_point"]
         tests = f"{row['test']}\ncheck({entry})\n"
@@ -77,7 +118,8 @@ def _row_case(row: dict[str, Any], filename: str) -> Case:
         entry = _tested_function(source, tests)
     else:
         known = ", ".join(sorted(row))
-        raise BadRequest(f"a row has {known}; expected prompt, canonical_solution and test, or code and test_list")
+        expected = "expected prompt, canonical_solution and test, or code and test_list"
+        raise BadRequest(f"{where}: a row has {known}; {expected}", code="bad_corpus")
     return Case(f"{filename}:{row['task_id']}", source, filename, entry, source, tests, (), _ROW_SECONDS)
 
 

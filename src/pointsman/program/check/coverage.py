@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from pointsman.core import BadRequest
 from pointsman.program import frontend
 from pointsman.program.check.corpus import Case, cases
 from pointsman.program.check.differential import Differential, differential_test
@@ -99,18 +100,20 @@ def coverage(
     """Judges every function of a corpus, or the first ``limit``.
 
     ``resume``: a file of JSON lines, one for each verdict; functions that it holds are not judged again.
-    ``progress(done, total)`` is called after each function. Raises NotFound or BadRequest for the corpus itself.
+    ``progress(done, total)`` is called after each function. Raises NotFound or BadRequest for the corpus itself, and
+    BadRequest ``bad_resume`` for a file of verdicts that cannot be read or written.
     """
     report_progress = progress or _no_progress
     wanted = cases(path)[:limit]
     known = _known(resume)
+    if resume is not None:
+        _append(resume, "")  # a file that cannot be written is an error before the work, not after
     done = {case.key: known[case.key] for case in wanted if case.key in known}
     report_progress(len(done), len(wanted))
     for verdict in _judged([case for case in wanted if case.key not in done], allow_opaque_too, jobs):
         done[verdict.key] = verdict
         if resume is not None:
-            with resume.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(verdict)) + "\n")
+            _append(resume, json.dumps(asdict(verdict)) + "\n")
         report_progress(len(done), len(wanted))
     return CoverageReport([done[case.key] for case in wanted])
 
@@ -122,8 +125,27 @@ def _no_progress(done: int, total: int) -> None:
 def _known(resume: Path | None) -> dict[str, Verdict]:
     if resume is None or not resume.exists():
         return {}
-    verdicts = [Verdict(**json.loads(line)) for line in resume.read_text(encoding="utf-8").splitlines()]
+    try:
+        lines = resume.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadRequest(f"cannot read {resume}: {exc}", code="bad_resume") from exc
+    verdicts = [_kept(line, f"{resume}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     return {verdict.key: verdict for verdict in verdicts}
+
+
+def _kept(line: str, where: str) -> Verdict:
+    try:
+        return Verdict(**json.loads(line))
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise BadRequest(f"{where}: not a verdict that coverage has written: {exc}", code="bad_resume") from exc
+
+
+def _append(resume: Path, text: str) -> None:
+    try:
+        with resume.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as exc:
+        raise BadRequest(f"cannot write {resume}: {exc.strerror}", code="bad_resume") from exc
 
 
 def _judged(wanted: list[Case], allow_opaque_too: bool, jobs: int) -> Iterator[Verdict]:

@@ -8,6 +8,8 @@ equality is proved. Everything else is compared on generated inputs, and the res
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -15,11 +17,11 @@ from typing import Any, Literal
 from pointsman.program.artefact import region_hash
 from pointsman.program.check.inputs import Inputs, rows
 from pointsman.program.check.shapes import shape_of_annotation
-from pointsman.program.convert import to_json
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.proof.certificate import guards_of_rows
 from pointsman.program.proof.models import model_inputs, row_inputs, solvable
 from pointsman.program.proof.smt import Formulas
+from pointsman.program.results import MAX_ITEMS, Unserialisable, drawn, exception_text, to_json, written
 from pointsman.program.runtime import Outcome, Table
 from pointsman.program.table.machine import Machine, Node, Return
 
@@ -27,6 +29,7 @@ __all__ = ["Change", "Difference", "compare"]
 
 _MAX_CHANGES = 50
 _FUEL = 1_000_000
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function, say: it differs on every run
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +143,42 @@ def _by_inputs(old: Table, new: Table, examples: int, seed: int) -> Difference:
     ]
     made = Inputs(records, old._metered.records)
     for args, kwargs in islice(rows(old.machine.params, [shapes], made, [], seed), examples):
-        outcomes = [_shown(t.run(*copy.deepcopy(args), fuel=_FUEL, **copy.deepcopy(kwargs))) for t in (old, new)]
+        outcomes = [_shown(t.outcome(*copy.deepcopy((args, kwargs)), fuel=_FUEL, finish=_text)) for t in (old, new)]
         tested += 1
         if outcomes[0] != outcomes[1]:
-            shown = ", ".join([*map(repr, args), *(f"{k}={v!r}" for k, v in kwargs.items())])
-            changes.setdefault((outcomes[0], outcomes[1]), Change(f"({shown})", outcomes[0], outcomes[1]))
+            shown = _inputs_json(old.machine, args, kwargs)
+            changes.setdefault((outcomes[0], outcomes[1]), Change(shown, outcomes[0], outcomes[1]))
     found = tuple(changes.values())[:_MAX_CHANGES]
     if found:
         return Difference("changed", found, tested, f"found by running {tested} inputs; there may be more")
     return Difference("no change found", (), tested, f"{tested} inputs gave the same on both; this is no proof")
 
 
+def _inputs_json(machine: Machine, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """A call as inputs in JSON: by name where every argument has one, else by position (then kwargs in an object)."""
+    names = [p.name for p in machine.params if p.kind in {"positional_only", "plain"}]
+    call: Any = {**dict(zip(names, args, strict=False)), **kwargs}
+    if len(args) > len(names):
+        call = [*args, *([dict(kwargs)] if kwargs else [])]
+    try:
+        return to_json(call)
+    except Unserialisable:
+        return to_json(_text(call))
+
+
+def _text(value: Any) -> str:
+    """Within the run: an iterator is drawn, so what its items raise is the program's outcome too."""
+    if isinstance(value, Iterator):
+        items = drawn(value)
+        return f"more than {MAX_ITEMS:,} items" if items is None else f"items {_text(items)}"
+    try:
+        return _ADDRESS.sub("", written(lambda: repr(value)))
+    except (Unserialisable, RecursionError):
+        return f"{type(value).__name__} that is too large or too deep to write"
+
+
 def _shown(outcome: Outcome) -> str:
     if outcome.kind == "value":
-        return repr(outcome.value)
-    return "out of fuel" if outcome.exception is None else f"{type(outcome.exception).__name__}: {outcome.exception}"
+        return str(outcome.value)
+    error = outcome.exception
+    return "out of fuel" if error is None else _ADDRESS.sub("", f"{type(error).__name__}: {exception_text(error)}")

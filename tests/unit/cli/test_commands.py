@@ -1,0 +1,113 @@
+"""Every command's good path, on one small program."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pointsman
+
+SIGN = "def f(n: int):\n    if n < 0:\n        raise ValueError('below')\n    return n + 1\n"
+
+
+def test_help_and_version(pm: Any) -> None:
+    assert pm("--version").out == f"pointsman {pointsman.__version__}\n"
+    for command in ("", "compile", "run", "show", "prove", "diff", "coverage", "serve", "bench"):
+        long, short = pm(*command.split(), "--help"), pm(*command.split(), "-h")
+        assert (long.code, long.out) == (0, short.out)
+        assert not command or f"pointsman {command} " in long.out.partition("\n\n")[2], "help has an example"
+
+
+def test_compile_one_function(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(SIGN)
+    text = pm("compile", "s.py:f", "--examples", 5)
+    assert (text.code, text.err) == (0, "")
+    assert text.out.startswith("f: 1 state(s), 2 rows, 1 state(s) proved, equal to CPython on ")
+    assert (tmp_path / "f.route.json").is_file()
+    again = pm("compile", "s.py:f", "--examples", 5, "-o", "new", "--json")
+    assert json.loads(again.out)["artefact"] == "new/f.route.json"
+    assert json.loads(again.out)["reused"] == ["table"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbfdef f():\n    return 'x'\n", b"# coding: latin-1\ndef f():\n    return 'x\xe9'[0]\r\n"]
+)
+def test_compile_reads_a_file_as_python_does(pm: Any, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "s.py").write_bytes(data)
+    assert pm("compile", "s.py:f", "--examples", 1, "--no-cache").code == 0
+    assert pm("run", "f.route.json", "[]").out == '"x"\n'
+
+
+def test_compile_a_file(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("def a():\n    return 1\ndef b():\n    return print()\n")
+    found = pm("compile", "s.py", "-o", "out", "--examples", 1, "--no-cache")
+    assert found.code == 2
+    assert found.err.startswith("error: b: ")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.route.json"]
+
+
+def test_run(pm: Any, artefact: Any) -> None:
+    path = artefact(SIGN)
+    assert pm("run", path, '{"n": 1}').out == "2\n"
+    shown = pm("run", path, "[1]", "--json")
+    assert json.loads(shown.out) == {"kind": "value", "result": 2, "states_visited": 1}
+    raised = pm("run", path, "[-1]")
+    assert (raised.code, json.loads(raised.out)) == (1, {"exception": {"type": "ValueError", "message": "below"}})
+
+
+def test_run_lines_of_stdin(pm: Any, artefact: Any) -> None:
+    found = pm("run", artefact(SIGN), "-", stdin=b"[1]\n\n  \n[2]\n")
+    assert (found.code, found.out, found.err) == (0, "2\n3\n", "")
+
+
+@pytest.mark.parametrize(("option", "starts"), [("--svg", "<svg"), ("--dot", "digraph"), ("--python", "def ")])
+def test_show(pm: Any, artefact: Any, option: str, starts: str) -> None:
+    path = artefact(SIGN)
+    assert starts in pm("show", path, option).out
+    assert "n < 0" in pm("show", path).out
+    assert pm("show", path, "--function", "f").out.startswith("f(n: int)")
+
+
+def test_prove(pm: Any, artefact: Any) -> None:
+    path = artefact(SIGN)
+    found = pm("prove", path, "--json")
+    assert found.code == 0
+    assert [claim["inputs"] for claim in json.loads(found.out)["raises"]] == [{"n": -1}]
+    assert pm("prove", path, "--never-raises").code == 1
+
+
+def test_diff(pm: Any, artefact: Any) -> None:
+    old, new = artefact(SIGN), artefact(SIGN.replace("n < 0", "n < 1"), "g")
+    assert pm("diff", old, old).code == 0
+    found = pm("diff", old, new, "--json")
+    assert found.code == 1
+    assert [json.loads(change["inputs"]) for change in json.loads(found.out)["changes"]] == [{"n": 0}]
+
+
+def test_coverage(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("def f():\n    return 1\n")
+    found = pm("coverage", "s.py", "--resume", "done.jsonl")
+    assert (found.code, json.loads(found.out.splitlines()[-1])["functions"]) == (0, 1)
+    assert pm("coverage", "s.py", "--resume", "done.jsonl").code == 0
+
+
+def test_serve_prints_its_settings_without_keys(pm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL", "sk-secret")
+    upstream = '[[upstream]]\nname = "u"\nbase_url = "http://127.0.0.1:1/v1"\nmodels = ["m"]\napi_key_env = "LOCAL"\n'
+    (tmp_path / "pointsman.toml").write_text(upstream)
+    found = pm("serve", "--print-config", "--port", "8500")
+    assert "sk-secret" not in found.out
+    shown = json.loads(found.out)
+    assert (shown["settings"]["port"], shown["origins"]["port"]) == (8500, "flag")
+    assert [(u["name"], u["models"], u["api_key"]) for u in shown["upstreams"]] == [("u", ["m"], "(set)")]
+
+
+def test_opaque_parts_are_run_where_they_are_trusted(pm: Any, artefact: Any) -> None:
+    source = "def helper(x):\n    return 1 if x is (x + 1) else 2\ndef f(n: int):\n    return helper(n)\n"
+    path = artefact(source, "pm_cli_opaque", opaque=True)
+    for command in (["run", path, "[1]"], ["show", path], ["prove", path], ["diff", path, path]):
+        refused = pm(*command)
+        assert (refused.code, refused.out) == (2, "")
+        assert "opaque_untrusted" in refused.err
+        assert pm(*command, "--trust-opaque").code == 0
