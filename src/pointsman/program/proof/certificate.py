@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pointsman.program.deep import deep_recursion
 from pointsman.program.proof.cases import same_by_cases
@@ -86,13 +86,28 @@ class Certificate:
 
     @staticmethod
     def from_json(data: Any) -> Certificate:
+        """Raises KeyError or TypeError for what ``to_json`` does not write."""
         states = tuple(
             StateCertificate(
-                str(s["function"]), int(s["state"]), s["level"], int(s["rows"]), s["unique_complete"], s["equivalent"]
+                _of({str}, s["function"]), _of({int}, s["state"]), _level(s["level"]), _of({int}, s["rows"]),
+                _of({bool, type(None)}, s["unique_complete"]), _of({bool, type(None)}, s["equivalent"]),
             )
-            for s in data["states"]
-        )
-        return Certificate(states, int(data["inputs_tested"]), int(data["undecided"]), data["domain_size"])
+            for s in _of({list}, data["states"])
+        )  # fmt: skip
+        size = _of({int, type(None)}, data["domain_size"])
+        return Certificate(states, _of({int}, data["inputs_tested"]), _of({int}, data["undecided"]), size)
+
+
+def _of(kinds: set[type], value: Any) -> Any:
+    if type(value) not in kinds:
+        raise TypeError(f"a certificate cannot have {type(value).__name__} here")
+    return value
+
+
+def _level(value: Any) -> Level:
+    if value not in get_args(Level):
+        raise TypeError("a certificate has no such level")
+    return value  # type: ignore[no-any-return]  # one of the literals
 
 
 def certify(explored: Machine, optimised: Machine, *, domain_size: int | None) -> tuple[StateCertificate, ...]:
