@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pointsman.program import catalogue
 from pointsman.program.deep import deep_recursion
 from pointsman.program.emit.code import print_block
 from pointsman.program.emit.function import FunctionEmitter
@@ -18,15 +19,13 @@ from pointsman.program.emit.text import Piece, constant, operation
 from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
-from pointsman.program.support import NAMESPACE
-from pointsman.program.table.machine import Do, Machine, Program
+from pointsman.program.support import RESERVED
+from pointsman.program.table.machine import Do, Machine, Program, Term
 from pointsman.program.table.optimise import decisions
 
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
 
 _MIN_DECISIONS = 24  # chosen: fewer are decided in about the time of the guard
-
-RESERVED = frozenset(NAMESPACE) | {"_meter", "_to"}
 
 
 @dataclass
@@ -68,6 +67,8 @@ class ModuleEmitter:
         self.emitted_unguarded: set[str] = set()
         self.flat: set[str] = set()  # closures' bodies wanted as plain functions (of comprehensions)
         self.emitted_flat: set[str] = set()
+        declared = {name for r in program.records.values() for name, _, _ in r.fields}.union(program.attributes)
+        self.only_own = declared - catalogue.ATTRIBUTES - (catalogue.library_names() if declared else set())
 
     def emit(self) -> Emitted:
         for name in (*self.program.machines, *self.program.opaque):
@@ -98,6 +99,8 @@ class ModuleEmitter:
         path = ref.path
         if path.startswith("function:"):
             return self.function_name(path[9:])
+        if path in {"builtins.type", "builtins.BaseException"}:  # see support.py
+            return "_kind_of" if path == "builtins.type" else "_BaseException"
         if path.startswith("builtins.") and path.count(".") == 1:
             return path[9:]
         name = self.names.get(path, path.partition(":")[2] or path)
@@ -137,6 +140,15 @@ class ModuleEmitter:
         if node.op == "exception" and isinstance(node.args[0], Ref):
             return Piece(f"{pieces[0].text}()")
         return operation(node.op, pieces, node.attrs, node.args, self.ref)
+
+    def own_instances(self, node: Do) -> Sequence[Term]:
+        """The values that the step shows to be of own classes: a record it makes, or what has a field of no other."""
+        if node.op == "call" and isinstance(node.args[0], Ref) and node.args[0].path.startswith("record:"):
+            record = self.program.records[node.args[0].path[7:]]
+            return [node.result] if record.kind == "dataclass" else []
+        if node.op == "get_attribute" and node.attrs[0] in self.only_own:
+            return node.args
+        return []
 
     def _kinds_known(self, node: Do) -> bool:
         """Whether a call passes arguments of the very kinds that the callee's guard asks for, so it can be skipped."""
