@@ -18,13 +18,16 @@ from typing import Any, Final
 __all__ = [
     "ATTRIBUTES",
     "BUILTINS",
+    "BUILTIN_CLASSES",
     "EXCEPTIONS",
     "LIBRARY",
     "METHODS",
     "OPERATIONS",
     "Operation",
     "is_field_name",
+    "is_in_python",
     "is_library_member",
+    "is_python_class",
     "library_names",
     "listed_classes",
     "resolve_ref",
@@ -139,6 +142,11 @@ BUILTINS: Final[dict[str, str]] = {
     "slice": "any", "sorted": "list", "str": "str", "sum": "any", "tuple": "tuple", "type": "any", "zip": "iterator",
     "NotImplemented": "any", "Ellipsis": "any",
 }  # fmt: skip
+
+# path -> class, of the builtins that are classes
+BUILTIN_CLASSES: Final[dict[str, type]] = {
+    f"builtins.{name}": value for name in (*BUILTINS, *EXCEPTIONS) if isinstance(value := getattr(builtins, name), type)
+}
 
 _MATH_FLOAT = (
     "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh degrees dist e erf erfc exp exp2 expm1 fabs fmod "
@@ -289,6 +297,24 @@ def listed_classes() -> frozenset[type]:
     values = [resolve_ref(path) for path in paths if path not in BY_NAME and _is_there(path)]
     listed = {value for value in values if isinstance(value, type)}
     return frozenset(listed - {type, BaseException} | {type(None), type(Ellipsis), type(NotImplemented)})
+
+
+@cache
+def is_python_class(path: str) -> bool:
+    """Whether this is a listed library class that is written in Python.
+
+    Its functions take anything as ``self`` and do with it what they like (``Counter.copy(int)`` is ``type``), so a
+    program gets at them through instances only; what it holds as the class is a stand-in (support.py).
+    """
+    module, _, member = path.rpartition(".")
+    return is_library_member(module, member) and _is_there(path) and is_in_python(resolve_ref(path))
+
+
+def is_in_python(value: Any) -> bool:
+    """Whether this is a class with functions written in Python."""
+    return isinstance(value, type) and any(
+        isinstance(part, types.FunctionType | property) for cls in value.__mro__ for part in vars(cls).values()
+    )
 
 
 def _is_there(path: str) -> bool:

@@ -87,15 +87,16 @@ def link(
     types_ = {name: (records or {}).get(name) or make_record(record) for name, record in program.records.items()}
     emitted, code = _compiled(program, metered, every_table)
     linked = Linked(program, emitted.source, {}, types_, metered=metered)
+    guarded = guards(types_.values())
     namespace: dict[str, Any] = {
         **NAMESPACE,
-        **guards(types_.values()),
+        **guarded,
         **emitted.constants,
         "_meter": linked.meter,
         "__name__": "pointsman.emitted",
     }
     for name, path in emitted.references.items():
-        namespace[name] = _resolve(path, types_)
+        namespace[name] = _resolve(path, types_, guarded["_kinds"])
     for name in program.opaque:
         if opaque is None or name not in opaque:
             raise Unverified(
@@ -124,9 +125,12 @@ def _compiled(program: Program, metered: bool, every_table: bool) -> tuple[Emitt
     return emitted, code
 
 
-def _resolve(path: str, types_: Mapping[str, type]) -> Any:
+def _resolve(path: str, types_: Mapping[str, type], kinds: Mapping[type, Any]) -> Any:
     kind, _, rest = path.partition(":")
+    if kind == "class" and rest:
+        return catalogue.resolve_ref(rest)
     if kind == "record" and rest:
         name, _, member = rest.partition(".")
         return types_[name] if not member else types_[name][member]  # type: ignore[index]  # an enum's member
-    return catalogue.resolve_ref(path)
+    found = catalogue.resolve_ref(path)
+    return kinds[found] if catalogue.is_python_class(path) else found

@@ -5,6 +5,7 @@ Two of them keep a program inside what the verifier allows, where only the runni
 - ``type(x)`` and ``x.__class__`` give a real class only where the program could name it anyway: builtin value types,
   exceptions, listed library classes, the program's and its caller's own classes. Of anything else they give a ``Kind``,
   which compares, hashes, prints and tests instances as the class does, but makes nothing: calling it raises TypeError.
+  A library class that is written in Python (``Counter``) is also a Kind, one that makes instances when it is called.
   So ``type(xs)(...)`` works for values and records, and the class of a function, generator or ``attrgetter`` is out of
   reach. ``type`` itself, as a value, is such a Kind that takes one argument; with three it makes no class. So is
   ``BaseException``: a program cannot raise what neither its own handlers nor ours take.
@@ -24,7 +25,7 @@ import sys
 from collections.abc import Collection
 from typing import Any, Final
 
-from pointsman.program.catalogue import listed_classes
+from pointsman.program.catalogue import BUILTIN_CLASSES, is_in_python, listed_classes
 from pointsman.program.ir import UNBOUND, Unbound
 
 __all__ = ["NAMESPACE", "RESERVED", "Kind", "OutOfFuel", "guards"]
@@ -63,6 +64,8 @@ def _exception(value: Any) -> BaseException:
 
 
 def _set_cause(error: BaseException, cause: Any) -> None:
+    if not isinstance(error, BaseException):
+        raise TypeError("exceptions must derive from BaseException")
     if isinstance(cause, type) and issubclass(cause, BaseException):
         cause = cause()
     if cause is not None and not isinstance(cause, BaseException):
@@ -119,6 +122,15 @@ class Kind:
         raise TypeError(f"{self.__name__!r} is not a class that a program may call")
 
 
+class _LibraryClass(Kind):
+    """A listed class that is written in Python: it may be called, but its functions are only reached by instances."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__cls__(*args, **kwargs)
+
+
 class _TypeKind(Kind):
     """``type`` as a value: of one argument it gives what a program may know of its class."""
 
@@ -141,12 +153,16 @@ class _Kinds(dict[type, Any]):
     """``kinds[type(x)]`` is what a program gets as ``type(x)``; classes are added as they are met."""
 
     def __init__(self, own: Collection[type]) -> None:
-        super().__init__({cls: cls for cls in (*listed_classes(), *own)})
-        self[type] = self[Kind] = self[_TypeKind] = _TypeKind(self)
+        super().__init__({cls: cls for cls in (*BUILTIN_CLASSES.values(), *own)})
+        self[type] = self[Kind] = self[_TypeKind] = self[_LibraryClass] = _TypeKind(self)
         self[BaseException] = NAMESPACE["_BaseException"]
 
     def __missing__(self, cls: type) -> Any:
-        shown = cls if not _is_foreign(cls) or issubclass(cls, Exception) else Kind(cls)
+        shown: Any = cls
+        if cls in listed_classes():
+            shown = _LibraryClass(cls) if is_in_python(cls) else cls
+        elif _is_foreign(cls) and not issubclass(cls, Exception):
+            shown = Kind(cls)
         self[cls] = shown
         return shown
 

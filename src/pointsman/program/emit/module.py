@@ -15,7 +15,7 @@ from pointsman.program.deep import deep_recursion
 from pointsman.program.emit.code import print_block
 from pointsman.program.emit.function import FunctionEmitter
 from pointsman.program.emit.names import GlobalNames
-from pointsman.program.emit.text import Piece, constant, operation
+from pointsman.program.emit.text import STAND_INS, Piece, constant, operation
 from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
@@ -99,8 +99,8 @@ class ModuleEmitter:
         path = ref.path
         if path.startswith("function:"):
             return self.function_name(path[9:])
-        if path in {"builtins.type", "builtins.BaseException"}:  # see support.py
-            return "_kind_of" if path == "builtins.type" else "_BaseException"
+        if path in STAND_INS:
+            return STAND_INS[path]
         if path.startswith("builtins.") and path.count(".") == 1:
             return path[9:]
         name = self.names.get(path, path.partition(":")[2] or path)
@@ -133,6 +133,8 @@ class ModuleEmitter:
             return self._closure(node, pieces)
         if node.op == "call" and isinstance(node.args[0], Ref) and self._kinds_known(node):
             pieces = [Piece(self._unguarded_name(node.args[0].path[9:])), *pieces[1:]]
+        if node.op in {"call", "match_class"}:
+            pieces = self._as_classes(node, pieces)
         if node.op == "global_get":
             return Piece(self.names.get(f"global:{node.attrs[0]}", node.attrs[0]))
         if node.op == "join_strings":
@@ -141,11 +143,24 @@ class ModuleEmitter:
             return Piece(f"{pieces[0].text}()")
         return operation(node.op, pieces, node.attrs, node.args, self.ref)
 
+    def _as_classes(self, node: Do, pieces: list[Piece]) -> list[Piece]:
+        """Where a library class is called or tested for at once, it is meant itself and not what stands for it."""
+        tests = node.op == "match_class" or (
+            node.args[0] in {Ref("builtins.isinstance"), Ref("builtins.issubclass")} and node.attrs[0] == ("", "")
+        )
+        place = len(node.args) - 1 if tests else 0
+        term = node.args[place]
+        if not isinstance(term, Ref) or not catalogue.is_python_class(term.path):
+            return pieces
+        name = self.names.get(f"class:{term.path}", term.path)
+        self.out.references[name] = f"class:{term.path}"
+        return [Piece(name) if i == place else piece for i, piece in enumerate(pieces)]
+
     def own_instances(self, node: Do) -> Sequence[Term]:
         """The values that the step shows to be of own classes: a record it makes, or what has a field of no other."""
         if node.op == "call" and isinstance(node.args[0], Ref) and node.args[0].path.startswith("record:"):
-            record = self.program.records[node.args[0].path[7:]]
-            return [node.result] if record.kind == "dataclass" else []
+            record = self.program.records.get(node.args[0].path[7:])  # none: it calls an enum's member
+            return [node.result] if record is not None and record.kind == "dataclass" else []
         if node.op == "get_attribute" and node.attrs[0] in self.only_own:
             return node.args
         return []

@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from pointsman.core import InternalError
 from pointsman.program import catalogue
-from pointsman.program.explore.kinds import BUILTIN_CLASSES
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.table.machine import App, Sym, Term
 
-__all__ = ["HELPERS", "Piece", "operation", "render"]
+__all__ = ["HELPERS", "STAND_INS", "Piece", "operation", "render"]
 
 # operations that call one of the runtime's helpers (runtime/support.py), by name
 HELPERS: Final = {
@@ -25,6 +24,7 @@ HELPERS: Final = {
     "caught_is": "_isinstance", "match_class": "_isinstance", "truth": "_bool", "iterate": "_iter", "slice": "_slice",
 }  # fmt: skip
 _NEGATED: Final = {"lt": ">=", "eq": "!=", "in": "not in", "is": "is not"}
+STAND_INS: Final = {"builtins.type": "_kind_of", "builtins.BaseException": "_BaseException"}  # see support.py
 _TYPE: Final = Ref("builtins.type")
 _SAMENESS: Final = frozenset({"is", "is_not", "eq", "ne", "in", "not_in"})
 _ORDERED: Final = frozenset({"int", "bool", "str", "bytes"})
@@ -128,7 +128,7 @@ def compared(op: str, pieces: Sequence[Piece], args: Sequence[Term]) -> Sequence
 def _is_class(term: Term) -> bool:
     if isinstance(term, App) and term.op == "build_tuple":
         return all(_is_class(part) for part in term.args)
-    return isinstance(term, Ref) and term.path in BUILTIN_CLASSES
+    return isinstance(term, Ref) and term.path in catalogue.BUILTIN_CLASSES and term.path not in STAND_INS
 
 
 def arguments(pieces: Sequence[Piece], shape: Sequence[str]) -> str:

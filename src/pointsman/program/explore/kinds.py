@@ -7,14 +7,13 @@ rules. An operation that the rules do not call total stays a step in order, whic
 
 from __future__ import annotations
 
-import builtins
 from typing import Any, Final
 
 from pointsman.program import catalogue
 from pointsman.program.ir import Const, Ref
 from pointsman.program.table.machine import App, Range, Sym, Term
 
-__all__ = ["BUILTIN_CLASSES", "IMMUTABLE", "constant_kind", "join", "kind_of", "result_kind"]
+__all__ = ["IMMUTABLE", "constant_kind", "join", "kind_of", "result_kind"]
 
 _INTEGRAL: Final = frozenset({"int", "bool"})
 IMMUTABLE: Final = frozenset({"none", "bool", "int", "float", "str", "bytes"})
@@ -30,11 +29,6 @@ _STR_OTHER = {"split": "list", "rsplit": "list", "splitlines": "list", "join": "
               "rfind": "int", "index": "int", "rindex": "int", "count": "int", "encode": "bytes", "zfill": "str",
               "center": "str", "ljust": "str", "rjust": "str", "format": "str", "partition": "tuple",
               "translate": "str"}  # fmt: skip
-BUILTIN_CLASSES: Final = frozenset(
-    f"builtins.{name}"
-    for name in (*catalogue.BUILTINS, *catalogue.EXCEPTIONS)
-    if isinstance(getattr(builtins, name), type)
-)
 _BIT = frozenset({"bit_and", "bit_or", "bit_xor"})
 _ORDER = frozenset({"lt", "le", "gt", "ge"})
 
@@ -161,7 +155,7 @@ def _call(args: tuple[Term, ...], attrs: tuple[Any, ...], kinds: tuple[str, ...]
         if name == "bool" and len(given) == 1 and given[0] in IMMUTABLE:
             return "bool", True
         if name == "isinstance" and len(given) == 2:
-            return "bool", isinstance(args[2], Ref) and args[2].path in BUILTIN_CLASSES
+            return "bool", isinstance(args[2], Ref) and args[2].path in catalogue.BUILTIN_CLASSES
         if name in {"divmod"}:
             return "tuple", False
     if head == "builtins" and name in catalogue.EXCEPTIONS:
