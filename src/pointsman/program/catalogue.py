@@ -109,7 +109,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "cell": Operation(1),  # a box for a variable that closures share
     "cell_get": Operation(1),  # attrs: (variable, "local" | "free")
     "cell_set": Operation(2, None, None, True),
-    "global_get": Operation(0),  # attrs: (name,): a module-level value, made once when the program is linked
+    "global_get": Operation(0),  # attrs: (name,): a module-level value, made once, by the first call
     "call": Operation(None),  # callee, arguments; attrs: (shape,)
     "call_method": Operation(None),  # receiver, arguments; attrs: (name, shape)
     "get_method": Operation(1),  # attrs: (name,): when arguments are evaluated between look-up and call

@@ -95,6 +95,7 @@ class FunctionEmitter:
         self.selects = False
         self._inlined: set[int] = set()
         self._handler_states = {s.handler for s in self.states if s.handler is not None}
+        self._composed: set[tuple[int, _Place]] = set()
         self._current: State | None = None
 
     def body(self) -> Block:
@@ -127,6 +128,9 @@ class FunctionEmitter:
     ) -> _Result:
         """Emits a state and, after it, the states it dominates that belong at this place."""
         state = self.states[index]
+        if (index, place) in self._composed:  # a stranger's graph: of ours, each state stands in one place
+            raise InternalError(f"state {index} of {self.machine.name} stands inside itself", code="emit_repeated")
+        self._composed.add((index, place))
         if state.handler != place.handler:
             result = self._guarded(index, block, place)
         elif index in self.graph.loops:

@@ -270,7 +270,7 @@ def _qualname(b: Builder) -> str:
 
 
 def lower_global(program: Program, name: str, value: ast.expr) -> None:
-    """A module-level value becomes a function without parameters, called once when the program is linked."""
+    """A module-level value becomes a function without parameters, called once, by the first call of the entry."""
     if name in program.globals:
         return
     program.globals[name] = f"{name}.value"
