@@ -33,6 +33,7 @@ from pointsman.program.table.machine import (
 __all__ = [
     "FORMAT",
     "VERSION",
+    "check_header",
     "decode_program",
     "encode_program",
     "machine_from_json",
@@ -51,13 +52,12 @@ _MAX_TERM = 1_000  # operations and operands of a term as it is written out; cho
 _MAX_LOC = 2**31
 
 
-def parse_artefact(text: str, where: str) -> dict[str, Any]:
-    """The JSON of an artefact of this version. Raises BadRequest ``bad_artefact`` or ``artefact_version``."""
+def parse_artefact(text: str, where: str) -> Any:
+    """The JSON of an artefact; ``check_header`` comes next. Raises BadRequest ``bad_artefact``."""
     try:
-        data = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise BadRequest(f"{where}: not a route artefact: {exc}", code="bad_artefact") from exc
-    return check_header(data, where)
 
 
 def check_header(data: Any, where: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ import pytest
 
 from pointsman.core import BadRequest, InternalError, PointsmanError, Unverified
 from pointsman.program import frontend
-from pointsman.program.artefact import parse_artefact
+from pointsman.program.artefact import check_header, parse_artefact
 from pointsman.program.catalogue import ATTRIBUTES, is_field_name, library_names
 from pointsman.program.compiler import build_program
 from pointsman.program.frontend import Refusal
@@ -53,7 +53,7 @@ def renamed(data: Json, **names: str) -> Json:
 
 
 def load(data: Json) -> Table:
-    return table_from_json(parse_artefact(json.dumps(data), "x"), "x")
+    return table_from_json(check_header(parse_artefact(json.dumps(data), "x"), "x"), "x")
 
 
 def run(data: Json, *arguments: Any, fuel: int = 10_000) -> Outcome:
@@ -484,7 +484,7 @@ def test_a_broken_form_is_refused(name: str) -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000, "[" * 990 + "]" * 990, "", "nul", "1" * 5_000])
 def test_text_that_is_no_artefact(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_artefact(text, "x")
+        check_header(parse_artefact(text, "x"), "x")
     assert caught.value.code == "bad_artefact"
 
 
@@ -644,7 +644,7 @@ def attempt(name: str, seed: int) -> str:
         mutate(data, rng)
     signal.setitimer(signal.ITIMER_REAL, 5)
     try:
-        table = table_from_json(parse_artefact(json.dumps(data), "x"), "x")
+        table = load(data)
         table.prepare()
         _ = table.source
         for arguments in ARGUMENTS:
