@@ -24,7 +24,7 @@ from pointsman.program.table.machine import Program
 __all__ = ["Linked", "link"]
 
 _count = 0
-_lock: Final = threading.RLock()  # one at a time silences the compiler, or makes module values
+_compiling: Final = threading.Lock()  # one at a time silences the compiler: warning filters are the process's
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Linked:
     metered: bool = False
     unmade: dict[str, str] = field(default_factory=dict)
     namespace: dict[str, Any] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def entry(self) -> Callable[..., Any]:
@@ -64,7 +65,7 @@ class Linked:
         return self.functions[self.program.entry](*args, **kwargs)
 
     def _make_values(self) -> None:
-        with _lock:
+        with self._making:
             for name, maker in self.unmade.items():
                 self.namespace[name] = self.namespace[maker]()
             self.unmade = {}
@@ -115,7 +116,7 @@ def _compiled(program: Program, metered: bool, every_table: bool) -> tuple[Emitt
         emitted = emit(program, metered=metered, every_table=every_table)
         _count += 1
         filename = f"<pointsman {program.entry} {_count}>"
-        with _lock, warnings.catch_warnings():
+        with _compiling, warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # `x is 1` is what the table says
             code = compile(emitted.source, filename, "exec", dont_inherit=True)
     except (SyntaxError, RecursionError, MemoryError, ValueError, OverflowError) as exc:

@@ -235,6 +235,7 @@ FRONT_END = {
     "field_of_a_record": (f"{RECORD}def f(x):\n    R.zztwo = 3\n", "PM108"),
     "field_of_a_function": (f"{RECORD}def f(x):\n    f.zztwo += 3\n", "PM108"),
     "reserved_parameter": ("def f(_settable):\n    return 1\n", "PM216"),
+    "dunder_parameter": ("def f(__x__):\n    return 1\n", "PM216"),
     "class_variable": ("from dataclasses import dataclass\n@dataclass\nclass R:\n    a: 'ClassVar[int]' = 1\n"
                        "def f(x):\n    return R()\n", "PM110"),
     "private_member": ("from enum import Enum\nclass C(Enum):\n    _ignore_ = 'a'\n    a = 1\ndef f(x):\n    return C.a\n",

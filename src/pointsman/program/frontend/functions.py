@@ -134,7 +134,7 @@ def _params(b: Builder, node: FunctionNode, *, closure: bool) -> tuple[ir.Param,
 
 
 def _param(b: Builder, arg: ast.arg, kind: str, default: ast.expr | None, *, closure: bool) -> ir.Param:
-    if arg.arg in RESERVED:
+    if arg.arg in RESERVED or (arg.arg.startswith("__") and arg.arg.endswith("__")):
         raise b.refuse("PM216", arg, arg.arg)
     annotation = None if arg.annotation is None else _annotation_text(arg.annotation)
     outer = (annotation or "").partition("[")[0].rpartition(".")[2]
