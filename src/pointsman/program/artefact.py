@@ -6,6 +6,7 @@ state has the content hash of its region. ``decode`` trusts nothing: shapes are 
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from pointsman.core import BadRequest
@@ -32,15 +33,61 @@ from pointsman.program.table.machine import (
 __all__ = [
     "FORMAT",
     "VERSION",
+    "check_header",
     "decode_program",
     "encode_program",
     "machine_from_json",
     "machine_to_json",
+    "parse_artefact",
     "region_hash",
 ]
 
 FORMAT: Final = "pointsman-route"
 VERSION: Final = 1
+
+# limits of what is read; ours stay far below them (terms: explorer, 100; constants: what the source can nest)
+_MAX_NESTING = 300  # of JSON; chosen
+_MAX_CONSTANT = 50  # tuples inside one another; chosen: CPython compiles 200 parentheses, around other text
+_MAX_TERM = 1_000  # operations and operands of a term as it is written out; chosen
+_MAX_LOC = 2**31
+
+
+def parse_artefact(text: str, where: str) -> Any:
+    """The JSON of an artefact; ``check_header`` comes next. Raises BadRequest ``bad_artefact``."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise BadRequest(f"{where}: not a route artefact: {exc}", code="bad_artefact") from exc
+
+
+def check_header(data: Any, where: str) -> dict[str, Any]:
+    """``data``, if it is what this version reads. Raises BadRequest ``bad_artefact`` or ``artefact_version``."""
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise BadRequest(f"{where}: not a route artefact: expected format {FORMAT!r}", code="bad_artefact")
+    version = data.get("version")
+    if type(version) is not int or version != VERSION:
+        shown = repr(version) if isinstance(version, str | int | float | bool) else type(version).__name__
+        raise BadRequest(
+            f"{where}: artefact version {shown[:20]}; this Pointsman reads version {VERSION}; compile it again",
+            code="artefact_version",
+        )
+    if _is_deep(data):
+        raise BadRequest(f"{where}: not a route artefact: nested too deeply", code="bad_artefact")
+    return data
+
+
+def _is_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(_MAX_NESTING):
+        level = [
+            inner
+            for part in level
+            for inner in (part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def encode_program(program: Program) -> dict[str, Any]:
@@ -59,15 +106,59 @@ def decode_program(data: Any) -> Program:
     """Raises BadRequest ``bad_artefact`` for anything that is not the form that ``encode_program`` writes."""
     try:
         return Program(
-            str(data["entry"]),
-            {str(name): machine_from_json(value) for name, value in data["machines"].items()},
-            {str(name): _record_from_json(value) for name, value in data["records"].items()},
-            {str(k): str(v) for k, v in data["globals"].items()},
-            tuple(str(name) for name in data["opaque"]),
-            tuple(str(name) for name in data["attributes"]),
+            _text(data["entry"]),
+            {name: machine_from_json(value) for name, value in data["machines"].items()},
+            {name: _record_from_json(value) for name, value in data["records"].items()},
+            {name: _text(maker) for name, maker in data["globals"].items()},
+            tuple(_text(name) for name in _list(data["opaque"])),
+            tuple(_text(name) for name in _list(data["attributes"])),
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as exc:
-        raise BadRequest(f"not a route artefact: {type(exc).__name__}: {exc}", code="bad_artefact") from exc
+    except (
+        KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, MemoryError
+    ) as exc:  # fmt: skip
+        raise BadRequest(f"not a route artefact: {type(exc).__name__}: {_short(exc)}", code="bad_artefact") from exc
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) < 200 else f"{text[:200]}..."
+
+
+# -- parts: the JSON type that is meant, and no other ------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"expected true or false, got {type(value).__name__}")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError(f"expected an array, got {type(value).__name__}")
+    return value
+
+
+def _int(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"expected an integer, got {type(value).__name__}")
+    return value
+
+
+def _natural(value: Any) -> int:
+    if _int(value) < 0:
+        raise ValueError(f"{_short(value)} is not an index")
+    return int(value)
 
 
 def region_hash(state: State) -> str:
@@ -107,8 +198,12 @@ def constant_to_json(value: Any) -> list[Any]:
     raise TypeError(f"no JSON form for {value!r}")
 
 
-def constant_from_json(data: Any) -> Any:
-    kind, *rest = data
+def constant_from_json(data: Any, depth: int = 0) -> Any:
+    kind, *rest = _list(data)
+    if depth > _MAX_CONSTANT:
+        raise ValueError("a constant is nested too deeply")
+    if len(rest) != {"none": 0, "ellipsis": 0, "unbound": 0, "complex": 2}.get(kind, 1):
+        raise ValueError(f"{kind!r} with {len(rest)} parts is not a constant")
     match kind:
         case "none" | "ellipsis" | "unbound":
             return {"none": None, "ellipsis": ..., "unbound": UNBOUND}[kind]
@@ -124,9 +219,9 @@ def constant_from_json(data: Any) -> Any:
         case "bytes":
             return bytes.fromhex(rest[0])
         case "tuple":
-            return tuple(constant_from_json(item) for item in rest[0])
+            return tuple(constant_from_json(item, depth + 1) for item in _list(rest[0]))
         case "frozenset":
-            return frozenset(constant_from_json(item) for item in rest[0])
+            return frozenset(constant_from_json(item, depth + 1) for item in _list(rest[0]))
     raise ValueError(f"unknown constant {kind!r}")
 
 
@@ -145,14 +240,14 @@ def _operand_to_json(operand: Operand | None) -> Any:
 def _operand_from_json(data: Any) -> Operand | None:
     if data is None:
         return None
-    kind, value = data
+    kind, value = _list(data)
     match kind:
         case "const":
             return Const(constant_from_json(value))
         case "ref":
-            return Ref(str(value))
+            return Ref(_text(value))
         case "var":
-            return Var(str(value))
+            return Var(_text(value))
     raise ValueError(f"unknown operand {kind!r}")
 
 
@@ -163,10 +258,11 @@ def _record_to_json(record: Record) -> dict[str, Any]:
 
 
 def _record_from_json(data: Any) -> Record:
-    fields = tuple((str(name), str(text), _operand_from_json(value)) for name, text, value in data["fields"])
+    fields = tuple((_text(name), _text(text), _operand_from_json(value)) for name, text, value in _list(data["fields"]))
     return Record(
-        str(data["name"]), str(data["kind"]), fields, bool(data["frozen"]), bool(data["order"]), str(data["base"])
-    )
+        _text(data["name"]), _text(data["kind"]), fields, _flag(data["frozen"]), _flag(data["order"]),
+        _text(data["base"]),
+    )  # fmt: skip
 
 
 def _frozen(value: Any) -> Any:
@@ -264,42 +360,40 @@ def machine_to_json(machine: Machine) -> dict[str, Any]:
     }
 
 
-def machine_from_json(data: Any) -> Machine:
-    decoder = _Decoder(data["terms"], data["nodes"])
-    states = tuple(
-        State(
-            index,
-            str(s["label"]),
-            tuple((str(n), Range(str(kind), _bound(low), _bound(high))) for n, kind, low, high in s["variables"]),
-            decoder.nodes[s["root"]],
-            None if s["handler"] is None else int(s["handler"]),
-            None if s["caught"] is None else str(s["caught"]),
-            bool(s["loop"]),
-            Loc(*map(int, s["loc"])),
-        )
-        for index, s in enumerate(data["states"])
-    )
+def machine_from_json(data: Any, *, twin: bool = False) -> Machine:
+    decoder = _Decoder(_list(data["terms"]), _list(data["nodes"]))
+    states = tuple(_state_from_json(index, state, decoder) for index, state in enumerate(_list(data["states"])))
     params = tuple(
-        Param(
-            str(name),
-            str(kind),
-            None if t is None else str(t),
-            None if a is None else str(a),
-            _operand_from_json(default),
-        )
-        for name, kind, t, a, default in data["params"]
+        Param(_text(name), _text(kind), _text_or_none(type_), _text_or_none(annotation), _operand_from_json(default))
+        for name, kind, type_, annotation, default in _list(data["params"])
     )
-    guards = tuple((str(name), str(kind)) for name, kind in data["guards"])
-    captures = tuple(str(c) for c in data["captures"])
-    generic = machine_from_json(data["generic"]) if data["generic"] is not None else None
-    return Machine(str(data["name"]), str(data["qualname"]), params, states, guards, captures, int(data["memo"]),
-                   bool(data["generator"]), generic)  # fmt: skip
+    guards = tuple((_text(name), _text(kind)) for name, kind in _list(data["guards"]))
+    captures = tuple(_text(c) for c in _list(data["captures"]))
+    if twin and data["generic"] is not None:
+        raise ValueError("a generic table has no generic table")
+    generic = machine_from_json(data["generic"], twin=True) if data["generic"] is not None else None
+    return Machine(_text(data["name"]), _text(data["qualname"]), params, states, guards, captures, _int(data["memo"]),
+                   _flag(data["generator"]), generic)  # fmt: skip
+
+
+def _state_from_json(index: int, data: Any, decoder: _Decoder) -> State:
+    line, column, end_line, end_column = _list(data["loc"])
+    if max(map(_natural, data["loc"])) > _MAX_LOC:
+        raise ValueError("a place beyond any file")
+    return State(
+        index,
+        _text(data["label"]),
+        tuple((_text(n), Range(_text(kind), _bound(low), _bound(high))) for n, kind, low, high in data["variables"]),
+        decoder.nodes[_natural(data["root"])],
+        None if data["handler"] is None else _natural(data["handler"]),
+        _text_or_none(data["caught"]),
+        _flag(data["loop"]),
+        Loc(line, column, end_line, end_column),
+    )
 
 
 def _bound(value: Any) -> int | None:
-    if value is not None and type(value) is not int:
-        raise TypeError(f"{value!r} is not a bound")
-    return value
+    return None if value is None else _int(value)
 
 
 class _Decoder:
@@ -314,16 +408,20 @@ class _Decoder:
             self.nodes.append(self._node(data))
 
     def _term(self, data: Any) -> Term:
-        kind, *rest = data
+        kind, *rest = _list(data)
         match kind:
             case "sym":
-                return Sym(str(rest[0]), str(rest[1]))
+                return Sym(_text(rest[0]), _text(rest[1]))
             case "const":
                 return Const(constant_from_json(rest[0]))
             case "ref":
-                return Ref(str(rest[0]))
+                return Ref(_text(rest[0]))
             case "app":
-                return App(str(rest[0]), tuple(self._at(i) for i in rest[1]), _frozen(rest[2]), str(rest[3]))
+                args = tuple(self._at(i) for i in _list(rest[1]))
+                term = App(_text(rest[0]), args, _frozen(_list(rest[2])), _text(rest[3]))
+                if term.size > _MAX_TERM:
+                    raise ValueError(f"a term of more than {_MAX_TERM} operations and operands")
+                return term
         raise ValueError(f"unknown term {kind!r}")
 
     def _at(self, index: Any) -> Term:
@@ -338,31 +436,31 @@ class _Decoder:
             raise TypeError("a step's result must be a symbol")
         return term
 
+    def _constant(self, index: Any) -> Const:
+        term = self._at(index)
+        if not isinstance(term, Const):
+            raise TypeError("a key must be a constant")
+        return term
+
     def _node(self, data: Any) -> Node:
-        kind, *rest = data
+        kind, *rest = _list(data)
         match kind:
             case "decide":
                 return Decide(self._at(rest[0]), self._to(rest[1]), self._to(rest[2]))
             case "switch":
-                return Switch(self._at(rest[0]), tuple(map(int, rest[1])), tuple(map(self._to, rest[2])))
+                return Switch(self._at(rest[0]), tuple(map(_int, _list(rest[1]))), tuple(map(self._to, rest[2])))
             case "pick":
-                keys = tuple(k for k in map(self._at, rest[1]) if isinstance(k, Const))
+                keys = tuple(map(self._constant, rest[1]))
                 return Pick(self._at(rest[0]), keys, tuple(map(self._to, rest[2])), self._to(rest[3]))
             case "do":
                 args = tuple(map(self._at, rest[2]))
-                return Do(self._symbol(rest[0]), str(rest[1]), args, _frozen(rest[3]), self._to(rest[4]))
+                return Do(self._symbol(rest[0]), _text(rest[1]), args, _frozen(_list(rest[3])), self._to(rest[4]))
             case "take":
                 return Take(self._symbol(rest[0]), self._at(rest[1]), self._to(rest[2]), self._to(rest[3]))
             case "goto":
-                return Goto(_natural(rest[0]), tuple((str(name), self._at(term)) for name, term in rest[1]))
+                return Goto(_natural(rest[0]), tuple((_text(name), self._at(term)) for name, term in rest[1]))
             case "return":
                 return Return(self._at(rest[0]))
             case "raise":
                 return Raise(self._at(rest[0]))
         raise ValueError(f"unknown node {kind!r}")
-
-
-def _natural(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError(f"{value!r} is not an index")
-    return value

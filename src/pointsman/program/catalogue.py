@@ -9,19 +9,27 @@ from __future__ import annotations
 import builtins
 import importlib
 import operator
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 __all__ = [
     "ATTRIBUTES",
     "BUILTINS",
+    "BUILTIN_CLASSES",
     "EXCEPTIONS",
     "LIBRARY",
     "METHODS",
     "OPERATIONS",
     "Operation",
+    "is_field_name",
+    "is_in_python",
     "is_library_member",
+    "is_python_class",
+    "library_names",
+    "listed_classes",
     "resolve_ref",
 ]
 
@@ -101,7 +109,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "cell": Operation(1),  # a box for a variable that closures share
     "cell_get": Operation(1),  # attrs: (variable, "local" | "free")
     "cell_set": Operation(2, None, None, True),
-    "global_get": Operation(0),  # attrs: (name,): a module-level value, made once when the program is linked
+    "global_get": Operation(0),  # attrs: (name,): a module-level value, made once, by the first call
     "call": Operation(None),  # callee, arguments; attrs: (shape,)
     "call_method": Operation(None),  # receiver, arguments; attrs: (name, shape)
     "get_method": Operation(1),  # attrs: (name,): when arguments are evaluated between look-up and call
@@ -134,6 +142,11 @@ BUILTINS: Final[dict[str, str]] = {
     "slice": "any", "sorted": "list", "str": "str", "sum": "any", "tuple": "tuple", "type": "any", "zip": "iterator",
     "NotImplemented": "any", "Ellipsis": "any",
 }  # fmt: skip
+
+# path -> class, of the builtins that are classes
+BUILTIN_CLASSES: Final[dict[str, type]] = {
+    f"builtins.{name}": value for name in (*BUILTINS, *EXCEPTIONS) if isinstance(value := getattr(builtins, name), type)
+}
 
 _MATH_FLOAT = (
     "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh degrees dist e erf erfc exp exp2 expm1 fabs fmod "
@@ -220,7 +233,6 @@ def _methods() -> frozenset[str]:
     import fractions
     import hashlib
     import re
-    import types
 
     builtin = _public(list, tuple, str, bytes, bytearray, dict, set, frozenset, int, float, complex, range, slice)
     library = _public(
@@ -238,11 +250,10 @@ def _methods() -> frozenset[str]:
         "timestamp",
         "tofile",
         "fromfile",
-        "gi_frame",
-        "gi_code",
     }
+    internal = {name for name in dir(types.GeneratorType) if name.startswith("gi_")}
     records = {"_replace", "_asdict"}
-    return (builtin | library | records) - clock
+    return (builtin | library | records) - clock - internal
 
 
 # Names that may be looked up on a value of unknown type. A record's own fields are added by its declaration.
@@ -253,6 +264,101 @@ MUTATING_METHODS: Final = frozenset(
     "append extend insert pop remove clear sort reverse add discard update setdefault popitem appendleft popleft "
     "extendleft rotate intersection_update difference_update symmetric_difference_update subtract move_to_end".split()
 )
+
+
+# library classes that look attributes up by name: called at once with constant names, and never values
+BY_NAME: Final = frozenset({"operator.attrgetter", "operator.methodcaller"})
+
+# attributes of frames, code, functions and classes, and what named tuples and enums keep for themselves
+_INTERNALS: Final = (
+    frozenset(
+        name
+        for kind in (
+            types.FrameType, types.CodeType, types.TracebackType, types.GeneratorType, types.CoroutineType,
+            types.AsyncGeneratorType, types.FunctionType, type,
+        )
+        for name in dir(kind)
+    )
+    - METHODS
+) | {"_fields", "_field_defaults", "_make", "_replace", "_asdict", "_generate_next_value_", "_missing_"}  # fmt: skip
+
+
+def is_field_name(name: str) -> bool:
+    """Whether a class may declare a field of this name: not one of Python's own attributes."""
+    reserved = name.startswith("__") or (name.startswith("_") and name.endswith("_") and len(name) > 2)
+    return not reserved and name not in _INTERNALS
+
+
+@cache
+def listed_classes() -> frozenset[type]:
+    """The classes that a program may call: those listed here, and those of None, Ellipsis and NotImplemented."""
+    paths = [f"builtins.{name}" for name in (*BUILTINS, *EXCEPTIONS)]
+    paths += [f"{module}.{member}" for module, members in LIBRARY.items() for member in members]
+    values = [resolve_ref(path) for path in paths if path not in BY_NAME and _is_there(path)]
+    listed = {value for value in values if isinstance(value, type)}
+    return frozenset(listed - {type} | {type(None), type(Ellipsis), type(NotImplemented)})
+
+
+@cache
+def is_python_class(path: str) -> bool:
+    """Whether this is a listed library class that is written in Python.
+
+    Its functions take anything as ``self`` and do with it what they like (``Counter.copy(int)`` is ``type``), so a
+    program gets at them through instances only; what it holds as the class is a stand-in (support.py).
+    """
+    module, _, member = path.rpartition(".")
+    return is_library_member(module, member) and _is_there(path) and is_in_python(resolve_ref(path))
+
+
+def is_in_python(value: Any) -> bool:
+    """Whether this is a class with functions written in Python."""
+    return isinstance(value, type) and any(
+        isinstance(part, types.FunctionType | property) for cls in value.__mro__ for part in vars(cls).values()
+    )
+
+
+def _is_there(path: str) -> bool:
+    module, _, member = path.rpartition(".")
+    return hasattr(importlib.import_module(module), member)
+
+
+@cache
+def library_names() -> frozenset[str]:
+    """Names of attributes that values of Python and its library have, as far as a program can reach them.
+
+    A declared field of such a name is read with a look at whose instance it is; a field of any other name can only be
+    found where the program's own classes have it. Data in instances (``SequenceMatcher.a``) is not counted.
+    """
+    import abc
+    import collections.abc
+    import enum
+    import functools
+    import itertools
+
+    classes: set[type] = {value for module in (builtins, types) for value in vars(module).values() if _is_class(value)}
+    classes |= {type(name) for name in ("", functools.lru_cache(len), functools.cmp_to_key(max)(0))}
+    classes |= {value for value in vars(itertools).values() if _is_class(value)}
+    classes |= {abc.ABCMeta, enum.EnumMeta, enum.Enum, collections.abc.Collection}
+    data: set[str] = set()  # of functions and of shared values
+    for module, members in LIBRARY.items():
+        library = importlib.import_module(module)
+        listed = [getattr(library, member) for member in members if hasattr(library, member)]
+        classes |= {value if _is_class(value) else type(value) for value in listed}
+        data |= {name for value in listed if not _is_class(value) for name in getattr(value, "__dict__", ())}
+        classes |= {v for v in vars(library).values() if _is_class(v) and issubclass(v, BaseException)}
+    classes -= {memoryview, super}  # not reachable
+    families = {base for cls in classes for kind in (cls, type(cls)) for base in kind.__mro__}
+    return frozenset(data.union(name for cls in families for name in vars(cls) if not _is_error_data(cls, name)))
+
+
+def _is_error_data(cls: type, name: str) -> bool:
+    """What an exception tells of its own instance (``text``, ``code``): harmless, and a common name of fields."""
+    data = types.MemberDescriptorType | types.GetSetDescriptorType
+    return issubclass(cls, BaseException) and isinstance(vars(cls)[name], data)
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, type)
 
 
 def is_library_member(module: str, member: str) -> bool:

@@ -14,7 +14,7 @@ from types import GeneratorType
 from typing import Any, Final, Literal
 
 from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unverified
-from pointsman.program.artefact import FORMAT, VERSION, decode_program, encode_program
+from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
 from pointsman.program.convert import bind_inputs
 from pointsman.program.link import Linked, link
 from pointsman.program.originals import is_emitted, load_originals, raised_by_program
@@ -232,11 +232,9 @@ def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> T
     and Unverified ``opaque_untrusted`` or ``opaque_changed``.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = parse_artefact(Path(path).read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as exc:
         raise NotFound(f"no file {str(path)!r}", code="no_artefact") from exc
-    except RecursionError as exc:
-        raise BadRequest(f"{path}: not a route artefact: nested too deeply", code="bad_artefact") from exc
     except (OSError, ValueError) as exc:
         raise BadRequest(f"{path}: not a route artefact: {exc}", code="bad_artefact") from exc
     try:
@@ -248,14 +246,7 @@ def load_table(path: str | os.PathLike[str], *, trust_opaque: bool = False) -> T
 
 
 def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Table:
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise BadRequest(f"{where}: not a route artefact: expected format {FORMAT!r}", code="bad_artefact")
-    if data.get("version") != VERSION:
-        raise BadRequest(
-            f"{where}: artefact version {data.get('version')!r}; this Pointsman reads version {VERSION}; "
-            "compile it again",
-            code="artefact_version",
-        )
+    check_header(data, where)
     program = decode_program(data.get("program"))
     try:
         verify_program(program)

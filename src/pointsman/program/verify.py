@@ -2,16 +2,28 @@
 
 Raises InternalError("invalid_ir") with what is wrong and where. It takes milliseconds and changes nothing.
 
-Covered: what the emitter's text and the linker's references rest on, so that a machine from a stranger reaches
-nothing outside ``catalogue``: every name that becomes text is an identifier; every attribute, method and library member
-is listed or a declared field; the interpreter's own attributes (``gi_frame``, ``__globals__``) are never fields; the
-library's ways around attribute access (``attrgetter``, ``methodcaller``, ``str.format``) take only constant, listed
-names. And what later passes rest on: operations, arities and attrs, assignments before uses, jump targets, updates,
-kinds, purity.
+Covered, here: every name that becomes text is an identifier that Python reads as it stands (NFKC), no keyword and
+none of Python's own or the emitter's; every attribute, method and library member is listed or a declared field;
+declared fields are none of the interpreter's own (``gi_frame``), and none of a library class or value; ``attrgetter``
+and ``methodcaller`` are called at once with constant, listed names, ``str.format`` has a constant text that looks up
+listed names; ``type`` is never called with three arguments. And what CPython asks of parameters, calls and records,
+and what later passes rest on: operations, arities and attrs, assignments before uses, jump targets, updates, kinds,
+purity.
 
-Not covered: that a program ends or what it costs (metered code does that); that its ranges and typed tables are true
-(the proof does that); opaque functions (whoever gives them trusts them); what a class made by three-argument ``type``
-does inside ``copy``, and attributes stored on a library class that the program got hold of as a value.
+Covered where values are known only as the program runs (``support``): ``type(x)`` and ``x.__class__`` are callable
+only for value types, listed classes and the program's own; the functions of library classes written in Python are
+reached through instances only; fields are written, and read where the library has that name, on the program's or the
+caller's instances only; nothing but an Exception is raised.
+
+Covered elsewhere: the form and size of the file (``artefact``); that linking runs no code of the program (``link``).
+
+Not covered: that a program ends, or what loading, linking or one operation costs (metered code counts states); that
+its ranges and typed tables are true (the proof does that); opaque functions (whoever gives them trusts them). Module
+values and ``lru_cache`` tables live as long as the loaded table: of a source nothing can change them, but a
+stranger's artefact may, and so carry something from one call to the next of the same table; plain and metered code
+have their own. Caches of the library (``re``, ``decimal``'s flags) may change. A declared field may read data of the
+same name in an instance of a library class (``SequenceMatcher.a``, an exception's ``text``). Objects that a Python
+caller passes in are the caller's: their fields, methods of listed names and classes are used as they are.
 """
 
 from __future__ import annotations

@@ -221,22 +221,26 @@ class MachineCheck:
         kind, _ = result_kind(node.op, node.args, node.attrs, tuple(_range(arg) for arg in node.args))
         if node.op == "comprehension" and node.attrs[0] != "generator":
             kind = node.attrs[0]
+        if node.op in _TOTAL_IN_RANGE and {kind_of(arg) for arg in node.args} <= {"int", "bool"}:
+            kind = "int"
         if node.result.kind not in {"any", kind}:
             self.world.fail(f"{node.op!r} gives {kind}, but {node.result.name!r} is called {node.result.kind}")
 
     # -- terms -----------------------------------------------------------------------------------------------------
 
     def _term(self, term: Any) -> None:
-        if isinstance(term, Sym):
-            self.world.symbol(term.name)
-        elif not isinstance(term, App):
-            self.world.operand(term)
-        elif term not in self.checked:
-            self.checked.add(term)
-            for arg in term.args:
-                self._term(arg)
-            self.world.operation(term.op, term.args, term.attrs)
-            self._purity(term)
+        stack = [term]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, Sym):
+                self.world.symbol(part.name)
+            elif not isinstance(part, App):
+                self.world.operand(part)
+            elif part not in self.checked:
+                self.checked.add(part)
+                stack.extend(part.args)
+                self.world.operation(part.op, part.args, part.attrs)
+                self._purity(part)
 
     def _purity(self, term: App) -> None:
         if any(isinstance(arg, Const) and arg.value is UNBOUND for arg in term.args):

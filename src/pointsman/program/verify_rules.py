@@ -9,7 +9,8 @@ from __future__ import annotations
 import keyword
 import re
 import string
-import types
+import sys
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,8 @@ from typing import Any, Final, NoReturn, TypeAlias
 from pointsman.core import InternalError
 from pointsman.program import catalogue, ir
 from pointsman.program.ir import Const, Param, Record, Ref, Var
+from pointsman.program.records import make_record
+from pointsman.program.support import RESERVED
 from pointsman.program.table.machine import Machine
 
 __all__ = ["GUARD_KINDS", "World", "is_by_name"]
@@ -30,15 +33,6 @@ _RECORD_KINDS = frozenset({"dataclass", "namedtuple", "typeddict", "enum"})
 _CLASS_ATTRIBUTES = frozenset({"__name__", "_make", "_fields", "__members__"})  # of a record type itself
 # a variable, `name#k`, `%k`, a part `%k.i`, or `%_name` for a check
 _SYMBOL: Final = re.compile(r"%(?:\d+(?:\.\d+)?|_\w*)|[^\W\d]\w*(?:#\w+)?")
-_INTERNALS: Final = frozenset(
-    name
-    for kind in (
-        types.FrameType, types.CodeType, types.TracebackType, types.GeneratorType, types.CoroutineType,
-        types.AsyncGeneratorType, types.FunctionType, type,
-    )
-    for name in dir(kind)
-) - catalogue.METHODS  # fmt: skip
-_BY_NAME: Final = frozenset({"operator.attrgetter", "operator.methodcaller"})
 _FORMATTERS: Final = frozenset({"format", "format_map"})
 
 
@@ -57,27 +51,36 @@ class World:
     def __post_init__(self) -> None:
         declared = {name for record in self.records.values() for name, _, _ in record.fields}
         self.fields = frozenset(declared.union(self.attributes))
-        if bad := self.fields & _INTERNALS | {name for name in self.attributes if name.startswith("_")}:
+        if bad := {name for name in self.fields if not isinstance(name, str) or not catalogue.is_field_name(name)}:
             self.fail(f"a class declares {min(bad)!r}, an attribute of the interpreter's own")
         for name in self.attributes:
             self.identifier(name, "an attribute")
+            if name.startswith("_"):
+                self.fail(f"a class declares {name!r}, which is private")
 
     def fail(self, what: str) -> NoReturn:
         """Raises InternalError: ``what`` is wrong at the present place."""
         raise InternalError(f"{self.where}: {what}", code="invalid_ir")
 
     def identifier(self, name: Any, what: str) -> None:
-        """A name that becomes text as it is."""
+        """A name that becomes text as it is, and that Python reads as what it says."""
         if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
             self.fail(f"{what} must be an identifier, not {name!r}")
+        if not _is_stable(name) or (name.startswith("__") and name.endswith("__")):
+            self.fail(f"{what} must be a name that Python keeps as it is and has no use for, not {name!r}")
 
     def symbol(self, name: Any) -> None:
         """A variable's or temporary's name."""
         if not isinstance(name, str) or not _SYMBOL.fullmatch(name) or keyword.iskeyword(name):
             self.fail(f"{name!r} is not the name of a variable or temporary")
+        if not _is_stable(name):
+            self.fail(f"the variable {name!r} is one that Python reads as another")
 
     def callable_(self, function: _Callable) -> None:
         """The parts that IR functions and machines have in common."""
+        for name in (function.name, function.qualname):
+            if not isinstance(name, str) or not _is_stable(name):
+                self.fail(f"the function's name {name!r} is one that Python reads as another")
         kinds = [p.kind for p in function.params]
         if not set(kinds) <= set(_PARAM_KINDS) or kinds != sorted(kinds, key=_PARAM_KINDS.index):
             self.fail(f"parameter kinds {kinds} are not those of a signature")
@@ -86,15 +89,26 @@ class World:
         names = [p.name for p in function.params] + list(function.captures)
         if len(set(names)) != len(names):
             self.fail(f"parameters and captures {names} are not distinct")
+        optional = False
         for param in function.params:
             self._param(param, function)
+            if param.kind in {"star", "double_star"} and param.default is not None:
+                self.fail(f"the starred parameter {param.name!r} has a default")
+            if param.kind in {"positional_only", "plain"}:
+                if optional and param.default is None:
+                    self.fail(f"the parameter {param.name!r} without a default follows one with a default")
+                optional = param.default is not None
         for name in function.captures:
             self.symbol(name)
         if type(function.memo) is not int or not isinstance(function.generator, bool):
             self.fail("`memo` must be an int and `generator` a bool")
+        if not -1 <= function.memo <= sys.maxsize:
+            self.fail(f"`memo` must be -1, 0 or a size, not {str(function.memo)[:30]}")
 
     def _param(self, param: Param, function: _Callable) -> None:
         self.identifier(param.name, "a parameter")
+        if param.name in RESERVED:
+            self.fail(f"a parameter cannot be named {param.name!r}: emitted code uses that name for itself")
         match param.default:
             case None:
                 return
@@ -110,14 +124,26 @@ class World:
         self.identifier(record.name, "a record's name")
         if record.name != name or record.kind not in _RECORD_KINDS or record.base not in {"", "int", "str"}:
             self.fail(f"{record.kind!r} named {record.name!r} on {record.base!r} is not a record")
+        names = [field_name for field_name, _, _ in record.fields]
+        if len(set(names)) != len(names):
+            self.fail(f"its fields {names} are not distinct")
         for field_name, text, default in record.fields:
             self.identifier(field_name, "a field")
             if not isinstance(text, str) or field_name.startswith("__"):
                 self.fail(f"{field_name!r} is not a field")
+            if default is None and record.kind == "enum":
+                self.fail(f"the member {field_name!r} has no value")
+            if default is not None and not isinstance(default, Const):
+                self.fail(f"the default of {field_name!r} is not a constant")
             if default is not None:
                 self.operand(default)
-            elif record.kind == "enum":
-                self.fail(f"the member {field_name!r} has no value")
+        given = [default is not None for _, _, default in record.fields]
+        if record.kind in {"dataclass", "namedtuple"} and given != sorted(given):
+            self.fail("a field without a default follows one with a default")
+        try:
+            make_record(record)  # what dataclasses, namedtuple and enum say of names, defaults and values
+        except Exception as exc:  # noqa: BLE001  whatever they raise
+            self.fail(f"no class can be made of it: {type(exc).__name__}: {exc}")
 
     # -- operands --------------------------------------------------------------------------------------------------
 
@@ -126,7 +152,7 @@ class World:
         if isinstance(operand, Const):
             self.constant(operand.value)
         elif isinstance(operand, Ref):
-            if operand.path in _BY_NAME:
+            if operand.path in catalogue.BY_NAME:
                 self.fail(f"{operand.path!r} must be called at once with constant names")
             self.reference(operand.path)
         else:
@@ -166,10 +192,13 @@ class World:
 
     def attribute(self, name: Any, allowed: frozenset[str], receiver: Any) -> None:
         """A listed or declared name; ``format`` only on a constant text that looks up listed names."""
-        if name not in allowed and name not in self.fields:
-            own = isinstance(receiver, Ref) and receiver.path.startswith("record:") and name in _CLASS_ATTRIBUTES
-            if not own:
+        path = receiver.path if isinstance(receiver, Ref) else ""
+        own_class = path.startswith("record:") and "." not in path
+        if name not in allowed and not (own_class and name in _CLASS_ATTRIBUTES):
+            if name not in self.fields:
                 self.fail(f"the attribute {name!r} is neither in the catalogue nor a declared field")
+            if path and not (path.startswith("record:") and not own_class):  # an enum's member is an instance
+                self.fail(f"{path!r} is no instance, so it has no field {name!r}")
         if name in _FORMATTERS and not (isinstance(receiver, Const) and self._formats_safely(receiver.value)):
             self.fail(f"`{name}` needs a constant text that looks up no attribute outside the catalogue")
 
@@ -182,7 +211,8 @@ class World:
         except ValueError:
             return True  # not a format: raises when it is called
         inner = [spec for _, _, spec, _ in parts if spec]
-        return names <= catalogue.ATTRIBUTES | self.fields and all(self._formats_safely(s, depth + 1) for s in inner)
+        fields = self.fields - catalogue.library_names()
+        return names <= catalogue.ATTRIBUTES | fields and all(self._formats_safely(s, depth + 1) for s in inner)
 
     # -- operations ------------------------------------------------------------------------------------------------
 
@@ -200,11 +230,14 @@ class World:
         """Whether a call's shape fits its arguments; callee first."""
         if type(shape) is not tuple or len(shape) != len(args) - 1:
             return False
-        for mark in shape:
-            if mark not in {"", "*", "**"}:
-                self.identifier(mark, "a keyword")
+        keywords = [mark for mark in shape if mark not in {"", "*", "**"}]
+        for mark in keywords:
+            self.identifier(mark, "a keyword")
+        named = [mark not in {"", "*"} for mark in shape]
+        if len(set(keywords)) != len(keywords) or named != sorted(named):
+            self.fail(f"the arguments {shape!r} are not in an order that Python takes, or repeat a keyword")
         callee = args[0]
-        if isinstance(callee, Ref) and callee.path in _BY_NAME:
+        if isinstance(callee, Ref) and callee.path in catalogue.BY_NAME:
             self._call_by_name(callee.path, args[1:], shape)
         if callee == Ref("builtins.type") and shape != ("",):
             self.fail("`type` takes one argument: with three it would make a class")
@@ -212,12 +245,13 @@ class World:
 
     def _call_by_name(self, path: str, args: tuple[Any, ...], shape: tuple[str, ...]) -> None:
         names = args if path == "operator.attrgetter" else args[:1]
-        allowed = (catalogue.ATTRIBUTES if path == "operator.attrgetter" else catalogue.METHODS) - _FORMATTERS
+        listed = catalogue.ATTRIBUTES if path == "operator.attrgetter" else catalogue.METHODS
+        allowed = (listed | self.fields - catalogue.library_names()) - _FORMATTERS - {"__class__"}
         if any(shape[: len(names)]) or not names:
             self.fail(f"{path!r} takes constant names by position")
         for name in names:
             parts = name.value.split(".") if isinstance(name, Const) and type(name.value) is str else [""]
-            if not all(part in allowed or part in self.fields for part in parts):
+            if not all(part in allowed for part in parts):
                 self.fail(f"{path!r} cannot look up {name!r}")
 
     def closure(self, args: tuple[Any, ...], attrs: tuple[Any, ...]) -> bool:
@@ -280,6 +314,14 @@ def _resolves(path: str) -> bool:
     except (KeyError, AttributeError, ImportError):
         return False
     return True
+
+
+def _is_stable(name: str) -> bool:
+    """Whether Python reads the name's letters as they stand: it normalises identifiers (``ｇ`` is ``g``)."""
+    if name.isascii():
+        return True
+    letters = re.sub(r"\W", "", name)
+    return all(unicodedata.normalize("NFKC", text) == text for text in (name, letters))
 
 
 def _natural(value: Any) -> bool:
@@ -348,4 +390,4 @@ _ATTRS: Final[dict[str, Callable[[World, tuple[Any, ...], tuple[Any, ...]], bool
 
 def is_by_name(term: Any) -> bool:
     """Whether this reference looks attributes up by name, so that it may only be called at once."""
-    return isinstance(term, Ref) and term.path in _BY_NAME
+    return isinstance(term, Ref) and term.path in catalogue.BY_NAME

@@ -26,6 +26,11 @@ TRIGGERS: dict[str, tuple[str, int, str]] = {
     "PM108": ("def f(x):\n    return x.colour\n", 2, "x.colour"),
     "PM109": ("def f(x):\n    return x.paint(1)\n", 2, "x.paint"),
     "PM110": ("class Tree:\n    def grow(self): return 1\ndef f():\n    return Tree()\n", 4, "Tree"),
+    "PM111": (
+        "import operator\ndef f(x):\n    return operator.attrgetter('real.__class__')(x)\n",
+        3,
+        "operator.attrgetter('real.__class__')",
+    ),
     "PM201": ("def f(xs):\n    async def g(): return 1\n    return g\n", 2, "async def g(): return 1"),
     "PM203": ("def f(x):\n    with x as y:\n        return y\n", 2, "with x as y:"),
     "PM204": ("COUNT = 0\ndef f():\n    global COUNT\n    COUNT = 1\n", 4, "COUNT"),

@@ -49,6 +49,7 @@ class FunctionEmitter(TreeEmitter):
         super().__init__(machine, module, split_shared(machine), LocalNames(machine, module.names))
         self.graph = Graph(self.states)
         self._inlined: set[int] = set()
+        self._composed: set[tuple[int, Place]] = set()
         self._handler_states = {s.handler for s in self.states if s.handler is not None}
 
     def body(self) -> Block:
@@ -82,6 +83,9 @@ class FunctionEmitter(TreeEmitter):
     def _compose(self, index: int, block: Block, place: Place, values: Values, iterator: Piece | None = None) -> Result:
         """Emits a state and, after it, the states it dominates that belong at this place."""
         state = self.states[index]
+        if (index, place) in self._composed:  # a stranger's graph: of ours, each state stands in one place
+            raise Unstructured(f"state {index} of {self.machine.name} stands inside itself")
+        self._composed.add((index, place))
         if state.handler != place.handler:
             result = self._guarded(index, block, place)
         elif index in self.graph.loops:

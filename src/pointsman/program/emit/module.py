@@ -10,18 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pointsman.program import catalogue
 from pointsman.program.deep import deep_recursion
 from pointsman.program.emit.code import print_block
 from pointsman.program.emit.dispatch import DispatchEmitter
 from pointsman.program.emit.function import FunctionEmitter, Unstructured
 from pointsman.program.emit.names import GlobalNames
-from pointsman.program.emit.text import Piece, constant, operation
+from pointsman.program.emit.text import STAND_INS, Piece, constant, operation
 from pointsman.program.emit.tree import TreeEmitter
 from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
-from pointsman.program.support import NAMESPACE
-from pointsman.program.table.machine import Do, Machine, Program
+from pointsman.program.support import RESERVED
+from pointsman.program.table.machine import Do, Machine, Program, Term
 from pointsman.program.table.optimise import decisions
 
 __all__ = ["Emitted", "ModuleEmitter", "emit"]
@@ -29,8 +30,6 @@ __all__ = ["Emitted", "ModuleEmitter", "emit"]
 _MIN_DECISIONS = 24  # chosen: fewer are decided in about the time of the guard
 
 _MAX_INDENTATION = 90  # levels; CPython takes 100
-
-RESERVED = frozenset(NAMESPACE) | {"_meter", "_to"}
 
 
 @dataclass
@@ -74,6 +73,8 @@ class ModuleEmitter:
         self.emitted_unguarded: set[str] = set()
         self.flat: set[str] = set()  # closures' bodies wanted as plain functions (of comprehensions)
         self.emitted_flat: set[str] = set()
+        declared = {name for r in program.records.values() for name, _, _ in r.fields}.union(program.attributes)
+        self.only_own = declared - catalogue.ATTRIBUTES - (catalogue.library_names() if declared else set())
 
     def emit(self) -> Emitted:
         for name in (*self.program.machines, *self.program.opaque):
@@ -104,6 +105,8 @@ class ModuleEmitter:
         path = ref.path
         if path.startswith("function:"):
             return self.function_name(path[9:])
+        if path in STAND_INS:
+            return STAND_INS[path]
         if path.startswith("builtins.") and path.count(".") == 1:
             return path[9:]
         name = self.names.get(path, path.partition(":")[2] or path)
@@ -136,6 +139,8 @@ class ModuleEmitter:
             return self._closure(node, pieces)
         if node.op == "call" and isinstance(node.args[0], Ref) and self._kinds_known(node):
             pieces = [Piece(self._unguarded_name(node.args[0].path[9:])), *pieces[1:]]
+        if node.op in {"call", "match_class"}:
+            pieces = self._as_classes(node, pieces)
         if node.op == "global_get":
             return Piece(self.names.get(f"global:{node.attrs[0]}", node.attrs[0]))
         if node.op == "join_strings":
@@ -143,6 +148,28 @@ class ModuleEmitter:
         if node.op == "exception" and isinstance(node.args[0], Ref):
             return Piece(f"{pieces[0].text}()")
         return operation(node.op, pieces, node.attrs, node.args, self.ref)
+
+    def _as_classes(self, node: Do, pieces: list[Piece]) -> list[Piece]:
+        """Where a library class is called or tested for at once, it is meant itself and not what stands for it."""
+        tests = node.op == "match_class" or (
+            node.args[0] in {Ref("builtins.isinstance"), Ref("builtins.issubclass")} and node.attrs[0] == ("", "")
+        )
+        place = len(node.args) - 1 if tests else 0
+        term = node.args[place]
+        if not isinstance(term, Ref) or not catalogue.is_python_class(term.path):
+            return pieces
+        name = self.names.get(f"class:{term.path}", term.path)
+        self.out.references[name] = f"class:{term.path}"
+        return [Piece(name) if i == place else piece for i, piece in enumerate(pieces)]
+
+    def own_instances(self, node: Do) -> Sequence[Term]:
+        """The values that the step shows to be of own classes: a record it makes, or what has a field of no other."""
+        if node.op == "call" and isinstance(node.args[0], Ref) and node.args[0].path.startswith("record:"):
+            record = self.program.records.get(node.args[0].path[7:])  # none: it calls an enum's member
+            return [node.result] if record is not None and record.kind == "dataclass" else []
+        if node.op == "get_attribute" and node.attrs[0] in self.only_own:
+            return node.args
+        return []
 
     def _kinds_known(self, node: Do) -> bool:
         """Whether a call passes arguments of the very kinds that the callee's guard asks for, so it can be skipped."""

@@ -15,7 +15,7 @@ from pointsman.program import catalogue
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.table.machine import App, Sym, Term
 
-__all__ = ["HELPERS", "Piece", "operation", "render"]
+__all__ = ["HELPERS", "STAND_INS", "Piece", "operation", "render"]
 
 # operations that call one of the runtime's helpers (runtime/support.py), by name
 HELPERS: Final = {
@@ -24,6 +24,9 @@ HELPERS: Final = {
     "caught_is": "_isinstance", "match_class": "_isinstance", "truth": "_bool", "iterate": "_iter", "slice": "_slice",
 }  # fmt: skip
 _NEGATED: Final = {"lt": ">=", "eq": "!=", "in": "not in", "is": "is not"}
+STAND_INS: Final = {"builtins.type": "_kind_of"}  # see support.py
+_TYPE: Final = Ref("builtins.type")
+_SAMENESS: Final = frozenset({"is", "is_not", "eq", "ne", "in", "not_in"})
 _ORDERED: Final = frozenset({"int", "bool", "str", "bytes"})
 
 
@@ -81,7 +84,7 @@ def negated(term: Term, lookup: Lookup, ref: Names) -> Piece:
     if isinstance(term, App) and lookup(term) is None and len(term.args) == 2 and term.op in _NEGATED:
         kinds = {_kind(a) for a in term.args}
         if term.op != "lt" or kinds <= _ORDERED:
-            pieces = [render(a, lookup, ref) for a in term.args]
+            pieces = compared(term.op, [render(a, lookup, ref) for a in term.args], term.args)
             return _infix(_NEGATED[term.op], pieces)
     if isinstance(term, App) and term.op == "not" and lookup(term) is None:
         return render(term.args[0], lookup, ref)
@@ -109,7 +112,23 @@ def operation(op: str, pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Se
     template = catalogue.OPERATIONS[op].template
     if template is None:
         raise InternalError(f"no Python text for {op}", code="emit_operation")
-    return Piece(template.format(*(p.bracketed() for p in pieces)), reads, op == "copy")
+    shown = (p.bracketed() for p in compared(op, pieces, args))
+    return Piece(template.format(*shown), reads, op == "copy")
+
+
+def compared(op: str, pieces: Sequence[Piece], args: Sequence[Term]) -> Sequence[Piece]:
+    """The sides of a comparison: where a class is only compared with listed ones, it need not be looked up."""
+    if op in _SAMENESS and all(
+        isinstance(p.text, _KindText) or _is_class(a) for p, a in zip(pieces, args, strict=True)
+    ):
+        return [Piece(p.text.real, p.reads) if isinstance(p.text, _KindText) else p for p in pieces]
+    return pieces
+
+
+def _is_class(term: Term) -> bool:
+    if isinstance(term, App) and term.op == "build_tuple":
+        return all(_is_class(part) for part in term.args)
+    return isinstance(term, Ref) and term.path in catalogue.BUILTIN_CLASSES and term.path not in STAND_INS
 
 
 def arguments(pieces: Sequence[Piece], shape: Sequence[str]) -> str:
@@ -122,11 +141,38 @@ def arguments(pieces: Sequence[Piece], shape: Sequence[str]) -> str:
 
 
 def _call(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
+    if args[0] == _TYPE and attrs[0] == ("",):
+        return _KindText.of(pieces[1].text)
     return f"{pieces[0].owner()}({arguments(pieces[1:], attrs[0])})"
 
 
 def _method(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
-    return f"{pieces[0].owner()}.{attrs[0]}({arguments(pieces[1:], attrs[1])})"
+    return f"{_attribute(pieces, attrs, args)}({arguments(pieces[1:], attrs[1])})"
+
+
+def _attribute(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
+    """A field that the library has as well is looked up only on instances of the program's classes (support.py)."""
+    name = attrs[0]
+    if name == "__class__":
+        return _KindText.of(pieces[0].text)
+    if name == "__name__" and isinstance(pieces[0].text, _KindText):
+        return f"{pieces[0].text.real}.__name__"
+    if name in catalogue.ATTRIBUTES or name not in catalogue.library_names() or _kind(args[0]).startswith("record:"):
+        return f"{pieces[0].owner()}.{name}"
+    return f"_field({pieces[0].text}, {name!r})"
+
+
+class _KindText(str):
+    """The text of ``type(x)``, which remembers that of the class itself."""
+
+    __slots__ = ("real",)
+    real: str
+
+    @staticmethod
+    def of(text: str) -> _KindText:
+        made = _KindText(f"_kinds[_type({text})]")
+        made.real = f"_type({text})"
+        return made
 
 
 def _starred(opening: str, closing: str) -> Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Term]], str]:
@@ -234,8 +280,8 @@ _RULES: Final[dict[str, Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Ter
     **{op: _helper(name) for op, name in HELPERS.items()},
     "call": _call,
     "call_method": _method,
-    "get_method": lambda p, a, t: f"{p[0].owner()}.{a[0]}",
-    "get_attribute": lambda p, a, t: f"{p[0].owner()}.{a[0]}",
+    "get_method": _attribute,
+    "get_attribute": _attribute,
     "build_list": _starred("[", "]"),
     "build_set": lambda p, a, t: _starred("{", "}")(p, a, t) if p else "_set()",
     "build_tuple": lambda p, a, t: _starred("(", ")")(p, (), t),

@@ -163,8 +163,11 @@ class TreeEmitter(Placing, ABC):
         pieces = self._consume(node, block, values)
         if node.op in {"set_item", "delete_item", "set_attribute", "cell_set"}:
             self._flush(block, values, node, state, using=pieces)
+            if node.op == "set_attribute" and node.args[0] not in values.own:
+                pieces[0] = self._admitted(pieces[0], node.args[0], block, values)
             block.append(_statement(node, pieces))
             return
+        values.own.update(self.module.own_instances(node))
         piece = self.module.operation(self, node, pieces, values)
         count = self.uses.count(node.next, node.result)
         if count == 1 and len(piece.text) <= _MAX_PENDING and not self.uses.captures(node.next, node.result):
@@ -177,6 +180,14 @@ class TreeEmitter(Placing, ABC):
         local = self._result_local(node.result, node.next, values, state)
         block.append(f"{local} = {piece.text}")
         values.assign(local, node.result)
+
+    def _admitted(self, owner: Piece, term: Term, block: Block, values: Values) -> Piece:
+        """``owner`` as one whose fields may be written: looked at before, or where its text stands (support.py)."""
+        if not owner.text.isidentifier():
+            return Piece(f"_admit({owner.text})", owner.reads)
+        block.append(f"if _type({owner.text}) not in _settable: _admit({owner.text})")
+        values.own.add(term)
+        return owner
 
     def _inplace(self, state: State, node: Do, block: Block, values: Values) -> None:
         """``x += y`` as a statement on a local, which is Python's own in-place operation."""

@@ -33,13 +33,17 @@ class Pending:
 
 @dataclass
 class Values:
-    """``held``: terms that a local holds, by the local's name. Copied at branches."""
+    """``held``: terms that a local holds, by the local's name. Copied at branches.
+
+    ``own``: values that belong to the program or its caller, and not to the library, so that fields may be written.
+    """
 
     held: dict[Term, str] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
+    own: set[Term] = field(default_factory=set)
 
     def copy(self) -> Values:
-        return Values(dict(self.held), list(self.pending))
+        return Values(dict(self.held), list(self.pending), set(self.own))
 
     def lookup(self, term: Term) -> Piece | None:
         name = self.held.get(term)

@@ -155,7 +155,7 @@ def _call(args: tuple[Term, ...], attrs: tuple[Any, ...], kinds: tuple[str, ...]
         if name == "bool" and len(given) == 1 and given[0] in IMMUTABLE:
             return "bool", True
         if name == "isinstance" and len(given) == 2:
-            return "bool", isinstance(args[2], Ref) and args[2].path.startswith("builtins.")
+            return "bool", isinstance(args[2], Ref) and args[2].path in catalogue.BUILTIN_CLASSES
         if name in {"divmod"}:
             return "tuple", False
     if head == "builtins" and name in catalogue.EXCEPTIONS:

@@ -22,11 +22,30 @@ def lower_call(b: Builder, node: ast.Call) -> Operand:
         return _method_call(b, node, func)
     from pointsman.program.frontend.expressions import lower
 
-    callee = lower(b, func)
+    path = dotted_path(b, func)
+    callee = Ref(path) if path in catalogue.BY_NAME else lower(b, func)
     args, shape = _arguments(b, node)
+    if path in catalogue.BY_NAME and not _by_listed_names(b, path, args, shape):
+        raise b.refuse("PM111", node, ast.unparse(node))
     if callee == Ref("builtins.type") and shape != ("",):
         raise b.refuse("PM103", node, "type() that makes a class")
+    if callee == Ref("builtins.type") and _looks_up_by_name(b, node.args[0]):
+        raise b.refuse("PM111", node, ast.unparse(node))
     return b.let("call", callee, *args, attrs=(shape,), node=node)
+
+
+def _looks_up_by_name(b: Builder, node: ast.expr) -> bool:
+    """Whether this makes an ``attrgetter`` or ``methodcaller``, whose class would take any name."""
+    return isinstance(node, ast.Call) and dotted_path(b, node.func) in catalogue.BY_NAME
+
+
+def _by_listed_names(b: Builder, path: str | None, args: list[Operand], shape: tuple[str, ...]) -> bool:
+    """Whether ``attrgetter`` or ``methodcaller`` looks up constant names that any value may be asked for."""
+    names = args if path == "operator.attrgetter" else args[:1]
+    listed = catalogue.ATTRIBUTES if path == "operator.attrgetter" else catalogue.METHODS
+    allowed = (listed | b.program.fields - catalogue.library_names()) - {"__class__", "format", "format_map"}
+    parts = [n.value.split(".") if isinstance(n, Const) and type(n.value) is str else [""] for n in names]
+    return bool(names) and not any(shape[: len(names)]) and all(set(part) <= allowed for part in parts)
 
 
 def _method_call(b: Builder, node: ast.Call, func: ast.Attribute) -> Operand:
@@ -35,6 +54,7 @@ def _method_call(b: Builder, node: ast.Call, func: ast.Attribute) -> Operand:
     receiver = lower(b, func.value)
     if func.attr not in catalogue.METHODS and func.attr not in b.program.fields:
         raise b.refuse("PM109", func, f".{func.attr}()")
+    _no_field_of_a_class(b, receiver, func)
     if func.attr in {"format", "format_map"} and not isinstance(receiver, Const):
         # a template can name attributes, which a table could not be checked for
         raise b.refuse("PM109", func, f".{func.attr}() of a template that is not a constant")
@@ -76,6 +96,8 @@ def lower_attribute(b: Builder, node: ast.Attribute) -> Operand:
     path = dotted_path(b, node)
     if path is not None:
         return reference(b, path, node)
+    if node.attr == "__class__" and _looks_up_by_name(b, node.value):
+        raise b.refuse("PM111", node, ast.unparse(node))
     value = lower(b, node.value)
     if isinstance(value, Ref) and value.path.startswith("record:") and "." not in value.path:
         record = b.program.records[value.path.partition(":")[2]]
@@ -85,4 +107,14 @@ def lower_attribute(b: Builder, node: ast.Attribute) -> Operand:
             raise b.refuse("PM108", node, f".{node.attr}")
     elif node.attr not in catalogue.ATTRIBUTES and node.attr not in b.program.fields:
         raise b.refuse("PM108", node, f".{node.attr}")
+    _no_field_of_a_class(b, value, node)
     return b.let("get_attribute", value, attrs=(node.attr,), node=node)
+
+
+def _no_field_of_a_class(b: Builder, value: Operand, node: ast.Attribute) -> None:
+    """A declared field is one of instances, and not of a class, function or library value."""
+    if not isinstance(value, Ref) or node.attr in catalogue.ATTRIBUTES:
+        return
+    record = value.path.startswith("record:")
+    if node.attr in b.program.fields and not (record and ("." in value.path or node.attr == "_make")):
+        raise b.refuse("PM108", node, f".{node.attr} of {ast.unparse(node.value)}")

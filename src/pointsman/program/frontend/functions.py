@@ -13,7 +13,7 @@ from pointsman.program.frontend.records import declare_record
 from pointsman.program.frontend.refusal import Refusal
 from pointsman.program.frontend.scopes import Scope, analyse, is_generator, used_up
 from pointsman.program.ir import UNBOUND, Const, Operand, Ref, Var
-from pointsman.program.support import NAMESPACE
+from pointsman.program.support import RESERVED
 
 __all__ = ["lower_closure", "lower_global", "lower_program"]
 
@@ -21,9 +21,6 @@ _TYPES = {
     "int": "int", "bool": "bool", "str": "str", "float": "float", "list": "list", "List": "list", "dict": "dict",
     "Dict": "dict", "set": "set", "Set": "set", "tuple": "tuple", "Tuple": "tuple", "bytes": "bytes",
 }  # fmt: skip
-
-
-HELPER_NAMES = frozenset(NAMESPACE) | {"_to", "_meter"}
 
 # refused for what they do, not for how they are written: calling the original would be no better
 _NEVER_OPAQUE = frozenset(
@@ -137,7 +134,7 @@ def _params(b: Builder, node: FunctionNode, *, closure: bool) -> tuple[ir.Param,
 
 
 def _param(b: Builder, arg: ast.arg, kind: str, default: ast.expr | None, *, closure: bool) -> ir.Param:
-    if arg.arg in HELPER_NAMES:
+    if arg.arg in RESERVED or (arg.arg.startswith("__") and arg.arg.endswith("__")):
         raise b.refuse("PM216", arg, arg.arg)
     annotation = None if arg.annotation is None else _annotation_text(arg.annotation)
     outer = (annotation or "").partition("[")[0].rpartition(".")[2]
@@ -273,7 +270,7 @@ def _qualname(b: Builder) -> str:
 
 
 def lower_global(program: Program, name: str, value: ast.expr) -> None:
-    """A module-level value becomes a function without parameters, called once when the program is linked."""
+    """A module-level value becomes a function without parameters, called once, by the first call of the entry."""
     if name in program.globals:
         return
     program.globals[name] = f"{name}.value"

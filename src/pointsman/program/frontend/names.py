@@ -202,5 +202,7 @@ def reference(b: Builder, path: str, node: ast.AST) -> ir.Operand:
         value = catalogue.resolve_ref(path)
     except (KeyError, ImportError, AttributeError):
         raise b.refuse("PM102", node, path) from None
+    if path in catalogue.BY_NAME:
+        raise b.refuse("PM111", node, f"{path} that is not called at once")
     # nan has no literal and is not equal to itself: it stays a reference
     return ir.Const(value) if is_constant(value) and value == value else ir.Ref(path)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
-from pointsman.program import ir
+from pointsman.program import catalogue, ir
 
 if TYPE_CHECKING:
     from pointsman.program.frontend.builder import Program
 
 __all__ = ["declare_record", "record_of"]
 
+_NO_FIELD = re.compile(r"\b(ClassVar|InitVar|KW_ONLY)\b")
+_PUBLIC = frozenset({"namedtuple"})
 _BASES = {"NamedTuple": "namedtuple", "TypedDict": "typeddict", "Enum": "enum", "IntEnum": "enum", "StrEnum": "enum"}
 
 
@@ -26,6 +29,7 @@ def record_of(program: Program, name: str, node: ast.AST) -> str:
         record = _functional(name, value) if isinstance(value, ast.Call) else None
     else:
         record = _from_class(declared)
+    record = _fit(record)
     if record is None:
         raise module.refuse("PM110", node, name)
     program.records[name] = record
@@ -34,9 +38,20 @@ def record_of(program: Program, name: str, node: ast.AST) -> str:
 
 def declare_record(program: Program, name: str) -> None:
     """Declares a class as a record if it is one, so that annotations and attributes may name it."""
-    record = _from_class(program.module.classes[name])
+    record = _fit(_from_class(program.module.classes[name]))
     if record is not None:
         program.records[name] = record
+
+
+def _fit(record: ir.Record | None) -> ir.Record | None:
+    """The record, unless a field has a name that Python has a use for, or an annotation that makes it no field."""
+    if record is None:
+        return None
+    plain = all(
+        catalogue.is_field_name(name) and not _NO_FIELD.search(text) and not (name[0] == "_" and record.kind in _PUBLIC)
+        for name, text, _ in record.fields
+    )
+    return record if plain else None
 
 
 def _from_class(node: ast.ClassDef) -> ir.Record | None:

@@ -24,6 +24,7 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
     "PM108": ("an attribute that no known type has", "declare a frozen dataclass or NamedTuple with that field"),
     "PM109": ("a method that no known type has", "make it a function that takes the object as a parameter"),
     "PM110": ("a class that is not a plain record", "use a frozen dataclass, NamedTuple, TypedDict or Enum"),
+    "PM111": ("looking up an attribute by a name that is not constant and listed", "write a lambda: lambda x: x.name"),
     "PM201": ("asynchronous code", "write the synchronous form"),
     "PM203": ("a `with` statement", "open the resource outside and pass its content in"),
     "PM204": ("`global`", "pass the value as a parameter and return the new one"),

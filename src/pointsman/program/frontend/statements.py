@@ -86,6 +86,8 @@ def _augmented(b: Builder, node: ast.AugAssign) -> None:
             if attr not in b.program.fields:
                 raise b.refuse("PM108", node.target, f".{attr}")
             owner = b.snapshot(lower(b, value), node)
+            if isinstance(owner, ir.Ref):
+                raise b.refuse("PM108", node.target, f".{attr} of {ast.unparse(value)}, which is no instance")
             left = b.let("get_attribute", owner, attrs=(attr,), node=node.target)
             result = b.let(op, left, lower(b, node.value), node=node)
             b.let("set_attribute", owner, result, attrs=(attr,), node=node)
@@ -255,7 +257,8 @@ def _raise(b: Builder, node: ast.Raise) -> None:
             raise b.refuse("PM212", node, "`raise` without an exception outside a handler")
         b.add(ir.Raise(b.caught[-1], _loc(node)))
         return
-    exception = b.let("exception", lower(b, node.exc), node=node)
+    raised = lower(b, node.exc)
+    exception = b.let("exception", raised, node=node)
     if node.cause is not None:
         b.let("set_cause", exception, lower(b, node.cause), node=node)
     b.add(ir.Raise(exception, _loc(node)))

@@ -7,7 +7,7 @@ import ast
 from pointsman.program import ir
 from pointsman.program.frontend.builder import Builder
 from pointsman.program.frontend.names import store_name
-from pointsman.program.ir import UNBOUND, Const, Operand
+from pointsman.program.ir import UNBOUND, Const, Operand, Ref
 
 __all__ = ["assign_target", "delete_target"]
 
@@ -27,6 +27,8 @@ def assign_target(b: Builder, target: ast.expr, value: Operand) -> None:
             if attr not in b.program.fields:
                 raise b.refuse("PM108", target, f".{attr}")
             owner = lower(b, owner_node)
+            if isinstance(owner, Ref):
+                raise b.refuse("PM108", target, f".{attr} of {ast.unparse(owner_node)}, which is no instance")
             b.let("set_attribute", owner, value, attrs=(attr,), node=target)
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             _unpack(b, elts, value, target)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pointsman.program.deep import deep_recursion
 from pointsman.program.proof.cases import same_by_cases
@@ -65,8 +65,8 @@ class StateCertificate:
     @staticmethod
     def from_json(data: Any) -> StateCertificate:
         return StateCertificate(
-            str(data["function"]), int(data["state"]), data["level"], int(data["rows"]), data["unique_complete"],
-            data["equivalent"],
+            _of({str}, data["function"]), _of({int}, data["state"]), _level(data["level"]), _of({int}, data["rows"]),
+            _of({bool, type(None)}, data["unique_complete"]), _of({bool, type(None)}, data["equivalent"]),
         )  # fmt: skip
 
 
@@ -96,9 +96,22 @@ class Certificate:
 
     @staticmethod
     def from_json(data: Any) -> Certificate:
-        states = tuple(map(StateCertificate.from_json, data["states"]))
-        tested, undecided = int(data["inputs_tested"]), int(data["undecided"])
-        return Certificate(states, tested, undecided, data["domain_size"], data["domain_bound"])
+        """Raises KeyError or TypeError for what ``to_json`` does not write."""
+        states = tuple(map(StateCertificate.from_json, _of({list}, data["states"])))
+        size, bound = (_of({int, type(None)}, data[name]) for name in ("domain_size", "domain_bound"))
+        return Certificate(states, _of({int}, data["inputs_tested"]), _of({int}, data["undecided"]), size, bound)
+
+
+def _of(kinds: set[type], value: Any) -> Any:
+    if type(value) not in kinds:
+        raise TypeError(f"a certificate cannot have {type(value).__name__} here")
+    return value
+
+
+def _level(value: Any) -> Level:
+    if value not in get_args(Level):
+        raise TypeError("a certificate has no such level")
+    return value  # type: ignore[no-any-return]  # one of the literals
 
 
 def certify(explored: Machine, optimised: Machine, *, domain_size: int | None) -> tuple[StateCertificate, ...]:
