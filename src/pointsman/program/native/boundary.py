@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from pointsman.program.native.infer import Instance
-from pointsman.program.native.kinds import Kind, ListOf, NotNumeric, TupleOf, llvm_type, show
+from pointsman.program.native.kinds import INT_MAX, Kind, ListOf, NotNumeric, TupleOf, llvm_type, show
 from pointsman.program.native.prelude import TICKS
 from pointsman.program.native.text import Code, Constants, Value
 
@@ -64,6 +64,7 @@ define internal ptr @box_KIND(i64 %w) alwaysinline {
 }
 define internal ptr @box_list_KIND(ptr %l) {
 entry:
+; a list that is met a second time is the object made the first time
   %objp = getelementptr %list, ptr %l, i32 0, i32 3
   %object = load ptr, ptr %objp
   %own = icmp ne ptr %object, null
@@ -77,6 +78,7 @@ make:
   %none = icmp eq ptr %new, null
   br i1 %none, label %end, label %made
 made:
+  store ptr %new, ptr %objp
   %datap = getelementptr %list, ptr %l, i32 0, i32 2
   %data = load ptr, ptr %datap
   br label %head
@@ -251,7 +253,7 @@ def _read(code: Code, item: str, kind: Kind, context: str) -> Value:
     if isinstance(kind, ListOf):
         if kind.cell.lazy:
             return Value(kind, item)
-        copied = code.op(f"call ptr @lazy_{kind.elem}(ptr {context}, ptr {item}, i64 0, i64 {2**63 - 1})")
+        copied = code.op(f"call ptr @lazy_{kind.elem}(ptr {context}, ptr {item}, i64 0, i64 {INT_MAX})")
         code.fail_if_null(copied)
         place = code.op(f"getelementptr %list, ptr {copied}, i32 0, i32 3")
         code.put(f"store ptr {item}, ptr {place}")  # the list that it is a copy of, and is when it is returned

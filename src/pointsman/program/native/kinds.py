@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 __all__ = [
+    "INT_MAX",
+    "INT_MIN",
     "NUMBERS",
     "SCALARS",
     "Cell",
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 SCALARS: Final = {"int": "i64", "float": "double", "bool": "i1", "char": "i32", "str": "ptr", "none": "i1"}
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
 NUMBERS: Final = frozenset({"int", "float", "bool"})
 
 

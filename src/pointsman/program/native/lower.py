@@ -13,7 +13,7 @@ from pointsman.core import InternalError
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.native import operations, sequences
 from pointsman.program.native.infer import Instance, callee_name
-from pointsman.program.native.kinds import Iterator, Kind, ListOf, Method, RangeOf, llvm_type
+from pointsman.program.native.kinds import INT_MAX, INT_MIN, Iterator, Kind, ListOf, Method, RangeOf, llvm_type
 from pointsman.program.native.rules import constant_kind
 from pointsman.program.native.text import Code, Constants, Value, zero
 from pointsman.program.table.machine import (
@@ -217,8 +217,15 @@ class _Function:
             self._tree(node.children[low], dict(values))
             return
         code, middle = self.code, (low + high) // 2
+        cut = node.cuts[middle - 1]
+        if cut <= INT_MIN:  # no 64-bit int is below
+            self._cuts(number, node, middle, high, values)
+            return
+        if cut > INT_MAX:
+            self._cuts(number, node, low, middle, values)
+            return
         below, above = code.fresh("below"), code.fresh("above")
-        code.put(f"br i1 {code.op(f'icmp slt i64 {number}, {node.cuts[middle - 1]}')}, label {below}, label {above}")
+        code.put(f"br i1 {code.op(f'icmp slt i64 {number}, {cut}')}, label {below}, label {above}")
         code.label(below)
         self._cuts(number, node, low, middle, values)
         code.label(above)
@@ -371,7 +378,7 @@ class _Function:
             return Value("float", code.op(f"call double @llvm.fabs.f64(double {value.text})"))
         number = Value("int", operations.convert(code, value, "int"))
         negative = code.op(f"icmp slt i64 {number.text}, 0")
-        code.fail_if(code.op(f"icmp eq i64 {number.text}, {-(2**63)}"))
+        code.fail_if(code.op(f"icmp eq i64 {number.text}, {INT_MIN}"))
         turned = code.op(f"sub i64 0, {number.text}")
         return Value("int", code.op(f"select i1 {negative}, i64 {turned}, i64 {number.text}"))
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from pointsman.program.ir import Const, Ref
 from pointsman.program.native.kinds import (
+    INT_MAX,
+    INT_MIN,
     NUMBERS,
     Iterator,
     Kind,
@@ -63,7 +65,7 @@ def constant_kind(value: Any) -> Kind:
     """The kind of a constant; a str of length one is a char, which serves as a str where one is wanted."""
     if value is None:
         return "none"
-    if type(value) is int and not -(2**63) <= value < 2**63:
+    if type(value) is int and not INT_MIN <= value <= INT_MAX:
         raise NotNumeric("large_constant", f"the constant {value} does not fit 64 bits")
     if type(value) in {int, float, bool}:
         return type(value).__name__
