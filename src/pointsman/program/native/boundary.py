@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pointsman.program.native.infer import Instance
+from pointsman.program.native.instances import Instance
 from pointsman.program.native.kinds import INT_MAX, Kind, ListOf, NotNumeric, TupleOf, llvm_type, show
 from pointsman.program.native.prelude import TICKS
 from pointsman.program.native.text import Code, Constants, Value

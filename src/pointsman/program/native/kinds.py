@@ -35,12 +35,16 @@ NUMBERS: Final = frozenset({"int", "float", "bool"})
 
 
 class NotNumeric(Exception):
-    """The program is outside the numeric subset. ``code`` is stable; the text says what was met, and where."""
+    """The program is outside the numeric subset. ``code`` is stable; the text says what was met.
+
+    ``where``: the function and the line from which its part runs that holds it (0: from the function's start).
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.where: tuple[str, int] | None = None
 
 
 @dataclass(eq=False)
@@ -127,7 +131,7 @@ def show(kind: Kind | None) -> str:
             return f"list[{show(kind.elem)}]"
         case TupleOf(items=items):
             return f"tuple[{', '.join(map(show, items))}]"
-    return type(kind).__name__.lower()
+    return {RangeOf: "range", Iterator: "iterator", Method: "method"}[type(kind)]
 
 
 def join(left: Kind | None, right: Kind | None) -> tuple[Kind | None, bool]:

@@ -12,7 +12,7 @@ from typing import Final
 from pointsman.core import InternalError
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.native import operations, sequences
-from pointsman.program.native.infer import Instance, callee_name
+from pointsman.program.native.instances import Instance, callee_name
 from pointsman.program.native.kinds import INT_MAX, INT_MIN, Iterator, Kind, ListOf, Method, RangeOf, llvm_type
 from pointsman.program.native.rules import constant_kind
 from pointsman.program.native.text import Code, Constants, Value, zero
@@ -173,14 +173,25 @@ class _Function:
         slots = self.slots[node.state]
         moves = []
         for name, term in node.updates:
-            if name in slots and not (isinstance(term, Const) and term.value is UNBOUND):
-                late = self.bad[node.state].get(name)
-                moves.append((slots[name], late, self._unchecked(term, values) if late else self.value(term, values)))
+            if name not in slots:
+                continue
+            late = self.bad[node.state].get(name)
+            if self._unassigned(term):  # never read, but a branch on what was never stored would be undefined
+                value = Value(slots[name][0], zero(slots[name][0]))
+            else:
+                value = self._unchecked(term, values) if late else self.value(term, values)
+            moves.append((slots[name], late, value))
         for (kind, slot), late, value in moves:
             self.code.put(f"store {llvm_type(kind)} {value.text}, ptr {slot}")
             if late is not None:
                 self.code.put(f"store i1 {value.bad or 'false'}, ptr {late}")
         self.code.put(f"br label %s{node.state}")
+
+    def _unassigned(self, term: Term) -> bool:
+        """Whether a term is a variable without a value here, on every way."""
+        if isinstance(term, Sym):
+            return term.name not in self.slots[self.state] and term.name in self.i.variables[self.state]
+        return isinstance(term, Const) and term.value is UNBOUND
 
     def _unchecked(self, term: Term, values: _Values) -> Value:
         """The value of a term, with whether it overflowed in place of a check where that is the last step."""
@@ -254,10 +265,10 @@ class _Function:
         elif node.op == "check_bound":
             values[node.result] = self.value(node.args[0], values)
         else:
-            values[node.result] = self._operation(node.op, node.args, node.attrs, self.i.site(node), values)
+            values[node.result] = self._operation(node.op, node.args, node.attrs, self.i.site(self.state, node), values)
 
     def _call(self, node: Do, values: _Values) -> Value:
-        callee = self.i.calls[id(node)]
+        callee = self.i.calls[self.state, id(node)]
         assert callee.result is not None
         given = [self.value(a, values) for a in node.args[1:]]
         for param in callee.machine.params[len(given) :]:

@@ -300,7 +300,8 @@ def _call(
             return found
     if name == "builtins.list" and len(known) == 1 and (known[0] == RangeOf() or isinstance(known[0], ListOf)):
         return _made(site, ["int" if isinstance(known[0], RangeOf) else known[0].elem], changed)
-    raise NotNumeric("call", f"a call of {name or 'a computed function'} with {', '.join(map(show, known))}")
+    shown = ", ".join(map(show, known)) or "no arguments"
+    raise NotNumeric("call", f"a call of {name or 'a computed function'} with {shown}")
 
 
 def _enumerates(known: list[Kind], shape: tuple[str, ...]) -> bool:
@@ -351,7 +352,7 @@ def _range(known: list[Kind]) -> Kind | None:
 
 
 _BUILTINS: Final[dict[str, Callable[[list[Kind]], Kind | None]]] = {
-    "abs": lambda known: _conversion("float" if known[0] == "float" else "int")(known),
+    "abs": lambda known: _conversion("float" if known == ["float"] else "int")(known),
     "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"),
     "round": _conversion("int"),
     "bool": lambda known: "bool" if len(known) == 1 and _has_truth(known[0]) else None,
