@@ -22,6 +22,7 @@ from pointsman.program.native import boundary, engine
 from pointsman.program.native.infer import infer
 from pointsman.program.native.instances import Instance
 from pointsman.program.native.kinds import NotNumeric
+from pointsman.program.native.list_copies import list_helpers
 from pointsman.program.native.lower import lower
 from pointsman.program.native.prelude import PRELUDE
 from pointsman.program.native.text import Constants
@@ -132,7 +133,7 @@ def native_function(program: Program, python: Callable[..., Any] | None = None) 
 def _module(instances: list[Instance], constants: Constants) -> str:
     functions = [lower(instance, constants) for instance in instances]
     functions.append(boundary.entries(instances[0], constants))
-    return "\n".join([PRELUDE, boundary.list_helpers(), *constants.lines, *functions, _PROFILE])
+    return "\n".join([PRELUDE, list_helpers(), *constants.lines, *functions, _PROFILE])
 
 
 def _rebind(machine: Machine, parts: dict[str, Callable[..., Any]]) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pointsman.program.emit.graph import split_shared
-from pointsman.program.ir import UNBOUND, Const, Param, Ref
-from pointsman.program.native.instances import Instance, callee_name, doomed_nodes
+from pointsman.program.ir import UNBOUND, Const, Ref
+from pointsman.program.native.instances import Instance, callee_name, doomed_nodes, guard_of, parameter_kind
 from pointsman.program.native.kinds import Iterator, Kind, ListOf, NotNumeric, TupleOf, join, show
 from pointsman.program.native.rules import constant_kind, result_of
 from pointsman.program.table.machine import (
@@ -37,8 +37,6 @@ __all__ = ["Inference", "infer"]
 
 _MAX_INSTANCES = 32  # chosen: more specialisations than this are compile time without end
 _MAX_NODES = 20_000  # chosen: LLVM takes about 0.3 ms a node (2026-11-24)
-_PARAMETERS = "int, float, bool, str and lists of numbers have a native form"
-_GUARD_OF = {"char": "str"}
 
 
 class Inference:
@@ -116,7 +114,7 @@ class Inference:
             if not isinstance(param.default, Const) or param.default.value is UNBOUND:
                 raise NotNumeric("call", f"a call of {name} with {len(given)} arguments")
             kinds.append(constant_kind(param.default.value))
-        held = {p.name: _guard(k) for p, k in zip(machine.params, kinds, strict=True)}
+        held = {p.name: guard_of(k) for p, k in zip(machine.params, kinds, strict=True)}
         if machine.generic is not None and any(held[name] != kind for name, kind in machine.guards):
             machine = machine.generic
         return self.instance(machine, tuple(kinds))
@@ -134,27 +132,6 @@ def infer(program: Program) -> list[Instance]:
     inference = Inference(program)
     inference.run()
     return inference.instances
-
-
-def parameter_kind(param: Param) -> Kind:
-    """The kind that the annotation says; the entry checks it."""
-    if param.type in {"int", "float", "bool", "str"}:
-        return param.type
-    text = (param.annotation or "").replace(" ", "").strip("'\"")
-    if param.type == "list" and text[4:] in {"[int]", "[float]", "[bool]"}:
-        made = ListOf()
-        made.cell.elem = text[5:-1]
-        return made
-    given = f"has the annotation {param.annotation!r}" if param.annotation else "has no annotation"
-    raise NotNumeric("parameter", f"the parameter {param.name!r} {given}; {_PARAMETERS}")
-
-
-def _guard(kind: Kind) -> str:
-    if isinstance(kind, ListOf):
-        return "list"
-    if isinstance(kind, TupleOf):
-        return "tuple"
-    return _GUARD_OF.get(kind, kind) if isinstance(kind, str) else "other"
 
 
 class _Pass:

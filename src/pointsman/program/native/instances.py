@@ -1,14 +1,17 @@
-"""A function for one tuple of argument kinds, what is known of each of its values, and which paths only raise."""
+"""A function for one tuple of argument kinds, what is known of each of its values, and what its graph says of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pointsman.program.ir import UNBOUND, Const, Ref
-from pointsman.program.native.kinds import Kind, ListOf
-from pointsman.program.table.machine import Do, Goto, Machine, Node, Raise, State, nodes, successors
+from pointsman.program.ir import UNBOUND, Const, Param, Ref
+from pointsman.program.native.kinds import Kind, ListOf, NotNumeric, TupleOf
+from pointsman.program.table.machine import Do, Goto, Machine, Node, Raise, State, nodes, successors, symbols, terms_of
 
-__all__ = ["Instance", "callee_name", "doomed_nodes"]
+__all__ = ["Instance", "always_used", "callee_name", "doomed_nodes", "guard_of", "parameter_kind"]
+
+_PARAMETERS = "int, float, bool, str and lists of numbers have a native form"
+_GUARD_OF = {"char": "str"}
 
 
 @dataclass(eq=False)
@@ -61,3 +64,38 @@ def doomed_nodes(states: tuple[State, ...]) -> set[int]:
 
 def _unbound_step(node: Node) -> bool:
     return isinstance(node, Do) and node.op == "check_bound" and node.args[0] == Const(UNBOUND)
+
+
+def parameter_kind(param: Param) -> Kind:
+    """The kind that the annotation says; the entry checks it."""
+    if param.type in {"int", "float", "bool", "str"}:
+        return param.type
+    text = (param.annotation or "").replace(" ", "").strip("'\"")
+    if param.type == "list" and text[4:] in {"[int]", "[float]", "[bool]"}:
+        made = ListOf()
+        made.cell.elem = text[5:-1]
+        return made
+    given = f"has the annotation {param.annotation!r}" if param.annotation else "has no annotation"
+    raise NotNumeric("parameter", f"the parameter {param.name!r} {given}; {_PARAMETERS}")
+
+
+def guard_of(kind: Kind) -> str:
+    if isinstance(kind, ListOf):
+        return "list"
+    if isinstance(kind, TupleOf):
+        return "tuple"
+    return _GUARD_OF.get(kind, kind) if isinstance(kind, str) else "other"
+
+
+def always_used(root: Node, name: str) -> bool:
+    """Whether every path through a state reads the variable (a path that raises needs nothing)."""
+    seen: dict[int, bool] = {}
+
+    def used(node: Node) -> bool:
+        if id(node) not in seen:
+            here = any(s.name == name for term in terms_of(node) for s in symbols(term))
+            below = successors(node)
+            seen[id(node)] = here or isinstance(node, Raise) or (bool(below) and all(map(used, below)))
+        return seen[id(node)]
+
+    return used(root)

@@ -7,6 +7,7 @@ put into a list may be known only later than where the list is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -24,8 +25,12 @@ __all__ = [
     "RangeOf",
     "TupleOf",
     "join",
+    "learn",
     "llvm_type",
+    "made",
+    "names",
     "show",
+    "write",
 ]
 
 SCALARS: Final = {"int": "i64", "float": "double", "bool": "i1", "char": "i32", "str": "ptr", "none": "i1"}
@@ -165,6 +170,40 @@ def _unify(left: Cell, right: Cell) -> bool:
     b.parent = a
     a.elem, a.local, a.written = elem, a.local or b.local, a.written or b.written
     return True
+
+
+def made(site: ListOf, kinds: Sequence[Kind | None], changed: Callable[[], None]) -> ListOf:
+    """The program makes this list, of values of these kinds."""
+    cell = site.cell.find()
+    if not cell.local:
+        cell.local = True
+        changed()
+    for kind in kinds:
+        learn(site, kind, changed)
+    return site
+
+
+def learn(owner: ListOf, kind: Kind | None, changed: Callable[[], None]) -> None:
+    """A value of this kind is in the list; ``changed`` is called when that is news."""
+    if kind is not None and kind not in NUMBERS:
+        raise NotNumeric("list_elements", f"a list holds {show(kind)}")
+    cell = owner.cell.find()
+    cell.elem, news = join(cell.elem, kind)
+    if news:
+        changed()
+
+
+def write(owner: ListOf, changed: Callable[[], None]) -> None:
+    """The program changes the list."""
+    cell = owner.cell.find()
+    if not cell.written:
+        cell.written = True
+        changed()
+
+
+def names(kinds: Sequence[Kind]) -> list[str]:
+    """The kinds as hashable names; a list, tuple or such is ``other``."""
+    return [k if isinstance(k, str) else "other" for k in kinds]
 
 
 def llvm_type(kind: Kind) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pointsman.core import InternalError
 from pointsman.program.ir import Const
 from pointsman.program.native.kinds import INT_MIN, ListOf
-from pointsman.program.native.rules import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_INT, MATH_TEST
+from pointsman.program.native.rules_calls import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_INT, MATH_TEST
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import Term
 
