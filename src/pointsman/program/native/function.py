@@ -1,10 +1,11 @@
 """Whether a program is numeric, and if so, a function that runs it as machine code.
 
 Covered: the result, exception and changes to list arguments are those of the emitted Python, since whatever the native
-run cannot answer exactly is run there from the start, with arguments that are still untouched. Not covered: the object
-identity of numbers; RecursionError for a recursion below ``MAX_DEPTH`` in a caller that is deep itself; that other
-threads see a list argument change before the call ends. A call on small arguments costs about 60 ns, and machine code
-for a small function takes 50 to 400 ms to make (measured 2026-11-22, CPython 3.11, two shared cores).
+run cannot answer exactly is run there from the start, with arguments that are still untouched; a list is one object
+wherever it is returned. Not covered: the object identity of numbers, tuples and single characters; RecursionError for a
+recursion below ``MAX_DEPTH`` in a caller that is deep itself; that other threads see a list argument change before the
+call ends. A call on small arguments costs about 60 ns, and machine code for a small function takes 50 to 400 ms to make
+(measured 2026-11-22, CPython 3.11, two shared cores).
 """
 
 from __future__ import annotations
