@@ -64,9 +64,9 @@ def available() -> str | None:
     try:
         import llvmlite.binding  # noqa: F401  the probe is the import
     except ImportError:
-        return "llvmlite, which comes with numba, is not installed"
+        return "llvmlite is not installed; it comes with numba: pip install 'pointsman[native]'"
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8 or not _laid_out():
-        return "this interpreter's objects are not laid out as the code expects"
+        return "only 64-bit CPython lays objects out as the code expects, free-threaded and tracing builds do not"
     return None
 
 

@@ -1,10 +1,11 @@
 """Whether a program is numeric, and if so, a function that runs it as machine code.
 
 Covered: the result, exception and changes to list arguments are those of the emitted Python, since whatever the native
-run cannot answer exactly is run there from the start, with arguments that are still untouched. Not covered: the object
-identity of numbers; RecursionError for a recursion below ``MAX_DEPTH`` in a caller that is deep itself; that other
-threads see a list argument change before the call ends. A call on small arguments costs about 60 ns, and machine code
-for a small function takes 50 to 400 ms to make (measured 2026-11-22, CPython 3.11, two shared cores).
+run cannot answer exactly is run there from the start, with arguments that are still untouched; a list is one object
+wherever it is returned. Not covered: the object identity of numbers, tuples and single characters; RecursionError for a
+recursion below ``MAX_DEPTH`` in a caller that is deep itself; that other threads see a list argument change before the
+call ends. A call on small arguments costs about 60 ns, and machine code for a small function takes 50 to 400 ms to make
+(measured 2026-11-22, CPython 3.11, two shared cores).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from pointsman.core import InternalError
 from pointsman.program.ir import Const
 from pointsman.program.link import Linked, link
 from pointsman.program.native import boundary, engine
-from pointsman.program.native.infer import Instance, infer
+from pointsman.program.native.infer import infer
+from pointsman.program.native.instances import Instance
 from pointsman.program.native.kinds import NotNumeric
+from pointsman.program.native.list_copies import list_helpers
 from pointsman.program.native.lower import lower
 from pointsman.program.native.prelude import PRELUDE
 from pointsman.program.native.text import Constants
@@ -33,10 +36,21 @@ _PROFILE = '!0 = !{!"branch_weights", i32 1, i32 2000}\n'
 
 @dataclass(frozen=True, slots=True)
 class NotNative:
-    """Why a program stays in Python. ``code`` is stable and meant for programs, ``reason`` for people."""
+    """Why a program stays in Python. ``code`` is stable and meant for programs, ``str()`` for people.
+
+    ``reason`` names the first part that does not fit, ``function`` where it is, and ``line`` where the state that holds
+    it begins in the source (None: with the function; tables keep no closer position).
+    """
 
     code: str
     reason: str
+    function: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.function is None else f"in {self.function}"
+        place += "" if self.line is None else f" from line {self.line}"
+        return f"not native ({self.code}){place and ' '}{place}: {self.reason}"
 
 
 @dataclass
@@ -90,9 +104,19 @@ class NativeFunction:
 
 
 def native_function(program: Program, python: Callable[..., Any] | None = None) -> NativeFunction | NotNative:
-    """Decides and makes the LLVM text; no machine code yet.
+    r"""A program as machine code, or why it has none; decides at once, and makes the code at the first call.
 
-    ``python`` runs what native code cannot (default: the emitted program, linked here).
+        >>> from pointsman.program.compiler import compile_source
+        >>> source = "def gcd(a: int, b: int) -> int:\n    while b:\n        a, b = b, a % b\n    return a"
+        >>> gcd = native_function(compile_source(source, "gcd"))
+        >>> gcd(48, 36)
+        12
+        >>> print(native_function(compile_source("def f(a: int): return str(a)", "f")))
+        not native (call) in f from line 1: a call of builtins.str with int
+
+    Every parameter needs an annotation. ``python`` runs the calls that machine code cannot answer (default: the emitted
+    program, linked here). A program that does not fit raises nothing: that is a NotNative, and so is a process without
+    llvmlite (``unavailable``), which is checked first.
     """
     missing = engine.available()
     if missing is not None:
@@ -102,14 +126,15 @@ def native_function(program: Program, python: Callable[..., Any] | None = None) 
         constants = Constants()
         text = _module(instances, constants)
     except NotNumeric as refusal:
-        return NotNative(refusal.code, refusal.text)
+        function, line = refusal.where or (program.machines[program.entry].qualname, 0)
+        return NotNative(refusal.code, refusal.text, function, line or None)
     return NativeFunction(program, text, constants.kept, python or link(program).entry)
 
 
 def _module(instances: list[Instance], constants: Constants) -> str:
     functions = [lower(instance, constants) for instance in instances]
     functions.append(boundary.entries(instances[0], constants))
-    return "\n".join([PRELUDE, boundary.list_helpers(), *constants.lines, *functions, _PROFILE])
+    return "\n".join([PRELUDE, list_helpers(), *constants.lines, *functions, _PROFILE])
 
 
 def _rebind(machine: Machine, parts: dict[str, Callable[..., Any]]) -> Callable[..., Any]:

@@ -7,11 +7,11 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from pointsman.program.emit.graph import split_shared
-from pointsman.program.ir import UNBOUND, Const, Param, Ref
+from pointsman.program.ir import UNBOUND, Const, Ref
+from pointsman.program.native.instances import Instance, callee_name, doomed_nodes, guard_of, parameter_kind
 from pointsman.program.native.kinds import Iterator, Kind, ListOf, NotNumeric, TupleOf, join, show
 from pointsman.program.native.rules import constant_kind, result_of
 from pointsman.program.table.machine import (
@@ -23,43 +23,20 @@ from pointsman.program.table.machine import (
     Node,
     Pick,
     Program,
-    Raise,
     Return,
-    State,
     Switch,
     Sym,
     Take,
     Term,
     made_by,
     nodes,
-    successors,
+    terms_of,
 )
 
-__all__ = ["Inference", "Instance", "callee_name", "infer"]
+__all__ = ["Inference", "infer"]
 
 _MAX_INSTANCES = 32  # chosen: more specialisations than this are compile time without end
-_GUARD_OF = {"char": "str"}
-
-
-@dataclass(eq=False)
-class Instance:
-    """One machine for one tuple of argument kinds. ``variables[state][name]``, ``made[state][name]``: kinds."""
-
-    number: int
-    machine: Machine
-    states: tuple[State, ...]
-    params: tuple[Kind, ...]
-    variables: list[dict[str, Kind | None]]
-    made: list[dict[str, Kind | None]]
-    result: Kind | None = None
-    doomed: set[int] = field(default_factory=set)  # ids of nodes below which every path raises
-    sites: dict[int, ListOf] = field(default_factory=dict)  # by id of the step that makes the list
-    calls: dict[int, Instance] = field(default_factory=dict)  # by id of the step
-    maybe: set[tuple[int, str]] = field(default_factory=set)  # variables that may be unassigned
-
-    def site(self, node: Do) -> ListOf:
-        """The list that a step makes, if it makes one."""
-        return self.sites.setdefault(id(node), ListOf())
+_MAX_NODES = 20_000  # chosen: LLVM takes about 0.3 ms a node (2026-11-24)
 
 
 class Inference:
@@ -69,6 +46,7 @@ class Inference:
         self.program = program
         self.instances: list[Instance] = []
         self.by_key: dict[tuple[str, ...], Instance] = {}
+        self.size = 0
         self.changed = False
 
     def run(self) -> None:
@@ -85,6 +63,8 @@ class Inference:
         for instance in self.instances:
             if instance.result is None:
                 raise NotNumeric("no_result", f"{instance.machine.name} never returns")
+        for instance in self.instances:
+            _Pass(self, instance).require()
 
     def _settle(self) -> None:
         self.changed = True
@@ -110,9 +90,12 @@ class Inference:
         states = split_shared(machine)
         if any(s.handler is not None for s in states):
             raise NotNumeric("exception_handler", f"{machine.name} catches exceptions")
+        self.size += sum(1 for s in states for _ in nodes(s.root))
+        if self.size > _MAX_NODES:
+            raise NotNumeric("too_large", f"more than {_MAX_NODES} steps, decisions and leaves")
         made = Instance(len(self.instances), machine, states, kinds, [{} for _ in states], [{} for _ in states])
         made.variables[0] = dict(zip((p.name for p in machine.params), kinds, strict=True))
-        made.doomed = _doomed(states)
+        made.doomed = doomed_nodes(states)
         self.instances.append(made)
         self.by_key[key] = made
         self.changed = True
@@ -131,7 +114,7 @@ class Inference:
             if not isinstance(param.default, Const) or param.default.value is UNBOUND:
                 raise NotNumeric("call", f"a call of {name} with {len(given)} arguments")
             kinds.append(constant_kind(param.default.value))
-        held = {p.name: _guard(k) for p, k in zip(machine.params, kinds, strict=True)}
+        held = {p.name: guard_of(k) for p, k in zip(machine.params, kinds, strict=True)}
         if machine.generic is not None and any(held[name] != kind for name, kind in machine.guards):
             machine = machine.generic
         return self.instance(machine, tuple(kinds))
@@ -151,57 +134,8 @@ def infer(program: Program) -> list[Instance]:
     return inference.instances
 
 
-def callee_name(node: Do) -> str | None:
-    """The program's function that a step calls, if it calls one."""
-    if node.op == "call" and isinstance(node.args[0], Ref) and node.args[0].path.startswith("function:"):
-        return node.args[0].path[9:]
-    return None
-
-
-def parameter_kind(param: Param) -> Kind:
-    """The kind that the annotation says; the entry checks it."""
-    if param.type in {"int", "float", "bool", "str"}:
-        return param.type
-    text = (param.annotation or "").replace(" ", "").strip("'\"")
-    if param.type == "list" and text[4:] in {"[int]", "[float]", "[bool]"}:
-        made = ListOf()
-        made.cell.elem = text[5:-1]
-        return made
-    raise NotNumeric("parameter", f"the parameter {param.name!r} has the annotation {param.annotation!r}")
-
-
-def _guard(kind: Kind) -> str:
-    if isinstance(kind, ListOf):
-        return "list"
-    if isinstance(kind, TupleOf):
-        return "tuple"
-    return _GUARD_OF.get(kind, kind) if isinstance(kind, str) else "other"
-
-
-def _doomed(states: tuple[State, ...]) -> set[int]:
-    """Ids of the nodes below which every path ends in an exception."""
-    every = [n for s in states for n in nodes(s.root)][::-1]
-    doomed: set[int] = set()
-    size = -1
-    while size != len(doomed):
-        size = len(doomed)
-        for node in every:
-            if isinstance(node, Goto):
-                falls = id(states[node.state].root) in doomed
-            else:
-                falls = isinstance(node, Raise) or _unbound_step(node)
-                falls = falls or (bool(successors(node)) and all(id(c) in doomed for c in successors(node)))
-            if falls:
-                doomed.add(id(node))
-    return doomed
-
-
-def _unbound_step(node: Node) -> bool:
-    return isinstance(node, Do) and node.op == "check_bound" and node.args[0] == Const(UNBOUND)
-
-
 class _Pass:
-    """One sweep over an instance's states."""
+    """One sweep over an instance's states; a refusal says in which part of the source it arose."""
 
     def __init__(self, inference: Inference, instance: Instance) -> None:
         self.x = inference
@@ -209,11 +143,32 @@ class _Pass:
         self.state = 0
 
     def run(self) -> None:
+        """Learns what it can."""
+        self._each(self._visit)
+
+    def require(self) -> None:
+        """Raises NotNumeric for a value that the code would need and whose kind nothing has told."""
+        self._each(self._require)
+
+    def _each(self, visit: Callable[[Node], None]) -> None:
         for index, state in enumerate(self.i.states):
             self.state = index
-            for node in nodes(state.root):
-                if id(node) not in self.i.doomed:
-                    self._visit(node)
+            try:
+                for node in nodes(state.root):
+                    if id(node) not in self.i.doomed:
+                        visit(node)
+            except NotNumeric as refusal:
+                if refusal.where is None:
+                    refusal.where = (self.i.machine.qualname, state.loc.line)
+                raise
+
+    def _require(self, node: Node) -> None:
+        if isinstance(node, Goto):  # an unassigned variable may be handed on
+            return
+        callee = isinstance(node, Do) and node.op == "call" and isinstance(node.args[0], Ref)
+        for term in terms_of(node)[int(callee) :]:
+            if self.kind(term) is None and term != Const(UNBOUND):
+                raise NotNumeric("unknown", "a value of unknown kind")
 
     def _visit(self, node: Node) -> None:
         match node:
@@ -278,11 +233,13 @@ class _Pass:
         if node.op == "check_bound":
             self._check_bound(node)
             return
-        kinds = [self.kind(a) for a in node.args]
+        kinds = self._kinds(node.op, node.args)
         if node.op == "unpack":
             self._unpack(node, kinds[0])
             return
-        self._set(node.result, result_of(node.op, node.args, kinds, node.attrs, self.i.site(node), self.x.note))
+        self._set(
+            node.result, result_of(node.op, node.args, kinds, node.attrs, self.i.site(self.state, node), self.x.note)
+        )
 
     def _check_bound(self, node: Do) -> None:
         value = node.args[0]
@@ -306,7 +263,7 @@ class _Pass:
         if any(k is None for k in given):
             return
         callee = self.x.callee(name, [k for k in given if k is not None])
-        self.i.calls[id(node)] = callee
+        self.i.calls[self.state, id(node)] = callee
         self._set(node.result, callee.result)
 
     def kind(self, term: Term) -> Kind | None:
@@ -317,9 +274,14 @@ class _Pass:
             case Const(value=value):
                 return None if value is UNBOUND else constant_kind(value)
             case App():
-                kinds = [self.kind(a) for a in term.args]
+                kinds = self._kinds(term.op, term.args)
                 return result_of(term.op, term.args, kinds, term.attrs, ListOf(), self.x.note)
-        return None
+            case Ref(path=path):
+                raise NotNumeric("reference", f"{path} as a value")
+
+    def _kinds(self, op: str, args: Sequence[Term]) -> list[Kind | None]:
+        called = op == "call" and isinstance(args[0], Ref)
+        return [None if called and a is args[0] else self.kind(a) for a in args]
 
 
 def _taken(kind: Kind | None) -> Kind | None:

@@ -7,10 +7,13 @@ put into a list may be known only later than where the list is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 __all__ = [
+    "INT_MAX",
+    "INT_MIN",
     "NUMBERS",
     "SCALARS",
     "Cell",
@@ -22,21 +25,31 @@ __all__ = [
     "RangeOf",
     "TupleOf",
     "join",
+    "learn",
     "llvm_type",
+    "made",
+    "names",
     "show",
+    "write",
 ]
 
 SCALARS: Final = {"int": "i64", "float": "double", "bool": "i1", "char": "i32", "str": "ptr", "none": "i1"}
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
 NUMBERS: Final = frozenset({"int", "float", "bool"})
 
 
 class NotNumeric(Exception):
-    """The program is outside the numeric subset. ``code`` is stable; the text says what was met, and where."""
+    """The program is outside the numeric subset. ``code`` is stable; the text says what was met.
+
+    ``where``: the function and the line from which its part runs that holds it (0: from the function's start).
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.where: tuple[str, int] | None = None
 
 
 @dataclass(eq=False)
@@ -123,7 +136,7 @@ def show(kind: Kind | None) -> str:
             return f"list[{show(kind.elem)}]"
         case TupleOf(items=items):
             return f"tuple[{', '.join(map(show, items))}]"
-    return type(kind).__name__.lower()
+    return {RangeOf: "range", Iterator: "iterator", Method: "method"}[type(kind)]
 
 
 def join(left: Kind | None, right: Kind | None) -> tuple[Kind | None, bool]:
@@ -157,6 +170,40 @@ def _unify(left: Cell, right: Cell) -> bool:
     b.parent = a
     a.elem, a.local, a.written = elem, a.local or b.local, a.written or b.written
     return True
+
+
+def made(site: ListOf, kinds: Sequence[Kind | None], changed: Callable[[], None]) -> ListOf:
+    """The program makes this list, of values of these kinds."""
+    cell = site.cell.find()
+    if not cell.local:
+        cell.local = True
+        changed()
+    for kind in kinds:
+        learn(site, kind, changed)
+    return site
+
+
+def learn(owner: ListOf, kind: Kind | None, changed: Callable[[], None]) -> None:
+    """A value of this kind is in the list; ``changed`` is called when that is news."""
+    if kind is not None and kind not in NUMBERS:
+        raise NotNumeric("list_elements", f"a list holds {show(kind)}")
+    cell = owner.cell.find()
+    cell.elem, news = join(cell.elem, kind)
+    if news:
+        changed()
+
+
+def write(owner: ListOf, changed: Callable[[], None]) -> None:
+    """The program changes the list."""
+    cell = owner.cell.find()
+    if not cell.written:
+        cell.written = True
+        changed()
+
+
+def names(kinds: Sequence[Kind]) -> list[str]:
+    """The kinds as hashable names; a list, tuple or such is ``other``."""
+    return [k if isinstance(k, str) else "other" for k in kinds]
 
 
 def llvm_type(kind: Kind) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from pointsman.core import InternalError
-from pointsman.program.ir import UNBOUND, Const, Ref
+from pointsman.program.ir import UNBOUND, Const
 from pointsman.program.native import operations, sequences
-from pointsman.program.native.infer import Instance, callee_name
-from pointsman.program.native.kinds import Iterator, Kind, ListOf, Method, RangeOf, llvm_type
+from pointsman.program.native.dispatch import operation
+from pointsman.program.native.instances import Instance, always_used, callee_name
+from pointsman.program.native.kinds import INT_MAX, INT_MIN, Kind, ListOf, llvm_type
 from pointsman.program.native.rules import constant_kind
 from pointsman.program.native.text import Code, Constants, Value, zero
 from pointsman.program.table.machine import (
@@ -23,16 +24,12 @@ from pointsman.program.table.machine import (
     Goto,
     Node,
     Pick,
-    Raise,
     Return,
     Switch,
     Sym,
     Take,
     Term,
     made_by,
-    successors,
-    symbols,
-    terms_of,
 )
 
 __all__ = ["MAX_DEPTH", "lower"]
@@ -83,7 +80,7 @@ class _Function:
         """
         root = self.i.states[index].root
         ints = [name for name, (kind, _) in self.slots[index].items() if kind == "int"]
-        return {} if index == 0 else {name: self.code.slot("i1") for name in ints if not _always_used(root, name)}
+        return {} if index == 0 else {name: self.code.slot("i1") for name in ints if not always_used(root, name)}
 
     def _spellings(self, name: str) -> set[str]:
         """The kinds that the machine's terms give a symbol: they are part of its identity."""
@@ -173,14 +170,25 @@ class _Function:
         slots = self.slots[node.state]
         moves = []
         for name, term in node.updates:
-            if name in slots and not (isinstance(term, Const) and term.value is UNBOUND):
-                late = self.bad[node.state].get(name)
-                moves.append((slots[name], late, self._unchecked(term, values) if late else self.value(term, values)))
+            if name not in slots:
+                continue
+            late = self.bad[node.state].get(name)
+            if self._unassigned(term):  # never read, but a branch on what was never stored would be undefined
+                value = Value(slots[name][0], zero(slots[name][0]))
+            else:
+                value = self._unchecked(term, values) if late else self.value(term, values)
+            moves.append((slots[name], late, value))
         for (kind, slot), late, value in moves:
             self.code.put(f"store {llvm_type(kind)} {value.text}, ptr {slot}")
             if late is not None:
                 self.code.put(f"store i1 {value.bad or 'false'}, ptr {late}")
         self.code.put(f"br label %s{node.state}")
+
+    def _unassigned(self, term: Term) -> bool:
+        """Whether a term is a variable without a value here, on every way."""
+        if isinstance(term, Sym):
+            return term.name not in self.slots[self.state] and term.name in self.i.variables[self.state]
+        return isinstance(term, Const) and term.value is UNBOUND
 
     def _unchecked(self, term: Term, values: _Values) -> Value:
         """The value of a term, with whether it overflowed in place of a check where that is the last step."""
@@ -217,8 +225,15 @@ class _Function:
             self._tree(node.children[low], dict(values))
             return
         code, middle = self.code, (low + high) // 2
+        cut = node.cuts[middle - 1]
+        if cut <= INT_MIN:  # no 64-bit int is below
+            self._cuts(number, node, middle, high, values)
+            return
+        if cut > INT_MAX:
+            self._cuts(number, node, low, middle, values)
+            return
         below, above = code.fresh("below"), code.fresh("above")
-        code.put(f"br i1 {code.op(f'icmp slt i64 {number}, {node.cuts[middle - 1]}')}, label {below}, label {above}")
+        code.put(f"br i1 {code.op(f'icmp slt i64 {number}, {cut}')}, label {below}, label {above}")
         code.label(below)
         self._cuts(number, node, low, middle, values)
         code.label(above)
@@ -247,10 +262,17 @@ class _Function:
         elif node.op == "check_bound":
             values[node.result] = self.value(node.args[0], values)
         else:
-            values[node.result] = self._operation(node.op, node.args, node.attrs, self.i.site(node), values)
+            values[node.result] = operation(
+                self.code,
+                node.op,
+                node.args,
+                node.attrs,
+                self.i.site(self.state, node),
+                lambda t: self.value(t, values),
+            )
 
     def _call(self, node: Do, values: _Values) -> Value:
-        callee = self.i.calls[id(node)]
+        callee = self.i.calls[self.state, id(node)]
         assert callee.result is not None
         given = [self.value(a, values) for a in node.args[1:]]
         for param in callee.machine.params[len(given) :]:
@@ -277,135 +299,7 @@ class _Function:
                 kind = constant_kind(value)
                 return Value(kind, self.code.constant(value, kind))
             case App(op=op, args=args, attrs=attrs):
-                made = self._operation(op, args, attrs, ListOf(), values)
+                made = operation(self.code, op, args, attrs, ListOf(), lambda t: self.value(t, values))
                 values[term] = made
                 return made
         raise InternalError(f"no value for {term!r}", code="native_symbol")
-
-    def _operation(
-        self, op: str, args: tuple[Term, ...], attrs: tuple[object, ...], site: ListOf, values: _Values
-    ) -> Value:
-        code = self.code
-        if op == "slice":
-            return Value("none", "false")  # its bounds are read where it is used
-        if op == "call":
-            return self._library_call(args, attrs, site, values)
-        if op in {"in", "not_in"}:
-            assert isinstance(args[1], Const)
-            return operations.membership(code, op, self.value(args[0], values), args[1].value)
-        given = [self.value(a, values) for a in args]
-        match op.removeprefix("inplace_"):
-            case "eq" | "ne" | "lt" | "le" | "gt" | "ge":
-                return operations.compare(code, op, *given)
-            case "neg" | "pos" | "invert":
-                return operations.unary(code, op, given[0])
-            case "truth":
-                return Value("bool", operations.truth(code, given[0]))
-            case "not":
-                return Value("bool", code.op(f"xor i1 {operations.truth(code, given[0])}, true"))
-            case "index":
-                return Value("int", operations.convert(code, given[0], "int"))
-            case "build_tuple":
-                return sequences.tuple_of(code, given)
-            case "build_list":
-                return sequences.build_list(code, site, given)
-            case "project":
-                assert isinstance(attrs[0], int)
-                return sequences.part(code, given[0], attrs[0])
-            case "get_item":
-                bounds = (
-                    [self.value(b, values) for b in args[1].args]
-                    if isinstance(args[1], App) and args[1].op == "slice"
-                    else []
-                )
-                return sequences.get_item(code, args, given, bounds, site)
-            case "set_item":
-                return sequences.set_item(code, given)
-            case "iterate":
-                return sequences.iterate(code, given[0], _ready(given[0].kind))
-            case "call_method" if isinstance(given[0].kind, ListOf):
-                method = Value(Method(given[0].kind, str(attrs[0])), given[0].text)
-                return sequences.list_method(code, method, given[1:])
-            case "call_method":
-                return operations.character(code, str(attrs[0]), given[0])
-            case "get_method":
-                assert isinstance(given[0].kind, ListOf)
-                return Value(Method(given[0].kind, str(attrs[0])), given[0].text)
-            case "mul" if isinstance(given[0].kind, ListOf):
-                return sequences.repeat(code, site, given)
-        return operations.arithmetic(code, op, given[0], given[1], args)
-
-    def _library_call(self, args: tuple[Term, ...], attrs: tuple[object, ...], site: ListOf, values: _Values) -> Value:
-        code, given = self.code, [self.value(a, values) for a in args[1:]]
-        if not isinstance(args[0], Ref):
-            return sequences.list_method(code, self.value(args[0], values), given)
-        module, _, name = args[0].path.rpartition(".")
-        if module == "math":
-            return operations.mathematics(code, name, given)
-        match name:
-            case "len":
-                return Value("int", operations.length(code, given[0]))
-            case "min" | "max":
-                return operations.extreme(code, name, given)
-            case "abs":
-                return self._absolute(given[0])
-            case "int" | "float" | "bool":
-                return Value(name, operations.convert(code, given[0], name))
-            case "round":
-                return self._rounded(given[0])
-            case "ord":
-                return Value("int", code.op(f"zext i32 {given[0].text} to i64"))
-            case "range":
-                bounds = [Value("int", operations.convert(code, v, "int")) for v in given]
-                return self._range(bounds)
-            case "enumerate":
-                first = given[1].text if len(given) == 2 else "0"
-                return sequences.iterate(code, given[0], Iterator(given[0].kind, True), first)
-            case "list":
-                return sequences.copy_list(code, site, given[0])
-        raise InternalError(f"no native code for {args[0].path}", code="native_call")
-
-    def _absolute(self, value: Value) -> Value:
-        code = self.code
-        if value.kind == "float":
-            return Value("float", code.op(f"call double @llvm.fabs.f64(double {value.text})"))
-        number = Value("int", operations.convert(code, value, "int"))
-        negative = code.op(f"icmp slt i64 {number.text}, 0")
-        code.fail_if(code.op(f"icmp eq i64 {number.text}, {-(2**63)}"))
-        turned = code.op(f"sub i64 0, {number.text}")
-        return Value("int", code.op(f"select i1 {negative}, i64 {turned}, i64 {number.text}"))
-
-    def _rounded(self, value: Value) -> Value:
-        if value.kind == "float":
-            value = Value("float", self.code.op(f"call double $rint(double {value.text})"))
-        return Value("int", operations.convert(self.code, value, "int"))
-
-    def _range(self, bounds: list[Value]) -> Value:
-        numbers = [b.text for b in bounds]
-        if len(numbers) == 3:
-            self.code.fail_if(self.code.op(f"icmp eq i64 {numbers[2]}, 0"))
-        start, stop, step = {1: ["0", *numbers, "1"], 2: [*numbers, "1"], 3: numbers}[len(numbers)]
-        text = "poison"
-        for i, number in enumerate((start, stop, step)):
-            text = self.code.op(f"insertvalue {{ i64, i64, i64 }} {text}, i64 {number}, {i}")
-        return Value(RangeOf(len(numbers) == 3), text)
-
-
-def _always_used(root: Node, name: str) -> bool:
-    """Whether every path through a state reads the variable (a path that raises needs nothing)."""
-    seen: dict[int, bool] = {}
-
-    def used(node: Node) -> bool:
-        if id(node) not in seen:
-            here = any(s.name == name for term in terms_of(node) for s in symbols(term))
-            below = successors(node)
-            seen[id(node)] = here or isinstance(node, Raise) or (bool(below) and all(map(used, below)))
-        return seen[id(node)]
-
-    return used(root)
-
-
-def _ready(kind: Kind) -> Iterator:
-    if isinstance(kind, Iterator):
-        return Iterator(kind.source, kind.counted, True)
-    return Iterator(kind, False, True)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pointsman.core import InternalError
 from pointsman.program.ir import Const
-from pointsman.program.native.kinds import ListOf
-from pointsman.program.native.rules import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_INT, MATH_TEST
+from pointsman.program.native.kinds import INT_MIN, ListOf
+from pointsman.program.native.rules_calls import CHAR_TESTS, CHAR_TO_CHAR, MATH, MATH_INT, MATH_TEST
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import Term
 
@@ -91,7 +91,7 @@ def _division(code: Code, op: str, a: str, b: str, divisor: Term) -> str:
             )
     else:
         code.fail_if(code.op(f"icmp eq i64 {b}, 0"))
-        lowest = code.op(f"icmp eq i64 {a}, {-(2**63)}")
+        lowest = code.op(f"icmp eq i64 {a}, {INT_MIN}")
         negative = code.op(f"icmp eq i64 {b}, -1")
         code.fail_if(code.op(f"and i1 {lowest}, {negative}"))  # the quotient 2**63 overflows
     return code.op(f"call i64 @{op}(i64 {a}, i64 {b})")
@@ -139,8 +139,8 @@ def _float_power(code: Code, a: str, b: str, exponent: Term) -> str:
     Other exponents than constant positive whole numbers need a positive base (else: complex results, zero to a negative
     power); underflow is abandoned, for errno decides there.
     """
-    given = exponent.value if isinstance(exponent, Const) else None
-    whole = isinstance(given, int | float) and given > 0 and given == int(given)
+    given = float(exponent.value) if isinstance(exponent, Const) else 0.0
+    whole = given > 0 and given.is_integer()
     base = code.op(f"call double @llvm.fabs.f64(double {a})") if whole else a
     if not whole:
         code.fail_if(code.op(f"fcmp ule double {a}, 0.0"))
@@ -148,7 +148,7 @@ def _float_power(code: Code, a: str, b: str, exponent: Term) -> str:
     code.fail_if(code.op(f"call i1 @infinite(double {result})"))
     small = code.op(f"fcmp olt double {result}, 0x0010000000000000")
     code.fail_if(code.op(f"and i1 {small}, {code.op(f'fcmp one double {a}, 0.0')}"))
-    odd = whole and int(given or 0) % 2 == 1
+    odd = whole and given % 2 == 1  # of the double: 2**53 + 1 is rounded to an even one
     return code.op(f"call double @llvm.copysign.f64(double {result}, double {a})") if odd else result
 
 

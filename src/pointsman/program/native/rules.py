@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pointsman.program.ir import Const, Ref
+from pointsman.program.ir import Const
 from pointsman.program.native.kinds import (
+    INT_MAX,
+    INT_MIN,
     NUMBERS,
     Iterator,
     Kind,
@@ -20,31 +22,18 @@ from pointsman.program.native.kinds import (
     NotNumeric,
     RangeOf,
     TupleOf,
-    join,
+    learn,
+    made,
+    names,
     show,
+    write,
 )
+from pointsman.program.native.rules_calls import LIST_METHODS, call_kind, has_truth, list_method_kind, method_kind
 from pointsman.program.table.machine import App, Term
 
-__all__ = ["CHAR_TESTS", "CHAR_TO_CHAR", "MATH", "constant_kind", "result_of"]
+__all__ = ["constant_kind", "result_of"]
 
-CHAR_TESTS: Final = frozenset(
-    {
-        "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper",
-    }
-)  # fmt: skip
-CHAR_TO_CHAR: Final = frozenset({"lower", "upper"})
-# one-argument functions of libm that CPython's math calls as they are; where their result is not finite, Python decides
-MATH: Final = frozenset(
-    {
-        "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc", "exp", "exp2",
-        "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "fabs",
-    }
-)  # fmt: skip
-MATH_TWO: Final = frozenset({"atan2", "fmod", "pow", "copysign"})
-MATH_INT: Final = frozenset({"floor", "ceil", "trunc"})
-MATH_TEST: Final = frozenset({"isnan", "isinf", "isfinite"})
 _ORDER = frozenset({"lt", "le", "gt", "ge"})
-LIST_METHODS: Final = frozenset({"append", "extend", "pop"})
 Changed = Callable[[], None]
 
 
@@ -63,7 +52,7 @@ def constant_kind(value: Any) -> Kind:
     """The kind of a constant; a str of length one is a char, which serves as a str where one is wanted."""
     if value is None:
         return "none"
-    if type(value) is int and not -(2**63) <= value < 2**63:
+    if type(value) is int and not INT_MIN <= value <= INT_MAX:
         raise NotNumeric("large_constant", f"the constant {value} does not fit 64 bits")
     if type(value) in {int, float, bool}:
         return type(value).__name__
@@ -83,11 +72,11 @@ def result_of(
     """
     base = op.removeprefix("inplace_")
     if op == "call":
-        return _call(args, kinds, attrs, site, changed)
+        return call_kind(args, kinds, attrs, site, changed)
     if op == "build_list":
         if attrs and attrs[0]:
             raise NotNumeric("operation", "a list with a starred part")
-        return _made(site, kinds, changed)
+        return made(site, kinds, changed)
     if any(k is None for k in kinds) and op != "slice":
         return None
     known = [k for k in kinds if k is not None]
@@ -97,8 +86,8 @@ def result_of(
         return _item(known[0], attrs[0])
     if op == "call_method":
         if isinstance(known[0], ListOf) and attrs[0] in LIST_METHODS and not any(attrs[1]):
-            return _list_method(Method(known[0], attrs[0]), known[1:], changed)
-        return _method(known, attrs)
+            return list_method_kind(Method(known[0], attrs[0]), known[1:], changed)
+        return method_kind(known, attrs)
     if op == "get_method":
         if isinstance(known[0], ListOf) and attrs[0] in LIST_METHODS:
             return Method(known[0], attrs[0])
@@ -106,39 +95,12 @@ def result_of(
     raise NotNumeric("operation", f"the operation {op!r}")
 
 
-def _made(site: ListOf, kinds: Sequence[Kind | None], changed: Changed) -> ListOf:
-    cell = site.cell.find()
-    if not cell.local:
-        cell.local = True
-        changed()
-    for kind in kinds:
-        learn(site, kind, changed)
-    return site
-
-
-def learn(owner: ListOf, kind: Kind | None, changed: Changed) -> None:
-    """A value of this kind is in the list."""
-    if kind is not None and kind not in NUMBERS:
-        raise NotNumeric("list_elements", f"a list holds {show(kind)}")
-    cell = owner.cell.find()
-    cell.elem, news = join(cell.elem, kind)
-    if news:
-        changed()
-
-
-def _write(owner: ListOf, changed: Changed) -> None:
-    cell = owner.cell.find()
-    if not cell.written:
-        cell.written = True
-        changed()
-
-
 def _arithmetic(step: _Step) -> Kind | None:
     base = step.op.removeprefix("inplace_")
     if base == "mul" and step.op == "mul" and isinstance(step.kinds[0], ListOf) and step.kinds[1] == "int":
         learn(step.site, step.kinds[0].elem, step.changed)
-        return _made(step.site, [], step.changed)
-    if not set(_hashable(step.kinds)) <= NUMBERS:
+        return made(step.site, [], step.changed)
+    if not set(names(step.kinds)) <= NUMBERS:
         raise NotNumeric("operands", f"{base} of {show(step.kinds[0])} and {show(step.kinds[-1])}")
     if "float" in step.kinds or base == "truediv":
         if base in {"lshift", "rshift", "bit_and", "bit_or", "bit_xor"}:
@@ -151,10 +113,6 @@ def _arithmetic(step: _Step) -> Kind | None:
     return "int"
 
 
-def _hashable(kinds: Sequence[Kind]) -> list[str]:
-    return [k if isinstance(k, str) else "other" for k in kinds]
-
-
 def _unary(step: _Step) -> Kind:
     if step.kinds[0] not in NUMBERS or (step.op == "invert" and step.kinds[0] == "float"):
         raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])}")
@@ -162,7 +120,7 @@ def _unary(step: _Step) -> Kind:
 
 
 def _comparison(step: _Step) -> Kind:
-    kinds = set(_hashable(step.kinds))
+    kinds = set(names(step.kinds))
     if kinds <= NUMBERS or kinds == {"char"} or (step.op in {"eq", "ne"} and kinds <= {"char", "str"}):
         return "bool"
     raise NotNumeric("operands", f"{step.op} of {show(step.kinds[0])} and {show(step.kinds[1])}")
@@ -180,13 +138,9 @@ def _membership(step: _Step) -> Kind:
 
 
 def _truth(step: _Step) -> Kind:
-    if _has_truth(step.kinds[0]):
+    if has_truth(step.kinds[0]):
         return "bool"
     raise NotNumeric("operands", f"the truth of {show(step.kinds[0])}")
-
-
-def _has_truth(kind: Kind) -> bool:
-    return isinstance(kind, ListOf) or kind in NUMBERS | {"str", "char", "none"}
 
 
 def _index(step: _Step) -> Kind:
@@ -207,7 +161,7 @@ def _get_item(step: _Step) -> Kind | None:
         if not isinstance(owner, ListOf) or step.args[1].args[2] != Const(None):
             raise NotNumeric("operands", f"a slice of {show(owner)}")
         learn(step.site, owner.elem, step.changed)
-        return _made(step.site, [], step.changed)
+        return made(step.site, [], step.changed)
     if isinstance(owner, TupleOf) and isinstance(step.args[1], Const) and type(step.args[1].value) is int:
         return _item(owner, step.args[1].value)
     if index not in {"int", "bool"}:
@@ -229,13 +183,13 @@ def _set_item(step: _Step) -> Kind:
     owner, index, value = step.kinds
     if not isinstance(owner, ListOf) or index not in {"int", "bool"}:
         raise NotNumeric("operands", f"an assignment to an item of {show(owner)}")
-    _write(owner, step.changed)
+    write(owner, step.changed)
     learn(owner, value, step.changed)
     return "none"
 
 
 def _slice(step: _Step) -> Kind:
-    if not set(_hashable(step.kinds)) <= {"int", "none"}:
+    if not set(names(step.kinds)) <= {"int", "none"}:
         raise NotNumeric("operands", "a slice with other than int bounds")
     return "none"
 
@@ -263,95 +217,4 @@ _RULES: Final[dict[str, _Rule]] = {
     **dict.fromkeys(("truth", "not"), _truth),
     "index": _index, "get_item": _get_item, "set_item": _set_item, "slice": _slice, "iterate": _iterate,
     "build_tuple": _tuple,
-}  # fmt: skip
-
-
-def _method(kinds: list[Kind], attrs: tuple[Any, ...]) -> Kind:
-    name, shape = attrs
-    if kinds[0] == "char" and not shape and name in CHAR_TESTS:
-        return "bool"
-    if kinds[0] == "char" and not shape and name in CHAR_TO_CHAR:
-        return "char"
-    raise NotNumeric("method", f"the method {name!r} of {show(kinds[0])}")
-
-
-def _call(
-    args: Sequence[Term], kinds: Sequence[Kind | None], attrs: tuple[Any, ...], site: ListOf, changed: Changed
-) -> Kind | None:
-    given, shape = list(kinds[1:]), attrs[0]
-    name = args[0].path if isinstance(args[0], Ref) else ""
-    if any(k is None for k in given) or (not name and kinds[0] is None):
-        return None
-    known = [k for k in given if k is not None]
-    if isinstance(kinds[0], Method) and not any(shape):
-        return _list_method(kinds[0], known, changed)
-    if name == "builtins.enumerate" and _enumerates(known, shape):
-        return Iterator(known[0], True)
-    if any(shape):
-        raise NotNumeric("call", f"a call of {name} with other than positional arguments")
-    module, _, member = name.rpartition(".")
-    if module == "math":
-        return _math(member, known)
-    if module == "builtins" and member in _BUILTINS:
-        found = _BUILTINS[member](known)
-        if found is not None:
-            return found
-    if name == "builtins.list" and len(known) == 1 and (known[0] == RangeOf() or isinstance(known[0], ListOf)):
-        return _made(site, ["int" if isinstance(known[0], RangeOf) else known[0].elem], changed)
-    raise NotNumeric("call", f"a call of {name or 'a computed function'} with {', '.join(map(show, known))}")
-
-
-def _enumerates(known: list[Kind], shape: tuple[str, ...]) -> bool:
-    starts = shape == ("",) or (shape in {("", "start"), ("", "")} and known[1] == "int")
-    return starts and (isinstance(known[0], ListOf) or known[0] == "str")
-
-
-def _list_method(method: Method, known: list[Kind], changed: Changed) -> Kind | None:
-    _write(method.owner, changed)
-    if method.name == "append" and len(known) == 1:
-        learn(method.owner, known[0], changed)
-        return "none"
-    if method.name == "extend" and len(known) == 1 and isinstance(known[0], ListOf):
-        learn(method.owner, known[0].elem, changed)
-        return "none"
-    if method.name == "pop" and not known:
-        return method.owner.elem
-    raise NotNumeric("method", f"list.{method.name} with {len(known)} arguments")
-
-
-def _math(name: str, known: list[Kind]) -> Kind:
-    if set(_hashable(known)) <= NUMBERS:
-        if (len(known) == 1 and name in MATH) or (len(known) == 2 and name in MATH_TWO):
-            return "float"
-        if len(known) == 1 and name in MATH_INT:
-            return "int"
-        if len(known) == 1 and name in MATH_TEST:
-            return "bool"
-    raise NotNumeric("call", f"math.{name} with {', '.join(map(show, known))}")
-
-
-def _extreme(known: list[Kind]) -> Kind | None:
-    return known[0] if len(known) >= 2 and len(set(_hashable(known))) == 1 and known[0] in NUMBERS else None
-
-
-def _conversion(to: Kind) -> Callable[[list[Kind]], Kind | None]:
-    return lambda known: to if len(known) == 1 and known[0] in NUMBERS else None
-
-
-def _length(known: list[Kind]) -> Kind | None:
-    measurable = len(known) == 1 and (isinstance(known[0], ListOf) or known[0] in {"str", "char"})
-    return "int" if measurable else None
-
-
-def _range(known: list[Kind]) -> Kind | None:
-    fits = len(known) in {1, 2, 3} and set(_hashable(known)) <= {"int", "bool"}
-    return RangeOf(len(known) == 3) if fits else None
-
-
-_BUILTINS: Final[dict[str, Callable[[list[Kind]], Kind | None]]] = {
-    "abs": lambda known: _conversion("float" if known[0] == "float" else "int")(known),
-    "min": _extreme, "max": _extreme, "int": _conversion("int"), "float": _conversion("float"),
-    "round": _conversion("int"),
-    "bool": lambda known: "bool" if len(known) == 1 and _has_truth(known[0]) else None,
-    "len": _length, "range": _range, "ord": lambda known: "int" if known == ["char"] else None,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pointsman.program.ir import Const
-from pointsman.program.native.kinds import Iterator, Kind, ListOf, Method, RangeOf, TupleOf, llvm_type
+from pointsman.program.native.kinds import INT_MAX, Iterator, Kind, ListOf, Method, RangeOf, TupleOf, llvm_type
 from pointsman.program.native.operations import convert, length
 from pointsman.program.native.text import Code, Value
 from pointsman.program.table.machine import App, Term
@@ -220,7 +220,7 @@ def take(code: Code, iterator: Value) -> tuple[str, str, str]:
 def exhaust(code: Code, iterator: Value, place: str) -> None:
     """An iterator that has ended stays ended, also when its list grows later."""
     assert isinstance(iterator.kind, Iterator)
-    ended = _field(code, iterator, 2) if isinstance(iterator.kind.source, RangeOf) else str(2**63 - 1)
+    ended = _field(code, iterator, 2) if isinstance(iterator.kind.source, RangeOf) else str(INT_MAX)
     code.put(f"store i64 {ended}, ptr {place}")
 
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-from pointsman.program.native.kinds import Kind, NotNumeric, TupleOf, llvm_type
+from pointsman.program.native.kinds import INT_MAX, INT_MIN, Kind, NotNumeric, TupleOf, llvm_type, show
 
 __all__ = ["Code", "Constants", "Value", "zero"]
 
@@ -115,7 +115,7 @@ class Code:
             items = [f"{llvm_type(k)} {self.constant(v, k)}" for v, k in zip(value, kind.items, strict=True)]
             return "{ " + ", ".join(items) + " }" if items else "false"
         match kind:
-            case "int":
+            case "int" if INT_MIN <= value <= INT_MAX:  # LLVM would cut off the rest without a word
                 return str(int(value))
             case "float":
                 return "0x" + struct.pack(">d", float(value)).hex().upper()
@@ -127,7 +127,7 @@ class Code:
                 return self.constants.text(value)
             case "none":
                 return "false"
-        raise NotNumeric("constant", f"a constant of type {type(value).__name__}")
+        raise NotNumeric("constant", f"the constant {value!r} as {show(kind)}")
 
 
 def zero(kind: Kind) -> str:
