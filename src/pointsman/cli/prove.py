@@ -41,6 +41,8 @@ def prove_command(
 def _as_json(proof: Proof) -> dict[str, object]:
     return {
         "inputs_tested": proof.inputs_tested,
+        "domain_size": proof.domain_size,
+        "domain_bound": proof.domain_bound,
         "steps_that_may_raise": [list(s) for s in proof.steps_that_may_raise],
         "states": [
             {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows,
@@ -55,11 +57,21 @@ def _as_json(proof: Proof) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _level(level: str, proof: Proof) -> str:
+    if level == "exhaustive" and proof.domain_bound is not None:
+        return (
+            f"exhaustive: all {proof.domain_size} inputs with ints from {-proof.domain_bound} to {proof.domain_bound}"
+        )
+    if level == "exhaustive":
+        return f"exhaustive: all {proof.domain_size} inputs"
+    return f"tested on {proof.inputs_tested} inputs" if level == "tested" else level
+
+
 def _as_text(proof: Proof) -> str:
     words = {True: "proved", False: "REFUTED", None: "not settled"}
     lines = [f"{'function':24} {'state':>5} {'rows':>6}  {'exactly one row applies':24} {'same as explored':17} level"]
     for s in proof.states:
-        level = s.level if s.level != "tested" else f"tested on {proof.inputs_tested} inputs"
+        level = _level(s.level, proof)
         lines.append(
             f"{s.function:24} {s.state:>5} {s.rows:>6}  {words[s.unique_complete]:24} {words[s.equivalent]:17} {level}"
         )

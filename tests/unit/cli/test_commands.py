@@ -69,6 +69,15 @@ def test_show(pm: Any, artefact: Any, option: str, starts: str) -> None:
     assert pm("show", path, "--function", "f").out.startswith("f(n: int)")
 
 
+def test_prove_says_up_to_where_a_state_is_exhaustive(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("def f(n: int):\n    return [i for i in range(n) if i % 3]\n")
+    assert pm("compile", "s.py:f", "-o", "f.json").code == 0
+    path = "f.json"
+    assert "exhaustive: all 149 inputs with ints from -74 to 74" in pm("prove", path).out
+    found = json.loads(pm("prove", path, "--json").out)
+    assert (found["domain_size"], found["domain_bound"]) == (149, 74)
+
+
 def test_prove(pm: Any, artefact: Any) -> None:
     path = artefact(SIGN)
     found = pm("prove", path, "--json")

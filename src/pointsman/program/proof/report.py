@@ -38,13 +38,15 @@ class Proof:
     """What ``prove`` found.
 
     ``steps_that_may_raise``: (function, state, number) of steps on rows that do not raise by themselves. In ``states``
-    ``unique_complete`` is proved here; the rest is as ``compile`` recorded it.
+    ``unique_complete`` is proved here; the rest is as ``compile`` recorded it. ``domain_*``: as in ``Certificate``.
     """
 
     states: tuple[StateCertificate, ...]
     claims: tuple[Claim, ...]
     inputs_tested: int
     steps_that_may_raise: tuple[tuple[str, int, int], ...] = ()
+    domain_size: int | None = None
+    domain_bound: int | None = None
 
     @property
     def raises(self) -> tuple[Claim, ...]:
@@ -70,7 +72,10 @@ def prove(table: Table) -> Proof:
         for state in machine.states
         if (count := _may_raise(state))
     ]
-    return Proof(tuple(states), tuple(claims), table.certificate.inputs_tested, tuple(steps))
+    recorded = table.certificate
+    return Proof(
+        tuple(states), tuple(claims), recorded.inputs_tested, tuple(steps), recorded.domain_size, recorded.domain_bound
+    )
 
 
 def _may_raise(state: State) -> int:
