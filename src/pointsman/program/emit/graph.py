@@ -10,11 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pointsman.program.table.cut import cut
-from pointsman.program.table.machine import Goto, Machine, Node, State, nodes, successors
+from pointsman.program.table.machine import Do, Goto, Machine, Node, Raise, State, nodes, successors
 
 __all__ = ["Graph", "split_shared"]
 
 _TRIFLE = 3  # nodes; chosen: a shared part this small is copied
+_RAISE = 8  # nodes, likewise, of a part that raises
 
 
 def split_shared(machine: Machine) -> tuple[State, ...]:
@@ -28,7 +29,18 @@ def _shared(root: Node) -> list[Node]:
     for node in nodes(root):
         for child in successors(node):
             parents[child] += 1
-    return [n for n, count in parents.items() if count > 1 and _weight(n, _TRIFLE + 1) > _TRIFLE]
+    return [n for n, c in parents.items() if c > 1 and _weight(n, _TRIFLE + 1) > _TRIFLE and not _only_raises(n)]
+
+
+def _only_raises(node: Node) -> bool:
+    """Whether a shared part is some steps that make an exception: copied, ways to what follows need no selector."""
+    for _ in range(_RAISE):
+        if isinstance(node, Raise):
+            return True
+        if not isinstance(node, Do):
+            return False
+        node = node.next
+    return False
 
 
 def _weight(node: Node, limit: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pointsman.core import InternalError
 from pointsman.program.emit.code import Block, Branch, Guarded, Jump
 from pointsman.program.emit.placing import Placing, assignment
+from pointsman.program.emit.search import MIN_CUTS, cut_index
 from pointsman.program.emit.text import Piece, negated, render, subscript
 from pointsman.program.emit.values import Pending, Values, is_simple
 from pointsman.program.explore.kinds import kind_of
@@ -267,15 +268,32 @@ class TreeEmitter(Placing, ABC):
             answers = tuple(c.value for c in node.children if isinstance(c, Return))
             if len(answers) > _FLAT_SWITCH:
                 table = self.module.constant("answers", tuple(a.value for a in answers if isinstance(a, Const)))
-                cuts = self.module.constant("cuts", node.cuts)
-                block.append(f"return {table}[_bisect({cuts}, {piece.text})]")
+                self._look_up(node, table, piece, block, values)
                 return Result()
+        local = self._local_key(node, piece, block, values)
+        return self._bisect(state, node, 0, len(node.children), local, block, place, values)
+
+    def _local_key(self, node: Switch, piece: Piece, block: Block, values: Values) -> str:
         local = piece.text
         if not piece.text.isidentifier():
             local = self.names.fresh("key")
             block.append(f"{local} = {piece.text}")
             values.assign(local, node.term)
-        return self._bisect(state, node, 0, len(node.children), local, block, place, values)
+        return local
+
+    def _look_up(self, node: Switch, answers: str, piece: Piece, block: Block, values: Values) -> None:
+        """Returns the constant of the interval."""
+        if len(node.cuts) < MIN_CUTS:
+            cuts = self.module.constant("cuts", node.cuts)
+            block.append(f"return {answers}[_bisect({cuts}, {piece.text})]")
+            return
+        index = cut_index(node.cuts)
+        cuts, starts = self.module.constant("cuts", index.cuts), self.module.constant("starts", index.starts)
+        local, bucket = self._local_key(node, piece, block, values), self.names.fresh("bucket")
+        block.append(f"if {local} < {index.low}: return {answers}[0]")
+        block.append(f"if {local} >= {index.high}: return {answers}[-1]")
+        block.append(f"{bucket} = ({local} - {index.low}) >> {index.shift}")
+        block.append(f"return {answers}[_bisect({cuts}, {local}, {starts}[{bucket}], {starts}[{bucket} + 1])]")
 
     def _bisect(
         self, state: State, node: Switch, low: int, high: int, local: str, block: Block, place: Place, values: Values
