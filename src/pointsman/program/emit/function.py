@@ -9,6 +9,7 @@ ours are.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pointsman.program.emit.code import SELECTOR, Block, Branch, Jump, Repeat
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionEmitter", "Unstructured"]
 
+_INDEX = re.compile(r"_index\((\w+)\)")
+
 
 class Unstructured(Exception):
     """The machine's control flow has no form as loops and branches that is known here (see ``dispatch``)."""
@@ -49,6 +52,7 @@ class FunctionEmitter(TreeEmitter):
         super().__init__(machine, module, split_shared(machine), LocalNames(machine, module.names))
         self.graph = Graph(self.states)
         self._inlined: set[int] = set()
+        self._stops: dict[int, Piece] = {}  # what counted loops stop at, where that is written into the header
         self._composed: set[tuple[int, Place]] = set()
         self._handler_states = {s.handler for s in self.states if s.handler is not None}
 
@@ -219,7 +223,9 @@ class FunctionEmitter(TreeEmitter):
 
     def _count_header(self, state: State, counted: Counted, start: Piece | None) -> tuple[str, str]:
         values = self._fresh(state)
-        stop = render(counted.stop, values.lookup, self.module.ref)
+        stop = self._stops.pop(state.index, None) or render(counted.stop, values.lookup, self.module.ref)
+        bare = _INDEX.fullmatch(stop.text)
+        stop = Piece(bare[1], stop.reads) if bare else stop  # range takes the index of what it is given
         first = start or Piece(self.names.get(counted.variable))
         wish = self._counter_variable(state, counted)
         local = self.names.get(wish) if wish is not None else self.names.get(counted.variable)
@@ -292,6 +298,7 @@ class FunctionEmitter(TreeEmitter):
             piece = render(first, values.lookup, self.module.ref)
             self.skipped.add(counted.variable)
             if not self._clobbered(node, piece, values):
+                self._take_stop(node, counted, block, values, state)
                 return counted.variable, piece
             self.skipped.discard(counted.variable)
             return None
@@ -309,6 +316,34 @@ class FunctionEmitter(TreeEmitter):
                     self.skipped.add(name)
                     return name, inner
         return None
+
+    def _take_stop(self, node: Goto, counted: Counted, block: Block, values: Values, state: State) -> None:
+        """Writes what a counted loop stops at into its header, where nothing else in the loop reads it.
+
+        ``n = len(xs); for i in range(n)`` -> ``for i in range(len(xs))``. Not under a handler, which would see the
+        updates that now come before the step.
+        """
+        stop = counted.stop
+        if state.handler is not None or not isinstance(stop, Sym):
+            return
+        if not is_invariant(self.graph, node.state, stop.name):
+            return
+        term = dict(node.updates)[stop.name]
+        waiting = {p.symbol for p in values.pending}
+        taken = [s for s in symbols(term) if s in waiting]
+        uses = sum(s in taken for _, other in node.updates for s in symbols(other))
+        if any(values.lookup(s) is None for s in symbols(term)) or uses != len(taken) or len(taken) > 1:
+            return
+        if taken and taken[0] != values.pending[-1].symbol:
+            return
+        piece = render(term, values.lookup, self.module.ref)
+        if self._clobbered(node, piece, values, without=stop.name):
+            return
+        if taken:
+            values.pending.pop()
+        self._flush(block, values, node, state, using=[piece])
+        self.skipped.add(stop.name)
+        self._stops[node.state] = piece
 
     def _clobbered(self, node: Goto, piece: Piece, values: Values, without: str | None = None) -> bool:
         """Whether the updates of ``node`` change a local that ``piece`` reads."""
