@@ -12,11 +12,13 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 __all__ = ["MIN_CUTS", "CutIndex", "cut_index"]
 
 MIN_CUTS: Final = 256  # chosen: below, bisection of a tuple is as fast
+_CACHED: Final = 4_000  # chosen: so many Python ints are in the cache; of more, an array has eight in a line of it
 _INT64: Final = 2**63
 
 
@@ -32,6 +34,7 @@ class CutIndex:
     high: int
     shift: int
     starts: Sequence[int]
+    max_in_bucket: int
 
 
 def cut_index(cuts: tuple[int, ...]) -> CutIndex:
@@ -40,5 +43,6 @@ def cut_index(cuts: tuple[int, ...]) -> CutIndex:
     shift = max(0, ((high - low) // (2 * len(cuts))).bit_length())
     last = (high - 1 - low) >> shift
     starts = array("L", (bisect_right(cuts, low + (k << shift)) for k in range(last + 2)))
-    compact = low >= -_INT64 and high < _INT64
-    return CutIndex(array("q", cuts) if compact else cuts, low, high, shift, starts)
+    compact = len(cuts) > _CACHED and low >= -_INT64 and high < _INT64
+    most = max(b - a for a, b in pairwise(starts))
+    return CutIndex(array("q", cuts) if compact else cuts, low, high, shift, starts, most)

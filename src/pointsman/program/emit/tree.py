@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from pointsman.core import InternalError
-from pointsman.program.emit.code import Block, Branch, Guarded, Jump
+from pointsman.program.emit.code import Block, Branch, Guarded, Jump, Repeat
 from pointsman.program.emit.placing import Placing, assignment
 from pointsman.program.emit.search import MIN_CUTS, cut_index
 from pointsman.program.emit.text import Piece, negated, render, subscript
@@ -38,6 +38,7 @@ from pointsman.program.table.machine import (
 __all__ = ["Place", "Result", "TreeEmitter"]
 
 _MAX_PENDING = 400  # characters; chosen: CPython takes 200 parentheses inside one another
+_FEW_CUTS = 8  # in one bucket; chosen: as many are tried in the time of a call of bisect
 _FLAT_SWITCH = 4  # children; chosen: up to here a chain of comparisons is as fast as bisection
 
 
@@ -289,11 +290,19 @@ class TreeEmitter(Placing, ABC):
             return
         index = cut_index(node.cuts)
         cuts, starts = self.module.constant("cuts", index.cuts), self.module.constant("starts", index.starts)
-        local, bucket = self._local_key(node, piece, block, values), self.names.fresh("bucket")
-        block.append(f"if {local} < {index.low}: return {answers}[0]")
-        block.append(f"if {local} >= {index.high}: return {answers}[-1]")
-        block.append(f"{bucket} = ({local} - {index.low}) >> {index.shift}")
-        block.append(f"return {answers}[_bisect({cuts}, {local}, {starts}[{bucket}], {starts}[{bucket} + 1])]")
+        local, place = self._local_key(node, piece, block, values), self.names.fresh("place")
+        bucket = f"({local} - {index.low}) >> {index.shift}"
+        if index.max_in_bucket <= _FEW_CUTS:  # there is always a cut above, since the local is below the last one
+            find: Block = [
+                f"{place} = {starts}[{bucket}]",
+                Repeat(f"while {cuts}[{place}] <= {local}:", [f"{place} += 1"]),
+            ]
+        else:
+            bounds = f"{starts}[{place}], {starts}[{place} + 1]"
+            find = [f"{place} = {bucket}", f"{place} = _bisect({cuts}, {local}, {bounds})"]
+        within = f"{index.low} <= {local} < {index.high}"
+        find.append(f"return {answers}[{place}]")
+        block.append(Branch(within, f"not ({within})", find, [f"return {answers}[0 if {local} < {index.low} else -1]"]))
 
     def _bisect(
         self, state: State, node: Switch, low: int, high: int, local: str, block: Block, place: Place, values: Values
