@@ -384,15 +384,14 @@ class TreeEmitter(Placing, ABC):
         values.held = {Sym(n): self.names.get(n) for n, _ in wanted}
 
     def _takes_over(self, state: State, wanted: list[tuple[str, Term]], values: Values) -> bool:
-        """Whether the one pending step can stand in the assignment itself: ``a, b = b, a % b``.
+        """Whether the one pending step can stand in the assignment itself: ``a, b = b, a % b``, ``n = len(xs) - 1``.
 
         Not under a handler, which must not see half of the assignment when the step raises.
         """
         if len(values.pending) != 1 or state.handler is not None:
             return False
         symbol = values.pending[0].symbol
-        whole = sum(term == symbol for _, term in wanted)
-        return whole == 1 and sum(s == symbol for _, term in wanted for s in symbols(term)) == 1
+        return sum(s == symbol for _, term in wanted for s in symbols(term)) == 1
 
 
 def _without(values: Values, local: str) -> Values:
