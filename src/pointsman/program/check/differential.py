@@ -91,7 +91,9 @@ def _result(outcome: Outcome, seconds: float) -> Differential:
     by_name: dict[str, list[Any]] = {}
     for name, *rest in outcome.lines:
         by_name.setdefault(name, []).append(rest)
-    broken = outcome.status == "crashed" and outcome.signal is None  # what a program raises is caught and compared
+    # what a program raises is caught and compared; a limit may be reached just outside of that
+    late = outcome.detail.startswith(("TimeUp", "MemoryError"))
+    broken = outcome.status == "crashed" and outcome.signal is None and not late
     phase, call, tested, undecided, unstable, returned = by_name.get("at", [["", "", 0, 0, 0, 0]])[-1]
     found = [Mismatch(*rest) for rest in by_name.get("mismatch", [])]
     detail = by_name["unrunnable"][0][0] if "unrunnable" in by_name else _ending(outcome)
