@@ -405,6 +405,7 @@ REPAIRED = (
     case("stop_that_raises", "def f(a, b):\n    t = 0\n    try:\n        t = 1\n        for i in range(a // b): t += i\n    except ZeroDivisionError: return 'zero', t\n    return t", (7, 2), (7, 0), ("a", 1)),
     case("start_and_stop_in_order", "def f(log):\n    def g(x):\n        log.append(x)\n        return x\n    return [i for i in range(g(1), g(4), g(2))], [(i, j) for i in range(g(2)) for j in range(g(i))], log", ([],)),
     case("loop_over_calls", "def g(log, x):\n    log.append(x)\n    return x\ndef f(log):\n    t = 0\n    for i in range(g(log, 1), g(log, 4)): t += g(log, i)\n    return t, log", ([],)),
+    case("default_without_a_literal", "def g(x, low=float('-inf'), high=float('inf'), step=float(2)): return low < x < high, step\ndef f(x): return g(x), g(x, 1, 5)", (3,), (7.5,), ("a",)),
     case("doubled_terms", "def f(x: int):\n" + "    x = x + x\n" * 40 + "    return x", (1,), (-3,)),
     case("nested_terms", "def f(x: int):\n" + "    x = 3 - x * 2\n" * 150 + "    return x", (1,), (-3,)),
     case("nested_calls", "def g(x): return x + 1\ndef f(x):\n" + "    x = g(x)\n" * 150 + "    return x", (1,), (-3,)),

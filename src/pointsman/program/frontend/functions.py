@@ -149,6 +149,17 @@ def _annotation_text(node: ast.expr) -> str:
     return ast.unparse(node)
 
 
+def _float_of_constant(b: Builder, node: ast.expr) -> Const | None:
+    """``float("inf")``: the usual way to write a number that has no literal."""
+    match node:
+        case ast.Call(func=func, args=[ast.Constant(value=str() | int() | float() as value)], keywords=[]):
+            try:
+                return Const(float(value)) if dotted_path(b, func) == "builtins.float" else None
+            except (ValueError, OverflowError):
+                return None
+    return None
+
+
 def _default(b: Builder, name: str, node: ast.expr, *, closure: bool) -> Operand:
     """A constant, a named thing, or (for a closure) a value computed when the closure is made."""
     from pointsman.program.frontend.names import module_name
@@ -159,6 +170,9 @@ def _default(b: Builder, name: str, node: ast.expr, *, closure: bool) -> Operand
         constant = UNBOUND
     if constant is not UNBOUND and is_constant(constant):
         return Const(constant)
+    number = _float_of_constant(b, node)
+    if number is not None:
+        return number
     if constant is not UNBOUND or isinstance(node, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp):
         raise b.refuse("PM107", node)
     if closure and b.parent is not None:
