@@ -13,7 +13,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any, Final, Literal
 
-from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unverified
+from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unsupported, Unverified
 from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
 from pointsman.program.convert import bind_inputs
 from pointsman.program.link import Linked, link
@@ -135,6 +135,19 @@ class Table:
         return machine is not None and any(
             p.name == name and p.kind in {"plain", "keyword_only"} for p in machine.params
         )
+
+    def native(self) -> Callable[..., Any]:
+        """The program as machine code; what that cannot answer (an int beyond 64 bits, say) runs the emitted Python.
+
+        It has no limit, like a plain call. Raises Unsupported ``not_native``, which says what does not fit or what to
+        install.
+        """
+        from pointsman.program.native import NotNative, native_function
+
+        found = native_function(self.program, self.function)
+        if isinstance(found, NotNative):
+            raise Unsupported(f"{self.machine.qualname}: {found}", code="not_native")
+        return found.entry
 
     def outcome(
         self,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pointsman.core import BadRequest, NotFound, Unverified
+from pointsman.core import BadRequest, NotFound, Unsupported, Unverified
 from pointsman.program import Table, frontend, load_table
 from pointsman.program.compiler import build_program
+from pointsman.program.pipeline import compile_table
 from pointsman.program.proof.certificate import Certificate
 from pointsman.program.proof.difference import compare
 from pointsman.program.proof.report import prove
@@ -231,3 +232,13 @@ def test_originals_run_only_unchanged(tmp_path: Any, monkeypatch: pytest.MonkeyP
     with pytest.raises(Unverified) as missing:
         load_table(path, trust_opaque=True)
     assert missing.value.code == "opaque_missing"
+
+
+def test_native_is_the_same_function_or_says_why_not() -> None:
+    table = compile_table("def f(n: int):\n    return n * n - 1\n", "f.py", "f").table
+    native = table.native()
+    assert [native(n) for n in (3, -4, 2**40, True)] == [table(n) for n in (3, -4, 2**40, True)]
+    texts = compile_table("def f(n: int):\n    return str(n)\n", "f.py", "f").table
+    with pytest.raises(Unsupported, match="not native") as caught:
+        texts.native()
+    assert caught.value.code == "not_native"
