@@ -31,6 +31,7 @@ __all__ = [
     "commit",
     "interval",
     "machine",
+    "mean_figure",
     "median_figure",
     "quantile",
     "quantile_figure",
@@ -40,14 +41,18 @@ __all__ = [
 
 _RESAMPLES: Final = 2_000  # chosen: the ends of an interval then move by about 1 % of its width from seed to seed
 _COVERAGE: Final = 0.95
-_DISTRIBUTIONS: Final = ("hypothesis", "httptools", "llvmlite", "numba", "starlette", "uvicorn", "uvloop", "z3-solver")
+_DISTRIBUTIONS: Final = (
+    *("hypothesis", "httptools", "llvmlite", "numba", "starlette", "tokenizers", "torch", "transformers"),
+    *("uvicorn", "uvloop", "z3-solver"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One number. ``low`` and ``high`` are its 95 % interval, None where none applies; ``n``: values it is made from.
 
-    ``value`` None means that it could not be measured, and ``reason`` says why. ``at_most`` is the target, if any.
+    ``value`` None means that it could not be measured, and ``reason`` says why. ``at_most`` and ``at_least`` are the
+    target, if any.
     """
 
     value: float | None
@@ -56,6 +61,7 @@ class Figure:
     low: float | None = None
     high: float | None = None
     at_most: float | None = None
+    at_least: float | None = None
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -65,9 +71,18 @@ class Figure:
 
     def verdict(self) -> str:
         """Whether the target is met; nothing where there is no target or no value."""
-        if self.at_most is None or self.value is None:
+        if self.value is None or not self.target():
             return ""
-        return "met" if self.value <= self.at_most else "MISSED"
+        is_met = (self.at_most is None or self.value <= self.at_most) and (
+            self.at_least is None or self.value >= self.at_least
+        )
+        return "met" if is_met else "MISSED"
+
+    def target(self) -> str:
+        """The target as text; nothing where there is none."""
+        low = "" if self.at_least is None else f">= {_short(self.at_least)}"
+        high = "" if self.at_most is None else f"<= {_short(self.at_most)}"
+        return ", ".join(bound for bound in (low, high) if bound)
 
 
 def absent(unit: str, reason: str, at_most: float | None = None) -> Figure:
@@ -100,6 +115,19 @@ def median_figure(values: Sequence[float], unit: str, *, seed: int = 0, at_most:
     """The median of the values with its interval. At least one value."""
     low, high = interval(values, seed=seed)
     return Figure(statistics.median(values), unit, len(values), low, high, at_most)
+
+
+def mean_figure(
+    values: Sequence[float],
+    unit: str,
+    *,
+    seed: int = 0,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Figure:
+    """The mean of the values with its interval. At least one value."""
+    low, high = interval(values, statistics.fmean, seed)
+    return Figure(statistics.fmean(values), unit, len(values), low, high, at_most, at_least)
 
 
 def quantile_figure(
@@ -154,8 +182,7 @@ class Report:
 def _row(item: tuple[str, Figure]) -> tuple[str, ...]:
     name, figure = item
     span = "" if figure.low is None or figure.high is None else f"{_short(figure.low)} to {_short(figure.high)}"
-    target = "" if figure.at_most is None else f"<= {_short(figure.at_most)}"
-    return name, _short(figure.value), span, figure.unit, str(figure.n), target, figure.verdict()
+    return name, _short(figure.value), span, figure.unit, str(figure.n), figure.target(), figure.verdict()
 
 
 def _short(value: float | None) -> str:

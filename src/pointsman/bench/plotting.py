@@ -1,0 +1,44 @@
+"""Line plots to files. matplotlib without a display; imported by whoever draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from pointsman.core import BadRequest
+
+__all__ = ["draw_panels"]
+
+_PANEL_INCHES = (3.6, 2.9)
+_COLUMNS = 3
+
+
+def draw_panels(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], xs: Sequence[float], x_label: str, y_label: str, path: Path
+) -> None:
+    """A panel for each title, in it a line for each name, all over the same ``xs`` and shares from 0 to 1.
+
+    Raises BadRequest ``bad_plot`` for a file whose ending is no format, or that cannot be written.
+    """
+    num_rows = -(-len(panels) // _COLUMNS)
+    figure = Figure((_PANEL_INCHES[0] * _COLUMNS, _PANEL_INCHES[1] * num_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(num_rows, _COLUMNS, sharey=True, squeeze=False).flatten()
+    for axis, (title, lines) in zip(axes, panels.items(), strict=False):
+        for index, (name, ys) in enumerate(lines.items()):
+            axis.plot(xs, ys, "--" if index % 2 == 0 else "-", color=f"C{index // 2}", marker=".", label=name)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_xlabel(x_label)
+        axis.grid(alpha=0.3)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    axes[0].set_ylabel(y_label)
+    axes[0].legend(fontsize=7)
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as exc:
+        raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc

@@ -1,0 +1,120 @@
+"""Word problems: who has how many, told in shuffled order with sentences that do not matter.
+
+Difficulty is the number of relations between the given number and the asked one. Worked steps start from the question
+and look up what it needs until a number is met, then compute back: planning from the given number would have to know
+the end before the beginning (a 1.8M model got 27 % right with steps in that order and 65 % with these).
+"""
+
+import random
+from dataclasses import dataclass
+
+from pointsman.embedded.problems import Problem, Split
+from pointsman.embedded.wording import Wording, draw_names, draw_number
+
+LARGEST = 99
+ITEMS = "apples coins books stamps shells cards marbles pens".split()
+
+_HAS = "[has|owns|holds|keeps]"
+GIVEN = Wording(f"{{a}} {_HAS} {{n}} {{item}}.", f"{{a}} {_HAS} [exactly|just] {{n}} {{item}}.")
+MORE = Wording(
+    f"{{a}} {_HAS} {{n}} [more|extra] {{item}} [than|compared to] {{b}}.",
+    f"{{a}} {_HAS} {{n}} {{item}} more than {{b}}.",
+    f"[Compared to|Next to] {{b}}, {{a}} {_HAS} {{n}} more {{item}}.",
+)
+FEWER = Wording(
+    f"{{a}} {_HAS} {{n}} [fewer|less] {{item}} [than|compared to] {{b}}.",
+    f"{{a}} {_HAS} {{n}} {{item}} fewer than {{b}}.",
+    f"[Compared to|Next to] {{b}}, {{a}} {_HAS} {{n}} fewer {{item}}.",
+)
+TWICE = Wording(
+    f"{{a}} {_HAS} [twice|double] the {{item}} of {{b}}.",
+    f"{{a}} {_HAS} [twice|two times] as many {{item}} as {{b}}.",
+)
+BOTH = Wording(
+    f"{{a}} {_HAS} as many {{item}} as {{b}} and {{c}} [together|in total].",
+    f"{{a}} {_HAS} the {{item}} of {{b}} and {{c}} [together|in total].",
+)
+QUESTION = Wording(
+    "[How many|What number of] {item} does {a} [have|own|hold|keep]?",
+    "[Tell|Say] [how many|what number of] {item} {a} has.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One sentence, the plan `name = left op right` that it amounts to, and its value."""
+
+    name: str
+    sentence: str
+    plan: str
+    worked: str
+    value: int
+
+
+class _Story:
+    """Grows lines about new people, each about people before."""
+
+    def __init__(self, rng: random.Random, split: Split, names: list[str]) -> None:
+        self._rng, self._split = rng, split
+        self._names = iter(names)
+        self._item = rng.choice(ITEMS)
+        self.lines: list[_Line] = []
+
+    def give(self) -> _Line:
+        name, number = next(self._names), draw_number(self._rng, self._split, 2, 20)
+        return self._add(GIVEN, name, str(number), "", number, n=number)
+
+    def relate(self, before: _Line) -> _Line:
+        """A line about a new person and `before`, whose value stays within 1..LARGEST."""
+        rng, name = self._rng, next(self._names)
+        number = draw_number(rng, self._split, 2, 20)
+        others = [line for line in self.lines if line.name != before.name and line.value + before.value <= LARGEST]
+        options = ["more"] * (before.value + number <= LARGEST) + ["fewer"] * (before.value > number)
+        options += ["twice"] * (2 * before.value <= LARGEST) + ["both"] * bool(others)
+        kind = rng.choice(options or ["fewer"])
+        if kind == "more":
+            return self._binary(MORE, name, before, "+", str(number), number, n=number)
+        if kind == "fewer":
+            number = number if before.value > number else 1
+            return self._binary(FEWER, name, before, "-", str(number), number, n=number)
+        if kind == "twice":
+            return self._binary(TWICE, name, before, "+", before.name, before.value)
+        other = rng.choice(others)
+        return self._binary(BOTH, name, before, "+", other.name, other.value, c=other.name)
+
+    def _binary(
+        self, wording: Wording, name: str, before: _Line, sign: str, right: str, right_value: int, **values: object
+    ) -> _Line:
+        value = before.value + right_value if sign == "+" else before.value - right_value
+        worked = f"{name} = {before.value} {sign} {right_value} = {value}"
+        return self._add(wording, name, f"{before.name} {sign} {right}", worked, value, b=before.name, **values)
+
+    def _add(self, wording: Wording, name: str, plan: str, worked: str, value: int, **values: object) -> _Line:
+        fresh = not self.lines
+        sentence = wording.write(self._rng, self._split, fresh=fresh, a=name, item=self._item, **values)
+        line = _Line(name, sentence, f"{name} = {plan}", worked, value)
+        self.lines.append(line)
+        return line
+
+    def ask(self, line: _Line) -> str:
+        return QUESTION.write(self._rng, self._split, a=line.name, item=self._item)
+
+
+def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+    """A problem of `difficulty` relations and up to three sentences that the answer does not need."""
+    num_distractors = rng.randint(0, 3)
+    story = _Story(rng, split, draw_names(rng, split, difficulty + 1 + num_distractors))
+    line = story.give()
+    for _ in range(difficulty):
+        line = story.relate(line)
+    chain = list(story.lines)
+    for _ in range(num_distractors):
+        if rng.random() < 0.3:
+            story.give()
+        else:
+            story.relate(rng.choice(story.lines))
+    sentences = [each.sentence for each in story.lines]
+    rng.shuffle(sentences)
+    plans = [each.plan for each in reversed(chain)]
+    steps = "; ".join([*plans, *(each.worked for each in chain[1:])])
+    return Problem("arithmetic", difficulty, " ".join([*sentences, story.ask(line)]), steps, str(line.value))

@@ -1,0 +1,27 @@
+"""The five task families by name, and how to draw from them."""
+
+import random
+from collections.abc import Mapping
+
+from pointsman.core import NotFound
+from pointsman.embedded import arithmetic, extraction, facts, selection, tracking
+from pointsman.embedded.problems import Generate, Problem, Split
+
+FAMILIES: Mapping[str, Generate] = {
+    "arithmetic": arithmetic.generate,
+    "tracking": tracking.generate,
+    "facts": facts.generate,
+    "selection": selection.generate,
+    "extraction": extraction.generate,
+}
+
+
+def draw(family: str, difficulty: int, split: Split, seed: object) -> Problem:
+    """The problem of `family` that `seed` names; the same one in every process.
+
+    Raises:
+        NotFound: there is no such family.
+    """
+    if family not in FAMILIES:
+        raise NotFound(f"there is no family {family!r}; there is {', '.join(FAMILIES)}", code="family_not_found")
+    return FAMILIES[family](random.Random(f"{seed}/{family}/{difficulty}/{split}"), difficulty, split)  # noqa: S311

@@ -1,0 +1,84 @@
+"""Following a state: who holds what after swaps, where a thing is inside of other things, what an expression is worth.
+
+Difficulty is the number of swaps, of containers, or of operators. Worked steps give the state after each.
+"""
+
+import random
+from itertools import pairwise
+
+from pointsman.embedded.problems import Problem, Split
+from pointsman.embedded.wording import Wording, draw_names
+
+COLOURS = "red blue green white black brown pink grey".split()
+THINGS = "key ring map cup coin book box bag crate chest drawer basket case jar shed barn".split()
+
+HOLDS = Wording("{a} [has|holds|keeps] the {colour} [ball|one].", "The {colour} ball is [with|at] {a}.")
+SWAP = Wording("[In round|Round|At round] {i} {a} and {b} [swap|trade|switch].", "{i} : {a} [swaps|trades] with {b}.")
+WHO = Wording("Who [has|holds|keeps] the {colour} ball [at the end|now|then]?")
+INSIDE = Wording("The {a} [is|lies|sits] [in|inside] the {b}.", "The {b} [holds|has] the {a}.")
+OUTERMOST = Wording(
+    "[What|Which thing] is the outermost [one|thing] around the {a}?", "Around the {a} is what outermost [one|thing]?"
+)
+WORTH = Wording("What is {e} [worth|now|then]?", "[Tell|Say] what {e} is [worth|now].", "{e} [is|gives] what?")
+
+
+def swaps(rng: random.Random, difficulty: int, split: Split) -> Problem:
+    """Pairs swap balls round by round; who holds one of them at the end?"""
+    names = draw_names(rng, split, rng.randint(3, 5))
+    colours = rng.sample(COLOURS, len(names))
+    start = [
+        HOLDS.write(rng, split, fresh=i == 0, a=a, colour=c)
+        for i, (a, c) in enumerate(zip(names, colours, strict=True))
+    ]
+    asked = rng.randrange(len(names))
+    holder, events, trace = names[asked], [], [f"{colours[asked]} {names[asked]}"]
+    for i in range(1, difficulty + 1):
+        a, b = rng.sample(names, 2)
+        events.append(SWAP.write(rng, split, i=i, a=a, b=b))
+        holder = b if holder == a else a if holder == b else holder
+        trace.append(f"{i} {a} {b} {holder}")
+    rng.shuffle(start)
+    prompt = " ".join([*start, *events, WHO.write(rng, split, colour=colours[asked])])
+    return Problem("tracking", difficulty, prompt, "; ".join(trace), holder)
+
+
+def nesting(rng: random.Random, difficulty: int, split: Split) -> Problem:
+    """Things lie in things, told in shuffled order; in which outermost one is the first?"""
+    num_others = rng.randint(1, 3)
+    things = rng.sample(THINGS, difficulty + 1 + num_others + 1)
+    chain, others = things[: difficulty + 1], things[difficulty + 1 :]
+    pairs = [*pairwise(chain), *pairwise(others)]
+    sentences = [INSIDE.write(rng, split, fresh=i == 0, a=a, b=b) for i, (a, b) in enumerate(pairs)]
+    rng.shuffle(sentences)
+    prompt = " ".join([*sentences, OUTERMOST.write(rng, split, a=chain[0])])
+    steps = "; ".join(f"{a} in {b}" for a, b in pairwise(chain))
+    return Problem("tracking", difficulty, prompt, steps, chain[-1])
+
+
+def boolean(rng: random.Random, difficulty: int, split: Split) -> Problem:
+    """A bracketed expression with `difficulty` operators, reduced from the inside."""
+    trace: list[str] = []
+
+    def grow(num_operators: int) -> tuple[str, bool]:
+        if num_operators == 0:
+            value = rng.random() < 0.5
+            return str(value).lower(), value
+        if rng.random() < 0.25:
+            text, inner = grow(num_operators - 1)
+            trace.append(f"not {str(inner).lower()} = {str(not inner).lower()}")
+            return f"( not {text} )", not inner
+        num_left = rng.randint(0, num_operators - 1)
+        (left_text, left), (right_text, right) = grow(num_left), grow(num_operators - 1 - num_left)
+        operator = rng.choice(("and", "or"))
+        value = (left and right) if operator == "and" else (left or right)
+        trace.append(f"{str(left).lower()} {operator} {str(right).lower()} = {str(value).lower()}")
+        return f"( {left_text} {operator} {right_text} )", value
+
+    text, value = grow(difficulty)
+    prompt = WORTH.write(rng, split, fresh=True, e=text)
+    return Problem("tracking", difficulty, prompt, "; ".join(trace), str(value).lower())
+
+
+def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+    """One of the three kinds, equally often."""
+    return rng.choice((swaps, nesting, boolean))(rng, difficulty, split)

@@ -1,0 +1,155 @@
+"""Training the pair from scratch: `pointsman train embedded`.
+
+One recipe for both sizes: packed rows, a warm-up and a cosine to zero over a given time, Muon and AdamW, a curriculum
+that follows the model's own errors. On CPU in float32, because bf16 products are emulated on most; on CUDA in bf16 with
+float32 master weights. The step is compiled by `torch.compile`. On two cores of a Zen 3 the large model trains at 5,000
+tokens/s, 100 of the 160 GFLOP/s that its matrix products reach alone; without tcmalloc preloaded most of the time goes
+into page faults of freshly mapped buffers.
+"""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from pointsman.embedded.curriculum import Curriculum
+from pointsman.embedded.families import draw
+from pointsman.embedded.optimizer import Muon
+from pointsman.embedded.packing import IGNORED, Example, Packed, encode, pack, visibility
+from pointsman.engine.config import ModelConfig
+from pointsman.engine.model import Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one size is trained.
+
+    Attributes:
+        config: the model.
+        num_rows: rows of a batch.
+        row_tokens: tokens of a row; no example is longer.
+        peak_lr: learning rate after the warm-up.
+        warmup: share of the time in which the rate rises.
+        weight_decay: of matrices.
+    """
+
+    config: ModelConfig
+    num_rows: int
+    row_tokens: int
+    peak_lr: float
+    warmup: float = 0.02
+    weight_decay: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did.
+
+    Attributes:
+        loss: mean cross-entropy of a learned token, nats.
+        num_tokens: tokens computed, padding included.
+        right: by example, whether every token of its steps would have been written by the model.
+    """
+
+    loss: float
+    num_tokens: int
+    right: tuple[bool, ...]
+
+
+class Trainer:
+    """A model, its optimizers and its curriculum. Batches depend on the seed and the step's number alone."""
+
+    def __init__(
+        self, recipe: Recipe, tokenizer: Tokenizer, seed: int, device: torch.device, *, compiles: bool
+    ) -> None:
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.curriculum = Curriculum()
+        self.num_steps = 0
+        self._tokenizer = tokenizer
+        self.model = Decoder(recipe.config)
+        self.model.initialise(torch.Generator().manual_seed(seed))
+        self.model.to(device)
+        self.optimizers = _optimizers(self.model, recipe)
+        self._loss: Callable[..., tuple[Tensor, Tensor]] = self._forward
+        if compiles:
+            self._loss = torch.compile(self._forward)
+
+    def step(self, progress: float) -> StepReport:
+        """One batch; `progress` is the share of the run that is over, which sets the learning rate."""
+        packed = self._batch()
+        rate = self.recipe.peak_lr * _schedule(progress, self.recipe.warmup)
+        tensors = (packed.tokens, packed.positions, packed.targets, visibility(packed))
+        loss, is_right = self._loss(*(tensor.to(self.device) for tensor in tensors))
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+        self.num_steps += 1
+        right = _right_examples(packed, is_right.cpu())
+        for example, correct in zip(packed.examples, right, strict=True):
+            self.curriculum.record(example.problem.family, example.problem.difficulty, is_right=correct)
+        return StepReport(float(loss.detach()), packed.tokens.numel(), right)
+
+    def _batch(self) -> Packed:
+        rng = random.Random(f"{self.seed}/{self.num_steps}")  # noqa: S311  a draw of problems
+        counter = iter(range(1 << 60))
+
+        def next_example() -> Example:
+            family, difficulty = self.curriculum.draw(rng)
+            problem = draw(family, difficulty, "train", f"{self.seed}/{self.num_steps}/{next(counter)}")
+            return encode(self._tokenizer, problem)
+
+        return pack(next_example, self.recipe.num_rows, self.recipe.row_tokens)
+
+    def _forward(self, tokens: Tensor, positions: Tensor, targets: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss of learned tokens, and (B, T) whether each was the most likely one."""
+
+        def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, E)
+            return functional.scaled_dot_product_attention(q, k, v, attn_mask=visible).transpose(1, 2)
+
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.model.logits(self.model(tokens, positions, attend)).float()
+        loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        return loss, logits.detach().argmax(-1) == targets
+
+
+def _optimizers(model: Decoder, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of blocks, each fused one as its parts; AdamW for embeddings, norms and biases."""
+    config = recipe.config
+    kv_rows = config.num_kv_heads * config.head_dim
+    rows = {
+        "qkv": [config.num_heads * config.head_dim, kv_rows, kv_rows],
+        "gate_up": [config.intermediate_size] * 2,
+        "out": [config.hidden_size],
+        "down": [config.hidden_size],
+    }
+    named = dict(model.named_parameters())
+    matrices = {name: rows[name.rpartition(".")[2]] for name in named if name.rpartition(".")[2] in rows}
+    rest = [parameter for name, parameter in named.items() if name not in matrices]
+    muon = Muon(
+        [(named[name], parts) for name, parts in matrices.items()], recipe.peak_lr, weight_decay=recipe.weight_decay
+    )
+    return [muon, torch.optim.AdamW(rest, recipe.peak_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
+
+
+def _schedule(progress: float, warmup: float) -> float:
+    """Share of the peak rate: linear to 1 at `warmup`, then a cosine to 0 at 1."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def _right_examples(packed: Packed, is_right: Tensor) -> tuple[bool, ...]:
+    """By example: every learned token of its worked steps (branch 2) is the model's first choice."""
+    wrong = (packed.branches == 2) & (packed.targets != IGNORED) & ~is_right
+    num_wrong = torch.zeros(len(packed.examples) + 1, dtype=torch.int64)
+    num_wrong.index_add_(0, packed.documents[wrong] + 1, torch.ones_like(packed.documents[wrong]))
+    return tuple((num_wrong[1:] == 0).tolist())

@@ -1,0 +1,101 @@
+"""Attention of new tokens over a KV cache: one `Attend` for any ragged batch, and one of fixed shapes for decoding.
+
+Query heads that share a key-value head are folded into the query axis, so that keys are read once for all of them and
+never copied per head.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pointsman.engine.cache import KVCache, Window
+
+
+class CachedAttend:
+    """Stores a ragged batch's keys and values in the cache and looks back over its rows.
+
+    Mutates the cache's tensors, not its lengths: whoever ran the forward adds the counts.
+    """
+
+    def __init__(self, cache: KVCache, window: Window) -> None:
+        self._cache, self._window = cache, window
+        self._is_causal = window.is_even and window.starts[0] == 0 and window.counts[0] > 1
+        needs_mask = not (window.is_even and (window.counts[0] == 1 or self._is_causal))
+        device = window.positions.device
+        self._mask = _visible(window) if needs_mask else None
+        self._rows = torch.tensor(window.rows, device=device)
+        is_new = torch.arange(window.positions.shape[1]) < torch.tensor(window.counts)[:, None]  # (B, T)
+        self._batch_index, self._token_index = (index.to(device) for index in is_new.nonzero(as_tuple=True))
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """See `Attend`: (B, T, H, E) out."""
+        keys, values = self._cache.keys[layer], self._cache.values[layer]
+        self._store(keys, k)
+        self._store(values, v)
+        if self._is_causal:
+            is_grouped = q.shape[2] != k.shape[2]
+            q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, E)
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=is_grouped)
+            return y.transpose(1, 2)
+        return _attend(q, self._load(keys), self._load(values), self._mask)
+
+    def _store(self, slots: Tensor, new: Tensor) -> None:
+        """Writes `new` (B, T, K, E) into `slots` (R, K, S, E)."""
+        window = self._window
+        if window.is_even and window.is_adjacent:
+            first, start = window.rows[0], window.starts[0]
+            slots[first : first + len(window.rows), :, start : start + new.shape[1]] = new.transpose(1, 2)
+        else:
+            batch, token = self._batch_index, self._token_index
+            slots[self._rows[batch], :, window.positions[batch, token]] = new[batch, token]
+
+    def _load(self, slots: Tensor) -> Tensor:
+        """(B, K, end, E) of the window's rows; a view where they are adjacent."""
+        window = self._window
+        if window.is_adjacent:
+            return slots[window.rows[0] : window.rows[0] + len(window.rows), :, : window.end]
+        return slots[self._rows, :, : window.end]
+
+
+class StaticAttend:
+    """One new token a row for all rows of the cache, in shapes that depend on nothing but the cache.
+
+    Reads every slot and masks those beyond a row's position, which a compiled or captured decode step needs. Mutates
+    the cache's tensors, not its lengths.
+    """
+
+    def __init__(self, cache: KVCache, positions: Tensor) -> None:
+        """`positions`: (R, 1) int64, the slot of each row's new token."""
+        self._cache = cache
+        self._positions = positions
+        slots = torch.arange(cache.capacity_tokens, device=positions.device)
+        self._mask = (slots <= positions)[:, None, None, :]  # (R, 1, 1, S)
+        self._rows = torch.arange(cache.num_rows, device=positions.device)
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """See `Attend`: (R, 1, H, E) out."""
+        keys, values = self._cache.keys[layer], self._cache.values[layer]
+        where = self._positions[:, 0]
+        keys[self._rows, :, where] = k[:, 0]
+        values[self._rows, :, where] = v[:, 0]
+        return _attend(q, keys, values, self._mask)
+
+
+def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, T, H, E) over (B, K, S, E); `mask` is (B, 1, T, S) bool, true where a token may look, or None for all."""
+    batch, num_tokens, num_heads, width = q.shape
+    num_kv_heads = keys.shape[1]
+    group = num_heads // num_kv_heads
+    folded = q.view(batch, num_tokens, num_kv_heads, group, width).permute(0, 2, 3, 1, 4)
+    folded = folded.reshape(batch, num_kv_heads, group * num_tokens, width)
+    if mask is not None and group > 1:
+        mask = mask.repeat(1, 1, group, 1)
+    y = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
+    y = y.view(batch, num_kv_heads, group, num_tokens, width).permute(0, 3, 1, 2, 4)
+    return y.reshape(batch, num_tokens, num_heads, width)
+
+
+def _visible(window: Window) -> Tensor:
+    """(B, 1, T, end) bool: a token sees its row up to itself."""
+    slots = torch.arange(window.end, device=window.positions.device)
+    return (slots <= window.positions[:, :, None])[:, None]

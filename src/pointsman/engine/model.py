@@ -1,0 +1,239 @@
+"""A decoder-only transformer: Llama, Mistral, Qwen2 and Qwen3 in one page.
+
+The model computes blocks and knows nothing of caches: it hands queries, keys and values of a layer to an `Attend`,
+which stores and looks back as it likes. A cached forward, packed training sequences and a forecaster that leaves a block out
+are thus the same model. Queries, keys and values are one matrix, and so are the MLP's gate and up: at batch 1 a forward
+is bound by reading weights, and fewer, longer reads come closer to the memory's bandwidth.
+
+Axes: B rows, T new tokens, D hidden, H query heads, K key and value heads, E head width, V vocabulary.
+Padding tokens of a ragged batch are computed and ignored; whatever they give is unspecified.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointsman.engine.config import ModelConfig, RopeConfig
+
+FLOAT_ROWS = 8
+"""From so many rows on a bf16 product on a CPU without bf16 arithmetic is computed in float32; see `linear`. Measured
+on a Zen 3."""
+
+
+class Attend(Protocol):
+    """How a layer looks at the tokens before."""
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention of new tokens over everything that they may see.
+
+        Args:
+            layer: which block asks, from 0.
+            q: (B, T, H, E) rotated queries.
+            k: (B, T, K, E) rotated keys of the new tokens, to be stored where there is a store.
+            v: (B, T, K, E) values of the new tokens.
+
+        Returns:
+            (B, T, H, E).
+        """
+
+
+def inverse_frequencies(rope: RopeConfig, head_dim: int) -> Tensor:
+    """(E/2,) float32: radians per position of each rotated pair, after scaling.
+
+    `llama3` follows Llama 3.1's reference: wavelengths above `original / low` are divided by `factor`, those below
+    `original / high` are left, and between them the two are mixed linearly in turns per context.
+    """
+    base = rope.theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+    frequency = 1.0 / base
+    if rope.kind == "linear":
+        return frequency / rope.factor
+    if rope.kind == "llama3":
+        turns = rope.original_tokens * frequency / (2 * math.pi)
+        share = (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor)
+        share = share.clamp(0.0, 1.0)
+        return frequency * (share + (1 - share) / rope.factor)
+    return frequency
+
+
+def rotary_table(config: ModelConfig, num_positions: int) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines of every position: two of (num_positions, E), float32.
+
+    The first half of the sines is negated, so that `x * cos + roll(x, E/2) * sin` is the rotation of the pairs
+    (i, i + E/2), which is the layout of Hugging Face's weights.
+    """
+    angles = torch.outer(torch.arange(num_positions).float(), inverse_frequencies(config.rope, config.head_dim))
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Heads `x` (..., E), turned by `rotary_table`'s rows, in the dtype of `x`."""
+    half = x.shape[-1] // 2
+    return x * cos + torch.cat((x[..., half:], x[..., :half]), -1) * sin
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x @ weight.T + bias`.
+
+    On a CPU without bf16 arithmetic a bf16 product of many rows is computed in float32 and rounded once: on a Zen 3 it
+    was 16 GFLOP/s in bf16 and 160 in float32, so converting the weights first pays from a few rows on. For one or a few
+    rows bf16 weights are the faster, because reading them is what limits.
+    """
+    is_wide = x.numel() >= FLOAT_ROWS * x.shape[-1]
+    if weight.dtype is torch.bfloat16 and is_wide and x.device.type == "cpu" and not cpu_has_bf16():
+        return functional.linear(x.float(), weight.float(), None if bias is None else bias.float()).to(x.dtype)
+    return functional.linear(x, weight, bias)
+
+
+@cache
+def cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bf16 (AVX512-BF16 or AMX); elsewhere the products are emulated."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+class RmsNorm(nn.Module):
+    """`x / sqrt(mean(x^2) + eps) * weight` over the last axis; the mean is taken in float32, as the families do."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.float()
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return (wide * scale).to(x.dtype) * self.weight
+
+
+class Attention(nn.Module):
+    """Projects to heads, normalises them (Qwen3), rotates, asks `attend`, projects back."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.num_heads, self.num_kv_heads, self.head_dim = config.num_heads, config.num_kv_heads, config.head_dim
+        num_all = self.num_heads + 2 * self.num_kv_heads
+        self.qkv = nn.Parameter(torch.empty(num_all * self.head_dim, config.hidden_size))
+        self.qkv_bias = nn.Parameter(torch.empty(num_all * self.head_dim)) if config.has_qkv_bias else None
+        self.out = nn.Parameter(torch.empty(config.hidden_size, self.num_heads * self.head_dim))
+        self.q_norm = RmsNorm(self.head_dim, config.rms_norm_eps) if config.has_qk_norm else None
+        self.k_norm = RmsNorm(self.head_dim, config.rms_norm_eps) if config.has_qk_norm else None
+
+    def forward(self, x: Tensor, layer: int, cos: Tensor, sin: Tensor, attend: Attend) -> Tensor:
+        """(B, T, D) to (B, T, D); `cos` and `sin` are (B, T, 1, E), or without B where all rows share positions."""
+        batch, num_tokens, _ = x.shape
+        heads = linear(x, self.qkv, self.qkv_bias).view(batch, num_tokens, -1, self.head_dim)
+        q, k, v = torch.split(heads, [self.num_heads, self.num_kv_heads, self.num_kv_heads], dim=2)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        y = attend(layer, rotate(q, cos, sin), rotate(k, cos, sin), v)
+        return linear(y.reshape(batch, num_tokens, -1), self.out)
+
+
+class Mlp(nn.Module):
+    """`down(silu(gate x) * up x)`; gate and up are the upper and the lower half of one matrix."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_up = nn.Parameter(torch.empty(2 * config.intermediate_size, config.hidden_size))
+        self.down = nn.Parameter(torch.empty(config.hidden_size, config.intermediate_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        gate, up = linear(x, self.gate_up).chunk(2, dim=-1)
+        return linear(functional.silu(gate) * up, self.down)
+
+
+class Block(nn.Module):
+    """Attention and MLP, each on a normed copy of the residual stream and added to it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = RmsNorm(config.hidden_size, config.rms_norm_eps)
+        self.attention = Attention(config)
+        self.mlp_norm = RmsNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = Mlp(config)
+
+    def forward(self, x: Tensor, layer: int, cos: Tensor, sin: Tensor, attend: Attend) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        x = x + self.attention(self.attention_norm(x), layer, cos, sin, attend)
+        out: Tensor = x + self.mlp(self.mlp_norm(x))
+        return out
+
+
+class Decoder(nn.Module):
+    """The model. Weights are unset until `initialise` or a loader fills them.
+
+    `cos` and `sin` are tables of float32 for `config.context_tokens` positions; they follow the module to its device
+    but keep their precision when its dtype changes, and a rotation rounds its rows to the dtype of the heads.
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.norm = RmsNorm(config.hidden_size, config.rms_norm_eps)
+        self.head = None if config.ties_embedding else nn.Parameter(torch.empty_like(self.embedding))
+        self._make_tables()
+
+    def _make_tables(self) -> None:
+        with self.embedding.device:
+            cos, sin = rotary_table(self.config, self.config.context_tokens)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Moves or casts the weights. The tables are made anew: a cast would round them, `to_empty` unset them."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._make_tables()
+        return self
+
+    def forward(self, tokens: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+        """The last hidden state of every new token.
+
+        Args:
+            tokens: (B, T) int64 ids.
+            positions: (B, T) int64, where each new token stands in its row, from 0.
+            attend: how layers see the tokens before; called once a layer, in order.
+
+        Returns:
+            (B, T, D), after the last norm; `logits` turns any of its rows into logits.
+        """
+        x = functional.embedding(tokens, self.embedding)
+        cos = self.cos[positions].unsqueeze(2).to(x.dtype)  # (B, T, 1, E)
+        sin = self.sin[positions].unsqueeze(2).to(x.dtype)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, layer, cos, sin, attend)
+        hidden: Tensor = self.norm(x)
+        return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., D) of `forward` to (..., V)."""
+        return linear(hidden, self.embedding if self.head is None else self.head)
+
+    def cast(self, dtype: torch.dtype) -> "Decoder":
+        """Turns all weights into `dtype`, in place, and returns the model. Unlike `to`, it leaves the rotary tables."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.to(dtype)
+        return self
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Random weights: normal with deviation 0.02, and 1 / sqrt(2 L) of that where a block writes to the stream."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("norm.weight"):
+                parameter.fill_(1.0)
+            elif name.endswith("bias"):
+                parameter.zero_()
+            else:
+                writes = name.endswith(("attention.out", "mlp.down"))
+                deviation = 0.02 / math.sqrt(2 * self.config.num_layers) if writes else 0.02
+                parameter.normal_(0.0, deviation, generator=generator)

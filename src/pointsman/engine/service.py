@@ -1,0 +1,123 @@
+"""A model that answers many callers at once: one thread computes, and everybody's texts share its batch.
+
+    service = ModelService(load_model("..."), num_rows=8)
+    ticket = service.submit(prompt, Sampling(), on_text, on_end)     # from any thread
+    service.cancel(ticket)                                           # the caller went away
+    service.close()
+
+Callbacks run on the service's thread and must return quickly. Not done here: priorities, limits per caller.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pointsman.core import InternalError, OverBudget
+from pointsman.engine.batch import Batch, require_prompt
+from pointsman.engine.load import LoadedModel
+from pointsman.engine.sampling import Sampling
+from pointsman.engine.writing import Text, Writing
+
+OnEnd = Callable[[Text | BaseException], None]
+
+MAX_WAITING = 1024
+"""Texts that may wait for a place; more are refused. Chosen."""
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A text that was asked for."""
+
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    on_text: Callable[[str], None] | None
+    on_end: OnEnd
+    writing: Writing | None = None
+    is_cancelled: bool = False
+
+
+class ModelService:
+    """The thread, its batch, and the queue between it and the callers."""
+
+    def __init__(self, model: LoadedModel, num_rows: int = 8, capacity_tokens: int | None = None) -> None:
+        self.model = model
+        self._batch = Batch(model, num_rows, capacity_tokens)
+        self._condition = threading.Condition()
+        self._arrived: deque[Ticket] = deque()
+        self._open: dict[Writing, Ticket] = {}
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name=f"model {model.name}", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, prompt: Sequence[int], sampling: Sampling, on_text: Callable[[str], None] | None, on_end: OnEnd
+    ) -> Ticket:
+        """Asks for a text. `on_end` is called exactly once, with the text or with what went wrong.
+
+        Raises:
+            BadRequest: see `Batch.submit`.
+            OverBudget: `too_many_waiting`.
+            InternalError: the service is closed.
+        """
+        require_prompt(prompt, self.model.config.vocab_size, self._batch.capacity_tokens)
+        ticket = Ticket(tuple(prompt), sampling, on_text, on_end)
+        with self._condition:
+            if self._is_closed:
+                raise InternalError(f"the model {self.model.name} is shut down", code="model_closed")
+            if len(self._arrived) + len(self._open) >= MAX_WAITING:
+                problem = f"{MAX_WAITING} texts wait for {self.model.name}; try again later"
+                raise OverBudget(problem, code="too_many_waiting")
+            self._arrived.append(ticket)
+            self._condition.notify()
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Stops a text at the next step; its `on_end` gets what was written. A finished one is left."""
+        with self._condition:
+            ticket.is_cancelled = True
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Cancels every text and ends the thread; returns when both are done."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        """The thread: takes what arrived, drops what was cancelled, steps while there is something to do."""
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: bool(self._arrived) or not self._batch.is_idle or self._is_closed)
+                arrived, is_closed = list(self._arrived), self._is_closed
+                self._arrived.clear()
+            for ticket in arrived:
+                self._start(ticket)
+            for writing, ticket in self._open.items():
+                if ticket.is_cancelled or is_closed:
+                    self._batch.cancel(writing)
+            self._step()
+            if is_closed and not self._open:
+                return
+
+    def _start(self, ticket: Ticket) -> None:
+        try:
+            ticket.writing = self._batch.submit(ticket.prompt, ticket.sampling, ticket.on_text)
+        except Exception as exc:  # noqa: BLE001  whatever it is, its caller is told
+            ticket.on_end(exc)
+        else:
+            self._open[ticket.writing] = ticket
+
+    def _step(self) -> None:
+        """One step of the batch. Where it fails, every text in it ends with the failure, and the batch starts anew."""
+        try:
+            ended = self._batch.step()
+        except Exception as exc:  # noqa: BLE001  a caller's text must end whatever happens
+            failed, self._open = list(self._open.values()), {}
+            self._batch = self._batch.renewed()
+            for ticket in failed:
+                ticket.on_end(exc)
+            return
+        for writing in ended:
+            self._open.pop(writing).on_end(writing.result())

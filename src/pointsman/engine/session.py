@@ -1,0 +1,215 @@
+"""A model and its cache: rows of text that are extended, rolled back and copied. What every level above works with.
+
+    session = Session(decoder, num_rows=2, capacity_tokens=256)
+    seen = session.extend([0, 1], [[5, 9, 2], [7]])     # one ragged forward
+    session.truncate(0, 2)                              # row 0 forgets its last token
+
+`NaiveSession` keeps the tokens and computes everything anew each time. It is the definition of what `Session` must
+give, and is kept for the tests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from pointsman.core import BadRequest, OverBudget
+from pointsman.engine.attention import CachedAttend, StaticAttend
+from pointsman.engine.cache import KVCache, Window, open_window
+from pointsman.engine.cost import Traffic, fixed_weight_bytes
+from pointsman.engine.model import Decoder
+
+Want = Literal["last", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What one forward gave. B rows in the order that was asked for.
+
+    Attributes:
+        hidden: (B, T, D) after the last norm, or (B, 1, D) of each row's last new token where only that was wanted.
+        logits: (B, T, V) or (B, 1, V), as `hidden`. Entries beyond a row's new tokens are unspecified.
+        traffic: what the forward cost.
+        shares: what it cost by row; weights are shared equally, with the remainder on the first.
+    """
+
+    hidden: Tensor
+    logits: Tensor
+    traffic: Traffic
+    shares: tuple[Traffic, ...]
+
+
+class TextRows(Protocol):
+    """Rows of tokens that a model has read."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Tokens of each row."""
+
+    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]], want: Want = "last") -> Extension:
+        """Reads `tokens[i]` (one or more ids) after what `rows[i]` holds, all rows in one forward.
+
+        Raises:
+            BadRequest: `invalid_tokens` where a row gets no token or an id is not in the vocabulary.
+            OverBudget: `context_exceeded` where a row would grow too long. No row has changed then.
+        """
+
+    def truncate(self, row: int, num_tokens: int) -> None:
+        """Forgets all but the first `num_tokens` tokens of `row`."""
+
+    def move(self, source: int, target: int) -> None:
+        """Replaces `target` by `source`, which is empty afterwards."""
+
+
+class Session:
+    """The fast one: a KV cache, one forward over the new tokens only.
+
+    Args:
+        decoder: the model.
+        num_rows: how many texts at once.
+        capacity_tokens: longest text; never more than the model's context.
+        compiles: decode through a step of fixed shapes that `torch.compile` made; the first one takes a minute or so.
+    """
+
+    def __init__(self, decoder: Decoder, num_rows: int, capacity_tokens: int, *, compiles: bool = False) -> None:
+        if capacity_tokens > decoder.config.context_tokens:
+            problem = f"{capacity_tokens} tokens exceed the model's context of {decoder.config.context_tokens}"
+            raise OverBudget(problem, code="context_exceeded")
+        weight = decoder.embedding
+        self.decoder = decoder
+        self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
+        self._weight_bytes = fixed_weight_bytes(decoder)
+        self._static_step = torch.compile(self._decode_all, dynamic=False) if compiles else None
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        return self.cache.lengths
+
+    def truncate(self, row: int, num_tokens: int) -> None:
+        self.cache.truncate(row, num_tokens)
+
+    def move(self, source: int, target: int) -> None:
+        self.cache.move(source, target)
+
+    @torch.inference_mode()
+    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]], want: Want = "last") -> Extension:
+        """See `TextRows.extend`."""
+        require_tokens(rows, tokens, self.decoder.config.vocab_size)
+        window = open_window(self.cache, rows, [len(new) for new in tokens])
+        hidden = self._hidden(window, tokens)
+        if want == "last" and hidden.shape[1] > 1:
+            last = torch.tensor(window.counts, device=hidden.device) - 1
+            hidden = hidden[torch.arange(len(rows), device=hidden.device), last][:, None]
+        logits = self.decoder.logits(hidden)
+        for row, count in zip(rows, window.counts, strict=True):
+            self.cache.lengths[row] += count
+        shares = self._shares(window)
+        return Extension(hidden, logits, sum(shares, Traffic()), shares)
+
+    def _hidden(self, window: Window, tokens: Sequence[Sequence[int]]) -> Tensor:
+        """(B, T, D)."""
+        hidden: Tensor
+        batch = padded(tokens).to(window.positions.device)
+        if self._static_step is not None and batch.shape[1] == 1 and len(window.rows) == self.cache.num_rows:
+            order = torch.tensor(window.rows, device=batch.device)
+            inverse = order.argsort()
+            hidden = self._static_step(batch[inverse], window.positions[inverse])[order]
+        else:
+            hidden = self.decoder(batch, window.positions, CachedAttend(self.cache, window))
+        return hidden
+
+    def _decode_all(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """One new token for each row of the cache: (R, 1) and (R, 1) to (R, 1, D)."""
+        hidden: Tensor = self.decoder(tokens, positions, StaticAttend(self.cache, positions))
+        return hidden
+
+    def _shares(self, window: Window) -> tuple[Traffic, ...]:
+        """What the forward cost, by row."""
+        num_rows, token_bytes = len(window.rows), self.cache.token_bytes
+        is_tied = self.decoder.config.ties_embedding
+        row_bytes = 0 if is_tied else self.decoder.embedding[0].nbytes
+        each, remainder = divmod(self._weight_bytes, num_rows)
+        return tuple(
+            Traffic(
+                forwards=int(index == 0),
+                new_tokens=count,
+                weight_bytes=each + (remainder if index == 0 else 0) + row_bytes * count,
+                kv_read_bytes=start * token_bytes,
+                kv_written_bytes=count * token_bytes,
+            )
+            for index, (start, count) in enumerate(zip(window.starts, window.counts, strict=True))
+        )
+
+
+class NaiveSession:
+    """The slow twin: no cache; every forward computes whole texts, one row at a time."""
+
+    def __init__(self, decoder: Decoder, num_rows: int, capacity_tokens: int) -> None:
+        self._decoder = decoder
+        self._capacity_tokens = capacity_tokens
+        self._texts: list[list[int]] = [[] for _ in range(num_rows)]
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        return [len(text) for text in self._texts]
+
+    def truncate(self, row: int, num_tokens: int) -> None:
+        del self._texts[row][num_tokens:]
+
+    def move(self, source: int, target: int) -> None:
+        if source != target:
+            self._texts[target], self._texts[source] = self._texts[source], []
+
+    @torch.inference_mode()
+    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]], want: Want = "last") -> Extension:
+        """See `TextRows.extend`; the traffic is what reading everything anew costs."""
+        require_tokens(rows, tokens, self._decoder.config.vocab_size)
+        for row, new in zip(rows, tokens, strict=True):
+            if len(self._texts[row]) + len(new) > self._capacity_tokens:
+                raise OverBudget(f"more than {self._capacity_tokens} tokens", code="context_exceeded")
+        width = 1 if want == "last" else max(len(new) for new in tokens)
+        hidden = self._decoder.embedding.new_zeros(len(rows), width, self._decoder.config.hidden_size)
+        for index, (row, new) in enumerate(zip(rows, tokens, strict=True)):
+            self._texts[row] += new
+            count = 1 if want == "last" else len(new)
+            hidden[index, :count] = self._read(self._texts[row])[-count:]
+        weight_bytes = fixed_weight_bytes(self._decoder)
+        shares = tuple(Traffic(1, len(self._texts[row]), weight_bytes) for row in rows)
+        return Extension(hidden, self._decoder.logits(hidden), sum(shares, Traffic()), shares)
+
+    def _read(self, text: Sequence[int]) -> Tensor:
+        """(T, D) of a whole text."""
+        tokens = torch.tensor([text], device=self._decoder.embedding.device)
+        positions = torch.arange(len(text), device=tokens.device)[None]
+        hidden: Tensor = self._decoder(tokens, positions, causal_attend)[0]
+        return hidden
+
+
+def causal_attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention of whole texts over themselves, without a cache: the plain definition. See `Attend`."""
+    group = q.shape[2] // k.shape[2]
+    k, v = (x.repeat_interleave(group, dim=2) for x in (k, v))
+    scores = torch.einsum("bthe,bshe->bhts", q, k) * q.shape[-1] ** -0.5
+    hidden = torch.ones(q.shape[1], q.shape[1], dtype=torch.bool, device=q.device).triu(1)
+    weights = scores.masked_fill(hidden, -torch.inf).float().softmax(-1).to(q.dtype)
+    return torch.einsum("bhts,bshe->bthe", weights, v)
+
+
+def padded(tokens: Sequence[Sequence[int]]) -> Tensor:
+    """(B, T) int64 of rows of ids; the rest is 0."""
+    width = max(len(row) for row in tokens)
+    return torch.tensor([[*row, *[0] * (width - len(row))] for row in tokens])
+
+
+def require_tokens(rows: Sequence[int], tokens: Sequence[Sequence[int]], vocab_size: int) -> None:
+    """Raises `BadRequest` (`invalid_tokens`) unless every row gets at least one id of the vocabulary."""
+    if len(set(rows)) != len(rows) or len(rows) != len(tokens) or not rows:
+        raise ValueError(f"rows {list(rows)} do not fit {len(tokens)} lists of tokens")
+    for new in tokens:
+        if not new:
+            raise BadRequest("a text without a token cannot be read; expected one or more", code="invalid_tokens")
+        if not 0 <= min(new) <= max(new) < vocab_size:
+            problem = f"token ids reach from {min(new)} to {max(new)}; expected 0 to {vocab_size - 1}"
+            raise BadRequest(problem, code="invalid_tokens")
