@@ -1,13 +1,19 @@
 """Tiny models, made on the spot."""
 
+import json
+import string
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from pointsman.engine.config import ModelConfig
 from pointsman.engine.model import Decoder
+from pointsman.engine.tokenizer import byte_alphabet
+from pointsman.engine.weights import save_weights
 
 TINY = ModelConfig(
     architecture="Qwen3ForCausalLM",
@@ -41,6 +47,37 @@ def make_decoder() -> Callable[..., Decoder]:
             for name, parameter in decoder.named_parameters():
                 if not name.endswith("norm.weight"):
                     parameter.mul_(8)  # at 0.02 all logits of a tiny model are nearly equal
-        return decoder.cast(dtype).eval()
+        return decoder.to(dtype).eval()
+
+    return make
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message.role not in ('system', 'user') %}{{ raise_exception('no role ' + message.role) }}{% endif %}"
+    "{{ message.role[0] }}:{{ message.content }};{% endfor %}"
+    "{% if add_generation_prompt %}{{ mode }}:{% endif %}"
+)
+
+
+@pytest.fixture
+def chat_folder(make_decoder: Callable[..., Decoder], tmp_path: Path) -> Callable[..., Path]:
+    """Saves a random model that writes printable ASCII, a token a character: `chat_folder(context_tokens=64)`.
+
+    No token ends its texts, unless `eos_tokens` says otherwise.
+    """
+
+    def make(name: str = "tiny", template: str | None = CHAT_TEMPLATE, **changes: object) -> Path:
+        folder = tmp_path / "models" / name
+        letters = {byte: letter for letter, byte in byte_alphabet().items()}
+        vocabulary = {letters[ord(character)]: token for token, character in enumerate(string.printable[:95])}
+        sizes = {"vocab_size": 95, "context_tokens": 512, "eos_tokens": (), **changes}
+        save_weights(make_decoder(**sizes), folder)
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.save(str(folder / "tokenizer.json"))
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+        return folder
 
     return make

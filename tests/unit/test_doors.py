@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-DOORS = ["pointsman.core", "pointsman.gateway"]
+DOORS = ["pointsman.core", "pointsman.embedded", "pointsman.gateway"]
 
 
 @pytest.mark.parametrize("name", DOORS)

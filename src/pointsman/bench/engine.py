@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ from pointsman.bench.report import Report, median_figure, sha256_of
 from pointsman.bench.timing import Tick
 from pointsman.core import InternalError, Unverified
 from pointsman.embedded import model_folder
+from pointsman.embedded.vocabulary import save_tokenizer
 from pointsman.engine import Decoder, ModelConfig, save_weights
 from pointsman.engine.config import read_config
 
@@ -106,14 +107,8 @@ class Side:
 
 @contextmanager
 def _sides(folder: Path, dtype: str) -> Iterator[list[Side]]:
-    sides: list[Side] = []
-    try:
-        for name in ENGINES:
-            sides.append(Side(name, folder, dtype))
-        yield sides
-    finally:
-        for side in sides:
-            side.close()
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(Side(name, folder, dtype))) for name in ENGINES]
 
 
 def main(quick: bool = False, seed: int = 0) -> None:
@@ -152,7 +147,9 @@ def _embedded(report: Report, sides: Sequence[Side], size: _Size, rng: random.Ra
     prompt = [rng.randrange(6, config.vocab_size) for _ in range(_PROMPT_TOKENS)]
     _check_texts(sides, [prompt], 100)
     _check_logits(sides, prompt, "float32")
-    times = _in_turn(sides, size, lambda: {"generate": [prompt], "max_tokens": size.embedded_tokens}, tick, 0.05, "embedded")
+    times = _in_turn(
+        sides, size, lambda: {"generate": [prompt], "max_tokens": size.embedded_tokens}, tick, 0.05, "embedded"
+    )
     _ratio(report, "embedded_decode_over_transformers", times, 2.0)
     _rates(report, "embedded large, float32, batch 1", times, size.embedded_tokens)
     _memory(report, sides)
@@ -208,7 +205,9 @@ def _ratio(report: Report, name: str, times: Sequence[Sequence[float]], at_least
 
 
 def _rates(report: Report, what: str, times: Sequence[Sequence[float]], num_tokens: int) -> None:
-    rates = [f"{name} {num_tokens / statistics.median(seconds):,.1f}" for name, seconds in zip(ENGINES, times, strict=True)]
+    rates = [
+        f"{name} {num_tokens / statistics.median(seconds):,.1f}" for name, seconds in zip(ENGINES, times, strict=True)
+    ]
     report.details.append(f"{what}: tokens/s: {', '.join(rates)}")
 
 
@@ -252,7 +251,8 @@ def token_bytes(config: ModelConfig, num_tokens_before: int) -> int:
 
 
 def save_random(folder: Path, seed: int) -> None:
-    """Writes the random Llama in bf16."""
+    """Writes the random Llama in bf16, with a tokenizer, which nothing that is measured depends on."""
     decoder = Decoder(_RANDOM)
     decoder.initialise(torch.Generator().manual_seed(seed))
-    save_weights(decoder.cast(torch.bfloat16), folder)
+    save_weights(decoder.to(torch.bfloat16), folder)
+    save_tokenizer(folder)

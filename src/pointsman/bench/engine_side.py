@@ -13,7 +13,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,7 +62,7 @@ class _Transformers:
         except ModuleNotFoundError as exc:
             problem = "the bench compares with transformers, which is not installed: pip install 'pointsman[dev]'"
             raise Unsupported(problem, code="extra_missing") from exc
-        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
 
     def generate(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
         tokens = torch.tensor(prompts)
@@ -85,12 +85,12 @@ class _Transformers:
         return logits
 
 
-_ENGINES = {"pointsman": _Ours, "transformers": _Transformers}
+_ENGINES: dict[str, Callable[[Path, str], _Engine]] = {"pointsman": _Ours, "transformers": _Transformers}
 
 
 def main(name: str, folder: Path, dtype: str) -> None:
     """Loads the model, says so, and obeys until stdin ends."""
-    engine: _Engine = _ENGINES[name](folder, dtype)
+    engine = _ENGINES[name](folder, dtype)
     _say({"ready": True})
     for line in sys.stdin:
         command = json.loads(line)

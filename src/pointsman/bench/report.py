@@ -111,10 +111,17 @@ def interval(
     return quantile(found, tail), quantile(found, 1 - tail)
 
 
-def median_figure(values: Sequence[float], unit: str, *, seed: int = 0, at_most: float | None = None) -> Figure:
+def median_figure(
+    values: Sequence[float],
+    unit: str,
+    *,
+    seed: int = 0,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Figure:
     """The median of the values with its interval. At least one value."""
     low, high = interval(values, seed=seed)
-    return Figure(statistics.median(values), unit, len(values), low, high, at_most)
+    return Figure(statistics.median(values), unit, len(values), low, high, at_most, at_least)
 
 
 def mean_figure(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pointsman.cli.extras import require_local
 from pointsman.core import BadRequest
 
 __all__ = ["app"]
@@ -39,3 +40,18 @@ def program(
     if data is not None and not data.is_file():
         raise BadRequest(f"--data takes a HumanEval or MBPP file, and {str(data)!r} is no file", code="bad_corpus")
     main(quick=quick, seed=seed, data=data)
+
+
+@app.command("engine")
+def engine(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of prompts and random weights.")] = 0,
+) -> None:
+    """The engine beside transformers on the same weights: decoding, batches, prompts, memory.
+
+    pointsman bench engine --quick
+    """
+    require_local()
+    from pointsman.bench.engine import main
+
+    main(quick=quick, seed=seed)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pointsman.cli.models import model_sources
+
 if TYPE_CHECKING:  # the server's libraries are loaded by the command, not by --help
     from pointsman.gateway import UpstreamConfig
 
@@ -17,6 +19,9 @@ __all__ = ["serve_command"]
 
 def serve_command(
     programs: Annotated[list[Path] | None, typer.Argument(help="Artefacts, or folders of them, to serve.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="A folder, a .bin file or a Hub id to serve too; repeatable.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")
     ] = None,
@@ -28,9 +33,13 @@ def serve_command(
 ) -> None:
     """Start the OpenAI-compatible server. A compiled program is the model program/NAME.
 
+    Where PyTorch is installed, embedded/large and embedded/small are models too, each loaded at its first request.
+
     pointsman serve build/
 
     pointsman serve refund.route.json --port 8500
+
+    pointsman serve --model Qwen/Qwen3-0.6B --model models/mine
     """
     from pointsman.gateway import Overrides, load_config
     from pointsman.gateway import serve as run_server
@@ -38,16 +47,17 @@ def serve_command(
     flags = Overrides(host=host, port=port, programs=tuple(programs) if programs else None)
     if config is None and Path("pointsman.toml").is_file():
         config = Path("pointsman.toml")
-    settings = load_config(config, flags=flags)
+    settings = load_config(config, flags=flags, models=model or ())
     if print_config:
         shown = {
             "settings": asdict(settings.server),
             "origins": dict(settings.origins),
             "upstreams": [_without_key(upstream) for upstream in settings.upstreams],
+            "models": [asdict(one) for one in settings.models],
         }
         print(json.dumps(shown, default=str, indent=2))
         return
-    run_server(settings)
+    run_server(settings, model_sources(settings))
 
 
 def _without_key(upstream: UpstreamConfig) -> dict[str, object]:

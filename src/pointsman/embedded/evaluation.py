@@ -54,5 +54,6 @@ def grade(
 
 def prompt_tokens(model: LoadedModel, problem: Problem, mode: Mode) -> list[int]:
     """The ids that ask `model` for an answer in `mode`."""
-    rendered = model.tokenizer.render_chat([{"role": "user", "content": problem.prompt}], mode=mode)
+    messages = [{"role": "user", "content": problem.prompt}]
+    rendered = model.tokenizer.render_chat(messages, add_generation_prompt=True, mode=mode)
     return model.tokenizer.encode(rendered, special=False)

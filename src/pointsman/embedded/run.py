@@ -65,7 +65,7 @@ def train(
     trainer = Trainer(recipe, tokenizer, seed, device or torch.device("cpu"), compiles=compiles)
     identity = Identity(size, seed, seconds, repr(recipe))
     _Run(trainer, identity, folder, on_progress).go(resume(folder, trainer, identity))
-    save_weights(trainer.model.cast(torch.bfloat16), folder)
+    save_weights(trainer.model.to(torch.bfloat16), folder)
     save_tokenizer(folder)
     return folder
 

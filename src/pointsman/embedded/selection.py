@@ -2,8 +2,8 @@
 
 This is what a compiled table asks of a small model: a rendered state, one row an option, exactly one of them right.
 Rows keep to a fixed form with short text and values that are already computed, so that nothing is left but to find the
-row whose condition holds. Difficulty is the number of options less one. Worked steps judge the options in turn and stop at
-the one that holds.
+row whose condition holds. Difficulty is the number of options less one. Worked steps judge the options in turn and stop
+at the one that holds.
 """
 
 import random

@@ -142,6 +142,7 @@ class _Reader:
 
     def config(self) -> ModelConfig:
         architecture = self._architecture()
+        is_llama = architecture == "LlamaForCausalLM"
         hidden_size, num_heads = self._count("hidden_size"), self._count("num_attention_heads")
         config = ModelConfig(
             architecture=architecture,
@@ -150,8 +151,9 @@ class _Reader:
             intermediate_size=self._count("intermediate_size"),
             num_layers=self._count("num_hidden_layers"),
             num_heads=num_heads,
-            num_kv_heads=self._count("num_key_value_heads", num_heads),
-            head_dim=self._count("head_dim", hidden_size // num_heads),
+            # What the other families assume where a key is absent is not what Llama assumes, so they must say it.
+            num_kv_heads=self._count("num_key_value_heads", num_heads if is_llama else None),
+            head_dim=self._count("head_dim", None if architecture == "Qwen3ForCausalLM" else hidden_size // num_heads),
             context_tokens=self._context_tokens(),
             rms_norm_eps=self._number("rms_norm_eps", 1e-6),
             rope=self._rope(),
@@ -174,9 +176,11 @@ class _Reader:
 
     def _context_tokens(self) -> int:
         context_tokens = self._count("max_position_embeddings")
-        window = self._get("sliding_window", int, None)
-        uses_window = self._flag("use_sliding_window", default=self._raw.get("model_type") == "mistral")
-        return min(context_tokens, window) if window and uses_window else context_tokens
+        if self._architecture() == "MistralForCausalLM":
+            window = self._get("sliding_window", int, None if "sliding_window" in self._raw else 4096)
+        else:
+            window = self._get("sliding_window", int, None) if self._flag("use_sliding_window", default=False) else None
+        return context_tokens if window is None else min(context_tokens, window)
 
     def _rope(self) -> RopeConfig:
         """`rope_theta` and `rope_scaling`, or `rope_parameters`, which holds both since transformers 5."""

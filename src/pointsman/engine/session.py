@@ -81,7 +81,7 @@ class Session:
         self.decoder = decoder
         self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
         self._weight_bytes = fixed_weight_bytes(decoder)
-        self._static_step = torch.compile(self._decode_all, dynamic=False) if compiles else None
+        self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -120,7 +120,7 @@ class Session:
             hidden = self.decoder(batch, window.positions, CachedAttend(self.cache, window))
         return hidden
 
-    def _decode_all(self, tokens: Tensor, positions: Tensor) -> Tensor:
+    def decode_all(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """One new token for each row of the cache: (R, 1) and (R, 1) to (R, 1, D)."""
         hidden: Tensor = self.decoder(tokens, positions, StaticAttend(self.cache, positions))
         return hidden

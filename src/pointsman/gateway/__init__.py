@@ -1,17 +1,24 @@
-"""The OpenAI-compatible server: compiled programs as models, everything else relayed to upstreams."""
+"""The OpenAI-compatible server: programs and models of this machine, everything else relayed to upstreams."""
 
 from pointsman.gateway.app import create_app
-from pointsman.gateway.config import Config, Overrides, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway.chat import TextRequest
+from pointsman.gateway.config import Config, ModelConfig, Overrides, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway.models import ModelSource, TextModel, Written
 from pointsman.gateway.programs import Program, ProgramAnswer, load_folder
 from pointsman.gateway.server import serve
 
 __all__ = [
     "Config",
+    "ModelConfig",
+    "ModelSource",
     "Overrides",
     "Program",
     "ProgramAnswer",
     "ServerConfig",
+    "TextModel",
+    "TextRequest",
     "UpstreamConfig",
+    "Written",
     "create_app",
     "load_config",
     "load_folder",

@@ -5,6 +5,8 @@ without context managers around decoding, a program's answer takes 27 us of this
 200 with the HTTP server's share; a virtual machine with two cores).
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,12 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import pointsman
 from pointsman.core import BadRequest, NotFound
-from pointsman.gateway import echo, wire
+from pointsman.gateway import wire
 from pointsman.gateway.arms import Arm, Call
 from pointsman.gateway.boundary import REQUEST_ID, Boundary
 from pointsman.gateway.config import Config
 from pointsman.gateway.errors import MethodNotAllowed
 from pointsman.gateway.http import JSON, read_body, send_whole
+from pointsman.gateway.models import ModelArm, ModelSource
 from pointsman.gateway.programs import PREFIX, Program, ProgramArm
 from pointsman.gateway.upstream import UpstreamArm, new_session
 
@@ -54,21 +57,20 @@ class _Switch:
 class _Gateway:
     """Holds the arms and serves the endpoints. Upstreams join the arms while the application runs."""
 
-    def __init__(self, config: Config, programs: Sequence[Program]) -> None:
+    def __init__(self, config: Config, programs: Sequence[Program], models: Sequence[ModelSource]) -> None:
+        relayed = (name for upstream in config.upstreams for name in upstream.models)
+        _refuse_twins([*(PREFIX + program.name for program in programs), *(model.name for model in models), *relayed])
         self._config = config
         self._programs = {PREFIX + program.name: ProgramArm(program) for program in programs}
-        if len(self._programs) < len(programs):
-            raise BadRequest("two programs share a name", code="invalid_config")
-        self._arms: dict[str, Arm] = dict(self._programs)
-        if not config.upstreams:
-            self._arms[echo.NAME] = echo.EchoArm()
+        self._models = {model.name: ModelArm(model) for model in models}
+        self._arms: dict[str, Arm] = {**self._programs, **self._models}
 
     @property
     def endpoints(self) -> Endpoints:
         """Everything that is served."""
         return {
             "/v1/chat/completions": {"POST": self._chat},
-            "/v1/models": {"GET": self._models, "HEAD": self._models},
+            "/v1/models": {"GET": self._list, "HEAD": self._list},
             "/healthz": {"GET": self._health, "HEAD": self._health},
         }
 
@@ -84,6 +86,7 @@ class _Gateway:
         finally:
             for program in self._programs.values():
                 program.close()
+            await asyncio.gather(*(model.close() for model in self._models.values()))
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The model's name chooses the arm, and the arm answers."""
@@ -94,28 +97,38 @@ class _Gateway:
             raise self._unknown(request.model)
         await arm.answer(Call(request, body, scope[REQUEST_ID]), receive, send)
 
-    async def _models(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _list(self, scope: Scope, receive: Receive, send: Send) -> None:
         cards = (wire.ModelCard(name, arm.owner, arm.description) for name, arm in self._arms.items())
         await send_whole(send, 200, wire.encode(wire.ModelList(tuple(cards))), [JSON])
 
     async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The process serves; upstreams are not asked."""
-        health = wire.Health(pointsman.__version__, len(self._programs), len(self._config.upstreams))
+        counts = len(self._programs), len(self._models), len(self._config.upstreams)
+        health = wire.Health(pointsman.__version__, *counts)
         await send_whole(send, 200, wire.encode(health), [JSON])
 
     def _unknown(self, model: str) -> NotFound:
         names = sorted(self._arms)
         more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-        listed = f"{', '.join(names[:_MAX_LISTED])}{more}"
+        listed = f"{', '.join(names[:_MAX_LISTED]) or 'none'}{more}"
         return NotFound(f"no model is named {model[:100]!r}; there is {listed}", code="model_not_found")
 
 
-def create_app(config: Config, programs: Sequence[Program]) -> Starlette:
-    """The application for `config` that serves `programs`. Upstreams answer while its lifespan is running.
+def create_app(config: Config, programs: Sequence[Program], models: Sequence[ModelSource] = ()) -> Starlette:
+    """The application for `config` that serves `programs` and `models`, each model loaded at its first request.
+
+    Upstreams answer while its lifespan is running; at its end the models are closed.
 
     Raises:
-        BadRequest: `invalid_config` where two programs share a name.
+        BadRequest: `invalid_config` where two of all these would be reached by one name.
     """
-    gateway = _Gateway(config, programs)
+    gateway = _Gateway(config, programs, models)
     layers = [Middleware(Boundary), Middleware(_Switch, endpoints=gateway.endpoints)]
     return Starlette(middleware=layers, lifespan=gateway.lifespan)
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            problem = f"{count} of the programs, models and upstreams' models are named {name!r}; expected one"
+            raise BadRequest(problem, code="invalid_config")

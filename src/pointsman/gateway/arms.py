@@ -2,12 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Send
 
-from pointsman.core import Decision
+from pointsman.core import Cost, Decision
 from pointsman.gateway import wire
 from pointsman.gateway.http import DONE, EVENT_STREAM, JSON, decision_headers, event, send_whole
 
@@ -40,57 +40,77 @@ class Arm(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished text and what is said about it.
+class Ending:
+    """What is known once a text is complete.
 
     Attributes:
-        pieces: the text, cut as a stream delivers it.
         decision: who answered and why.
-        note: the `pointsman` field, or None to leave it out.
-        finish_reason: OpenAI's word for why the text ends.
+        cost: what it took.
+        finish_reason: why the text ends.
+        states_visited: states of a program's table, or UNSET where a model answered.
+        logprobs: of each token, where they were asked for.
     """
 
-    pieces: tuple[str, ...]
     decision: Decision
-    note: wire.AnswerNote | None
-    finish_reason: Literal["stop", "length"] = "stop"
+    cost: Cost
+    finish_reason: wire.FinishReason
+    states_visited: int | UnsetType = UNSET
+    logprobs: wire.Logprobs | None = None
+
+    @property
+    def note(self) -> wire.AnswerNote:
+        """The `pointsman` field."""
+        return wire.AnswerNote(self.decision.arm, self.decision.reason, self.cost, self.states_visited)
+
+    @property
+    def usage(self) -> wire.Usage:
+        """Tokens, as OpenAI counts them."""
+        read, written = self.cost.prompt_tokens, self.cost.completion_tokens
+        return wire.Usage(read, written, read + written)
 
 
-async def send_answer(call: Call, answer: Answer, send: Send) -> None:
-    """Sends `answer` whole or as a stream of events, as the request asked."""
-    headers = decision_headers(answer.decision)
+class Reply:
+    """Writes the answer to one call in OpenAI's shape: `whole`, or `opening`, any number of `piece` and `closing`."""
+
+    def __init__(self, call: Call) -> None:
+        options = call.request.stream_options
+        self._wants_usage = options is not None and bool(options.include_usage)
+        self._id, self._created, self._model = f"chatcmpl-{call.request_id}", int(time.time()), call.request.model
+
+    def whole(self, text: str, ending: Ending) -> bytes:
+        """The body of a complete answer."""
+        choice = wire.AnswerChoice(wire.AnswerMessage(text), ending.finish_reason, logprobs=ending.logprobs)
+        return wire.encode(wire.Completion(self._id, self._created, self._model, (choice,), ending.note, ending.usage))
+
+    def opening(self) -> bytes:
+        """The event that begins a stream."""
+        return self._chunk(wire.ChunkChoice(wire.Delta(role="assistant", content="")))
+
+    def piece(self, text: str) -> bytes:
+        """The event that adds `text`."""
+        return self._chunk(wire.ChunkChoice(wire.Delta(content=text)))
+
+    def closing(self, ending: Ending) -> bytes:
+        """The events that end a stream: finish reason, usage where asked for, and the end mark."""
+        last = wire.ChunkChoice(wire.Delta(), ending.finish_reason, logprobs=ending.logprobs)
+        events = [self._chunk(last, ending.note)]
+        if self._wants_usage:
+            chunk = wire.Chunk(self._id, self._created, self._model, (), usage=ending.usage)
+            events.append(event(wire.encode(chunk)))
+        return b"".join((*events, DONE))
+
+    def _chunk(self, choice: wire.ChunkChoice, note: wire.AnswerNote | UnsetType = UNSET) -> bytes:
+        pending: UnsetType | None = None if self._wants_usage else UNSET
+        chunk = wire.Chunk(self._id, self._created, self._model, (choice,), usage=pending, pointsman=note)
+        return event(wire.encode(chunk))
+
+
+async def send_answer(call: Call, text: str, ending: Ending, send: Send) -> None:
+    """Sends a finished `text` whole, or as a stream with one piece, as the request asked."""
+    reply = Reply(call)
+    headers = decision_headers(ending.decision)
     if call.request.stream:
-        await send_whole(send, 200, b"".join(_events(call, answer)), [*EVENT_STREAM, *headers])
+        events = reply.opening() + reply.piece(text) + reply.closing(ending)
+        await send_whole(send, 200, events, [*EVENT_STREAM, *headers])
     else:
-        await send_whole(send, 200, _completion(call, answer), [JSON, *headers])
-
-
-def _completion(call: Call, answer: Answer) -> bytes:
-    message = wire.AnswerMessage("".join(answer.pieces))
-    completion = wire.Completion(
-        id=f"chatcmpl-{call.request_id}",
-        created=int(time.time()),
-        model=call.request.model,
-        choices=(wire.AnswerChoice(message, answer.finish_reason),),
-        pointsman=UNSET if answer.note is None else answer.note,
-    )
-    return wire.encode(completion)
-
-
-def _events(call: Call, answer: Answer) -> list[bytes]:
-    """Role, text, end with the finish reason, usage where asked for, and the end mark."""
-    options = call.request.stream_options
-    wants_usage = options is not None and bool(options.include_usage)
-    pending: UnsetType | None = None if wants_usage else UNSET
-    name, created, model = f"chatcmpl-{call.request_id}", int(time.time()), call.request.model
-
-    def chunk(choice: wire.ChunkChoice, note: wire.AnswerNote | None = None) -> bytes:
-        shown = UNSET if note is None else note
-        return event(wire.encode(wire.Chunk(name, created, model, (choice,), usage=pending, pointsman=shown)))
-
-    events = [chunk(wire.ChunkChoice(wire.Delta(role="assistant", content="")))]
-    events += [chunk(wire.ChunkChoice(wire.Delta(content=piece))) for piece in answer.pieces]
-    events.append(chunk(wire.ChunkChoice(wire.Delta(), answer.finish_reason), answer.note))
-    if wants_usage:
-        events.append(event(wire.encode(wire.Chunk(name, created, model, (), usage=wire.Usage()))))
-    return [*events, DONE]
+        await send_whole(send, 200, reply.whole(text, ending), [JSON, *headers])

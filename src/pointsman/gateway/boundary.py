@@ -4,6 +4,7 @@ The log gets an unexpected exception's type and where it was raised, under the r
 exception's text, which may quote a prompt; nor does the client.
 """
 
+import asyncio
 import logging
 import os
 import traceback
@@ -11,8 +12,8 @@ import traceback
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pointsman.core import PointsmanError
-from pointsman.gateway.errors import ClientGone, status_of, unexpected
-from pointsman.gateway.http import send_error
+from pointsman.gateway.errors import ClientGone, ServerStopping, error_body, status_of, unexpected
+from pointsman.gateway.http import event, send_error
 
 REQUEST_ID = "pointsman.request_id"
 """Where the scope holds the request's name."""
@@ -35,12 +36,12 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         request_id = scope[REQUEST_ID] = f"req-{os.urandom(8).hex()}"
-        has_started = False
+        start: Message | None = None
 
         async def send_named(message: Message) -> None:
-            nonlocal has_started
+            nonlocal start
             if message["type"] == "http.response.start":
-                has_started = True
+                start = message
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -49,13 +50,23 @@ class Boundary:
         except ClientGone:
             _LOG.info("%s: the client left", request_id)
         except Exception as exc:  # noqa: BLE001  the process edge: answered and logged
-            error = _explained(exc, request_id)
-            if not has_started:
+            error = explained(exc, request_id)
+            if start is None:
                 await send_error(send_named, error)
+        except asyncio.CancelledError:  # by uvicorn, once the time is over that running requests get at the end
+            error = explained(ServerStopping(), request_id)
+            if start is None:
+                await send_error(send_named, error)
+            elif _is_stream(start):  # an event that was cut is ended first, so that the last one can be read
+                await send({"type": "http.response.body", "body": b"\n\n" + event(error_body(error))})
 
 
-def _explained(exc: Exception, request_id: str) -> PointsmanError:
-    """The error that the client is told, logged where the fault is not the client's."""
+def _is_stream(start: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in start["headers"])
+
+
+def explained(exc: BaseException, request_id: str) -> PointsmanError:
+    """The error that the client is told in place of `exc`, which is logged where the fault is not the client's."""
     if not isinstance(exc, PointsmanError):
         _LOG.error("%s: unexpected\n%s", request_id, _where(exc))
         return unexpected(request_id)

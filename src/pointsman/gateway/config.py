@@ -13,29 +13,46 @@
     models = ["qwen3-8b"]
     timeout_s = 120.0              # longest silence
 
+    [[model]]
+    source = "models/qwen3"        # a folder or .bin file, relative to this file, or an id on the Hub
+    name = "qwen3-0.6b"            # default: the id, or the name of the folder or file
+    num_rows = 8                   # texts computed together
+    context_tokens = 4096          # longest prompt and text together; costs memory for each row
+    dtype = "auto"
+    device = "auto"
+
 A key that is unknown, or that contradicts another, is an error before anything starts.
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from pointsman.core import BadRequest
-from pointsman.gateway import echo, wire
+from pointsman.gateway import wire
 from pointsman.gateway.programs import PREFIX
 
 DEFAULT_TIMEOUT_S = 120.0
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+Device = Literal["auto", "cpu", "cuda"]
 
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Positive = Annotated[int, Meta(ge=1)]
 _Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 _Model = Annotated[str, Meta(min_length=1)]
+
+_MODEL_NAME = re.compile(r"[A-Za-z0-9._:/-]+")
+"""What a header can carry and a URL need not quote."""
+
+_HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +85,34 @@ class UpstreamConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model of this machine.
+
+    Attributes:
+        name: under which clients reach it.
+        source: a folder in the Hugging Face format, a `.bin` file of llama2.c, or an id on the Hub.
+        num_rows: texts computed together.
+        context_tokens: longest prompt and text together; the model's own context where that is shorter. Every row has
+            memory for so many from the start, which is why the default is not the model's context.
+        dtype: of the weights.
+        device: where it computes.
+    """
+
+    name: str
+    source: str
+    num_rows: int = 8
+    context_tokens: int = 4096
+    dtype: Dtype = "auto"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; `origins` says where each server setting comes from."""
 
     server: ServerConfig = ServerConfig()
     upstreams: tuple[UpstreamConfig, ...] = ()
+    models: tuple[ModelConfig, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -101,18 +141,31 @@ class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Annotated[float, Meta(gt=0)] = DEFAULT_TIMEOUT_S
 
 
+class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    source: _Model
+    name: str | None = None
+    num_rows: _Positive | None = None
+    context_tokens: _Positive | None = None
+    dtype: Dtype | None = None
+    device: Device | None = None
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     server: _ServerTable = _ServerTable()
     upstream: list[_UpstreamTable] = []
+    model: list[_ModelTable] = []
 
 
 def load_config(
-    path: Path | None = None, environ: Mapping[str, str] | None = None, flags: Overrides | None = None
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Overrides | None = None,
+    models: Sequence[str] = (),
 ) -> Config:
     """The configuration from a file, the environment (`os.environ` where None) and flags.
 
     Variables are `POINTSMAN_HOST`, `POINTSMAN_PORT`, `POINTSMAN_MAX_BODY_BYTES` and `POINTSMAN_PROGRAMS`, the last a
-    list of paths separated as in `PATH`.
+    list of paths separated as in `PATH`. `models` are sources of models that a flag adds to those of the file.
 
     Raises:
         BadRequest: `invalid_config`; the message names the source, the key and what was expected.
@@ -132,8 +185,10 @@ def load_config(
         origins.update(dict.fromkeys(given, source))
     _refuse_address(server, origins)
     upstreams = tuple(_upstream(table, environ) for table in file.upstream)
-    _refuse_conflicts(upstreams)
-    return Config(server, upstreams, origins)
+    local = [_model(table, path.parent if path else Path()) for table in file.model]
+    local += [_model(_ModelTable(source), Path()) for source in models]
+    _refuse_conflicts(upstreams, local)
+    return Config(server, upstreams, tuple(local), origins)
 
 
 def _refuse_address(server: ServerConfig, origins: Mapping[str, str]) -> None:
@@ -205,19 +260,36 @@ def _is_base_url(text: str) -> bool:
     return is_plain and url.scheme in ("http", "https") and bool(url.hostname) and not (url.query or url.fragment)
 
 
-def _refuse_conflicts(upstreams: tuple[UpstreamConfig, ...]) -> None:
+def _model(table: _ModelTable, folder: Path) -> ModelConfig:
+    path = folder / Path(table.source).expanduser()
+    is_here = path.exists()
+    if not is_here and (path.suffix == ".bin" or not _HUB_ID.fullmatch(table.source)):
+        expected = "a folder, a llama2.c .bin file or an id such as Qwen/Qwen3-0.6B"
+        raise _invalid(f"there is no model {table.source!r}; expected {expected}")
+    name = table.name
+    if name is None:
+        name = path.resolve().name.removesuffix(".bin") if is_here else table.source
+    if not _MODEL_NAME.fullmatch(name):
+        expected = "a name of letters, digits and . _ : / -, which the key `name` of [[model]] can give it"
+        raise _invalid(f"the model {table.source!r} is named {name!r}; expected {expected}")
+    given = {**to_builtins(table), "name": name, "source": str(path) if is_here else table.source}
+    return ModelConfig(**given)
+
+
+def _refuse_conflicts(upstreams: Sequence[UpstreamConfig], models: Sequence[ModelConfig]) -> None:
     names: set[str] = set()
-    owners: dict[str, str] = {}
     for upstream in upstreams:
         if upstream.name in names:
             raise _invalid(f"two upstreams are named {upstream.name!r}")
         names.add(upstream.name)
-        for model in upstream.models:
-            if model.startswith(PREFIX) or model == echo.NAME:
-                raise _invalid(f"upstream {upstream.name!r}: the model name {model!r} is reserved")
-            if model in owners:
-                raise _invalid(f"the model {model!r} is listed twice: by {owners[model]!r} and by {upstream.name!r}")
-            owners[model] = upstream.name
+    owners: dict[str, str] = {}
+    owned = [(name, f"the upstream {upstream.name!r}") for upstream in upstreams for name in upstream.models]
+    for name, owner in [*owned, *((model.name, f"the model of {model.source!r}") for model in models)]:
+        if name.startswith(PREFIX):
+            raise _invalid(f"{owner}: the name {name!r} is reserved for programs")
+        if name in owners:
+            raise _invalid(f"the model {name!r} is listed twice: by {owners[name]} and by {owner}")
+        owners[name] = owner
 
 
 def _invalid(message: str) -> BadRequest:

@@ -34,10 +34,36 @@ class MethodNotAllowed(BadRequest):
         self.allowed = allowed
 
 
+class UnsupportedParameter(Unsupported):
+    """The request's parameter `param` asks for something that is not done here.
+
+    Told as a fault of the request, as OpenAI does: clients try again after a status of 500 and above.
+    """
+
+    code = "unsupported_parameter"
+
+    def __init__(self, message: str, *, param: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream was silent for longer than its `timeout_s`."""
 
     code = "upstream_timeout"
+
+
+class ModelUnavailable(UpstreamError):
+    """A model of this machine cannot be loaded; `code` is that of the cause."""
+
+
+class ServerStopping(UpstreamError):
+    """The answer was not complete when the time ran out that a stopping server leaves to it."""
+
+    code = "server_stopping"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping, and this answer was not complete in time", retryable=True)
 
 
 class ClientGone(Exception):
@@ -50,9 +76,12 @@ _KINDS: dict[type[PointsmanError], tuple[HTTPStatus, str]] = {
     MethodNotAllowed: (HTTPStatus.METHOD_NOT_ALLOWED, "invalid_request_error"),
     NotFound: (HTTPStatus.NOT_FOUND, "invalid_request_error"),
     Unsupported: (HTTPStatus.NOT_IMPLEMENTED, "invalid_request_error"),
+    UnsupportedParameter: (HTTPStatus.BAD_REQUEST, "invalid_request_error"),
     OverBudget: (HTTPStatus.TOO_MANY_REQUESTS, "insufficient_quota"),
     UpstreamError: (HTTPStatus.BAD_GATEWAY, "upstream_error"),
     UpstreamTimeout: (HTTPStatus.GATEWAY_TIMEOUT, "upstream_error"),
+    ModelUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
+    ServerStopping: (HTTPStatus.SERVICE_UNAVAILABLE, "server_error"),
     Unverified: (HTTPStatus.CONFLICT, "unverified_error"),
     InternalError: (HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"),
     PointsmanError: (HTTPStatus.INTERNAL_SERVER_ERROR, "server_error"),
@@ -66,7 +95,7 @@ def status_of(error: PointsmanError) -> HTTPStatus:
 
 def error_body(error: PointsmanError) -> bytes:
     """`error` as JSON in OpenAI's shape, `{"error": {"message", "type", "param", "code"}}`."""
-    param = error.param if isinstance(error, BadRequest) else None
+    param = error.param if isinstance(error, BadRequest | UnsupportedParameter) else None
     detail = wire.ErrorDetail(message=error.message, type=_kind_of(error)[1], param=param, code=error.code)
     return wire.encode(wire.ErrorEnvelope(error=detail))
 

@@ -1,5 +1,8 @@
 """The few things done directly with ASGI messages: read a body within a limit, send an answer, notice a disconnect."""
 
+import asyncio
+from collections.abc import Coroutine
+
 from starlette.types import Receive, Scope, Send
 
 from pointsman.core import Decision, PointsmanError
@@ -35,10 +38,23 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             return body if len(parts) == 1 else b"".join(parts)
 
 
-async def disconnected(receive: Receive) -> None:
-    """Returns once the client has closed the connection. The body must have been read before."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
+    """Runs `work` to its end, or until the client leaves, which cancels it. The body must have been read before.
+
+    Raises:
+        ClientGone: the client left first; and whatever `work` raises.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 def decision_headers(decision: Decision) -> Headers:
@@ -51,6 +67,30 @@ async def send_whole(send: Send, status: int, body: bytes, headers: Headers) -> 
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
     await send({"type": "http.response.body", "body": body})
+
+
+class EventStream:
+    """A response made of events. It starts with the first of them, so that what fails before has a status of its own.
+
+    Args:
+        send: ASGI's.
+        headers: besides those of every stream of events.
+        opening: events that go out before the first.
+    """
+
+    def __init__(self, send: Send, headers: Headers, opening: bytes = b"") -> None:
+        self.has_started = False
+        self._send = send
+        self._headers = [*EVENT_STREAM, *headers]
+        self._opening = opening
+
+    async def write(self, events: bytes, *, is_last: bool = False) -> None:
+        """Sends events; returns once the client has taken what was sent before, or nearly so."""
+        if not self.has_started:
+            self.has_started = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            events = self._opening + events
+        await self._send({"type": "http.response.body", "body": events, "more_body": not is_last})
 
 
 async def send_error(send: Send, error: PointsmanError) -> None:
@@ -67,6 +107,11 @@ def event(data: bytes) -> bytes:
 
 
 DONE = event(b"[DONE]")
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _refuse_beyond(max_bytes: int, num_bytes: int) -> None:

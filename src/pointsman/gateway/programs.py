@@ -18,9 +18,9 @@ from typing import Literal, Protocol
 
 from starlette.types import Receive, Send
 
-from pointsman.core import BadRequest, Decision, Unverified
+from pointsman.core import BadRequest, Cost, Decision, Unverified
 from pointsman.gateway import wire
-from pointsman.gateway.arms import POLICY_VERSION, Answer, Call, send_answer
+from pointsman.gateway.arms import POLICY_VERSION, Call, Ending, send_answer
 
 PREFIX = "program/"
 SUFFIX = ".route.json"
@@ -86,7 +86,8 @@ class ProgramArm:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._arm)
         else:
             result, seconds = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, inputs)
-        await send_answer(call, self._told(result, seconds), send)
+        text = result.json_text
+        await send_answer(call, text if isinstance(text, str) else text.decode(), self._ending(result, seconds), send)
 
     def close(self) -> None:
         """Ends the program's thread, if it has one, after the answer that it is computing."""
@@ -98,15 +99,12 @@ class ProgramArm:
         result = self._program.answer(inputs)
         return result, time.perf_counter() - started
 
-    def _told(self, result: ProgramAnswer, seconds: float) -> Answer:
-        reason = _REASONS[result.kind]
-        text = result.json_text
-        cost = wire.AnswerCost(prompt_tokens=0, completion_tokens=0, nano_usd=0, moved_bytes=0, seconds=seconds)
-        return Answer(
-            pieces=(text if isinstance(text, str) else text.decode(),),
-            decision=Decision(arm=self._arm, reason=reason, policy_version=POLICY_VERSION),
-            note=wire.AnswerNote(self._arm, reason, result.states_visited, cost),
+    def _ending(self, result: ProgramAnswer, seconds: float) -> Ending:
+        return Ending(
+            decision=Decision(self._arm, _REASONS[result.kind], POLICY_VERSION),
+            cost=Cost(prompt_tokens=0, completion_tokens=0, nano_usd=0, moved_bytes=0, seconds=seconds),
             finish_reason="length" if result.kind == "out_of_fuel" else "stop",
+            states_visited=result.states_visited,
         )
 
 

@@ -3,6 +3,7 @@
 import logging
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -11,28 +12,30 @@ from starlette.types import ASGIApp
 from pointsman.core import BadRequest
 from pointsman.gateway.app import create_app
 from pointsman.gateway.config import Config, ServerConfig
+from pointsman.gateway.models import ModelSource
 from pointsman.gateway.programs import load_folder
 
 GRACE_S = 10
 """Seconds that running requests get to finish once the server is told to stop. Chosen.
 
-Requests to upstreams are cut off then. A program's run is not: it is Python in this process, and the process ends once
-the run does, at the latest when its fuel is spent; a single huge operation has no such end."""
+Requests to upstreams and models are cut off then. A program's run is not: it is Python in this process, and the process
+ends once the run does, at the latest when its fuel is spent; a single huge operation has no such end."""
 
 _BACKLOG = 2048
 
 _LOG = logging.getLogger("pointsman.gateway")
 
 
-def serve(config: Config) -> None:
+def serve(config: Config, models: Sequence[ModelSource] = ()) -> None:
     """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
 
-    Blocks. Sets up logging to stderr: a line at the start and one for each failure, none for an ordinary request.
+    Blocks. Sets up logging to stderr: a line at the start, one for each model that is loaded and one for each failure,
+    none for an ordinary request.
 
     Raises:
         BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port.
     """
-    app = create_app(config, load_folder(config.server.programs))
+    app = create_app(config, load_folder(config.server.programs), models)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pointsman").setLevel(logging.INFO)
     with _listening(config.server) as listener:

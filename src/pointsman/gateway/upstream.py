@@ -9,7 +9,6 @@ Not done here: retries, hedging, and any reading of prompts or answers. So an an
 cut off by the upstream itself, reaches the client as it is.
 """
 
-import asyncio
 import io
 import logging
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ import pointsman
 from pointsman.core import Decision, UpstreamError
 from pointsman.gateway.arms import POLICY_VERSION, Call
 from pointsman.gateway.config import UpstreamConfig
-from pointsman.gateway.errors import ClientGone, UpstreamTimeout, error_body
-from pointsman.gateway.http import decision_headers, disconnected, event, send_whole
+from pointsman.gateway.errors import UpstreamTimeout, error_body
+from pointsman.gateway.http import decision_headers, event, send_whole, while_connected
 
 _LOG = logging.getLogger("pointsman.gateway")
 
@@ -89,17 +88,7 @@ class UpstreamArm:
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Relays one request and its answer; a client that leaves takes the upstream's request with it."""
-        relay = asyncio.ensure_future(self._relay(call, send))
-        gone = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not relay.done():
-                raise ClientGone
-            relay.result()
-        finally:
-            relay.cancel()
-            gone.cancel()
-            await asyncio.gather(relay, gone, return_exceptions=True)
+        await while_connected(receive, self._relay(call, send))
 
     async def _relay(self, call: Call, send: Send) -> None:
         with translated(self.owner):

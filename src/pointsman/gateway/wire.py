@@ -1,7 +1,7 @@
 """The JSON that crosses the wire, and the only place where msgspec's exceptions are translated.
 
-A request is decoded once and only as far as routing needs: messages stay raw until an arm reads one. Whatever else the
-body holds is skipped here, and an upstream receives the body's own bytes.
+A request is decoded only as far as routing needs: messages stay raw until an arm reads one. The rest is skipped here; a
+model of this machine reads it (`chat.py`), and an upstream receives the body's own bytes.
 
 Not done here: validating fields that only an upstream reads.
 """
@@ -13,12 +13,15 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from pointsman.core import BadRequest
+from pointsman.core import BadRequest, Cost
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 Inputs = dict[str, object] | list[object]
+
+FinishReason = Literal["stop", "length"]
+"""OpenAI's words for why a text ends."""
 
 
 class StreamOptions(Struct, frozen=True):
@@ -55,28 +58,39 @@ class Message(Struct, frozen=True):
 class Usage(Struct, frozen=True):
     """Billed tokens."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-
-
-class AnswerCost(Struct, frozen=True):
-    """`pointsman.core.Cost` on the wire."""
-
     prompt_tokens: int
     completion_tokens: int
-    nano_usd: int
-    moved_bytes: int
-    seconds: float
+    total_tokens: int
 
 
 class AnswerNote(Struct, frozen=True):
-    """The `pointsman` field of an answer: who answered, why, and what it cost."""
+    """The `pointsman` field of an answer: who answered, why, and what it cost; states are those of a program."""
 
     arm: str
     reason: str
-    states_visited: int
-    cost: AnswerCost
+    cost: Cost
+    states_visited: int | UnsetType = UNSET
+
+
+class TopLogprob(Struct, frozen=True):
+    """A token that could have been written. `logprob` is a natural logarithm; `bytes` are the token's own."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...]
+
+
+class TokenLogprob(TopLogprob, frozen=True):
+    """A token that was written, and the likeliest ones in its place."""
+
+    top_logprobs: tuple[TopLogprob, ...]
+
+
+class Logprobs(Struct, frozen=True):
+    """OpenAI's `logprobs` of a choice."""
+
+    content: tuple[TokenLogprob, ...]
+    refusal: None = None
 
 
 class AnswerMessage(Struct, frozen=True):
@@ -90,9 +104,9 @@ class AnswerChoice(Struct, frozen=True):
     """The only choice of an answer."""
 
     message: AnswerMessage
-    finish_reason: Literal["stop", "length"]
+    finish_reason: FinishReason
     index: int = 0
-    logprobs: None = None
+    logprobs: Logprobs | None = None
 
 
 class Completion(Struct, frozen=True):
@@ -102,9 +116,9 @@ class Completion(Struct, frozen=True):
     created: int
     model: str
     choices: tuple[AnswerChoice]
-    pointsman: AnswerNote | UnsetType = UNSET
+    pointsman: AnswerNote
+    usage: Usage
     object: Literal["chat.completion"] = "chat.completion"
-    usage: Usage = Usage()
 
 
 class Delta(Struct, frozen=True, omit_defaults=True):
@@ -118,9 +132,9 @@ class ChunkChoice(Struct, frozen=True):
     """The only choice of a chunk."""
 
     delta: Delta
-    finish_reason: Literal["stop", "length"] | None = None
+    finish_reason: FinishReason | None = None
     index: int = 0
-    logprobs: None = None
+    logprobs: Logprobs | None = None
 
 
 class Chunk(Struct, frozen=True):
@@ -157,6 +171,7 @@ class Health(Struct, frozen=True):
 
     version: str
     num_programs: int
+    num_models: int
     num_upstreams: int
     status: Literal["ok"] = "ok"
 
@@ -185,7 +200,7 @@ _PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
-def _read(decode: Callable[[S], T], source: S, what: str, code: str, param: str | None = None) -> T:
+def read(decode: Callable[[S], T], source: S, what: str, code: str, param: str | None = None) -> T:
     """`decode(source)`; raises `BadRequest` for whatever msgspec raises, naming `what` and never quoting a value.
 
     Args:
@@ -213,7 +228,7 @@ def decode_request(body: bytes) -> ChatRequest:
     Raises:
         BadRequest: `invalid_json`, `not_an_object`, `missing_field` or `invalid_type`.
     """
-    return _read(_decode_request, body, "the request body", "invalid_json")
+    return read(_decode_request, body, "the request body", "invalid_json")
 
 
 def last_user_message(request: ChatRequest) -> Message:
@@ -224,7 +239,7 @@ def last_user_message(request: ChatRequest) -> Message:
     """
     messages = () if request.messages is UNSET else request.messages
     for index in range(len(messages) - 1, -1, -1):
-        message = _read(_decode_message, messages[index], "the message", "invalid_json", f"messages[{index}]")
+        message = read(_decode_message, messages[index], "the message", "invalid_json", f"messages[{index}]")
         if message.role == "user":
             return message
     raise BadRequest("messages holds no message with the role 'user'", code="no_user_message", param="messages")
@@ -262,7 +277,7 @@ def program_inputs(request: ChatRequest) -> Inputs:
         if isinstance(raw, str) and not raw.strip():
             problem = "the last user message is empty; a program's inputs are its text, as JSON, or the field 'inputs'"
             raise BadRequest(problem, code="invalid_inputs", param=param)
-    inputs = _read(_decode_inputs, raw, "the program's inputs", "invalid_inputs", param)
+    inputs = read(_decode_inputs, raw, "the program's inputs", "invalid_inputs", param)
     if not isinstance(inputs, dict | list):
         message_text = "a program's inputs are a JSON object (by name) or a JSON array (by position)"
         raise BadRequest(message_text, code="invalid_inputs", param=param)
@@ -281,7 +296,7 @@ def convert(value: object, kind: type[T], what: str) -> T:
     Raises:
         BadRequest: `missing_field` or `invalid_type`.
     """
-    return _read(lambda source: msgspec.convert(source, kind), value, what, "invalid_type")
+    return read(lambda source: msgspec.convert(source, kind), value, what, "invalid_type")
 
 
 def _wrong_shape(what: str, detail: str, param: str | None) -> BadRequest:

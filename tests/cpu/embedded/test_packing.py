@@ -30,9 +30,7 @@ def examples(tokenizer: Tokenizer) -> Callable[[], Example]:
     return next_example
 
 
-def test_a_response_is_learned_as_if_it_stood_alone(
-    tokenizer: Tokenizer, make_decoder: Callable[..., Decoder]
-) -> None:
+def test_a_response_is_learned_as_if_it_stood_alone(tokenizer: Tokenizer, make_decoder: Callable[..., Decoder]) -> None:
     decoder = make_decoder(vocab_size=tokenizer.get_vocab_size(), context_tokens=256)
     packed = pack(examples(tokenizer), 3, 200)
     visible = visibility(packed)

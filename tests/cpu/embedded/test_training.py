@@ -129,7 +129,9 @@ def test_an_interruption_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_small_model_is_a_twentieth_of_the_large() -> None:
-    sizes = {size: recipe_for(size, build_tokenizer().get_vocab_size()).config.num_parameters for size in ("large", "small")}
+    sizes = {
+        size: recipe_for(size, build_tokenizer().get_vocab_size()).config.num_parameters for size in ("large", "small")
+    }
     assert sizes["small"] * 20 <= sizes["large"]
     assert 2 * sum(sizes.values()) < 20_000_000
 

@@ -223,6 +223,9 @@ def test_bench_data(pm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["--config", "url.toml"], "base_url"),
         (["folder"], "holds no file"),
         (["--host", "a" * 300], "cannot listen on"),
+        (["--model", "none"], "there is no model 'none'; expected a folder"),
+        (["--model", "none.bin"], "there is no model 'none.bin'"),
+        (["--model", "a/b", "--model", "a/b"], "'a/b' is listed twice"),
     ],
 )
 def test_serve(pm: Any, tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -230,6 +233,19 @@ def test_serve(pm: Any, tmp_path: Path, arguments: list[str], says: str) -> None
     upstream = '[[upstream]]\nname = "u"\nbase_url = "http://[::1/v1"\nmodels = ["m"]\n'
     (tmp_path / "url.toml").write_text(upstream)
     refused(pm("serve", *arguments), "invalid_config", says)
+
+
+@pytest.mark.parametrize("command", [["generate", "hello"], ["serve", "--port", "0", "--model", "a/b"]])
+def test_models_without_torch(pm: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    refused(pm(*command), "extra_missing", "pip install 'pointsman[local]'")
+
+
+@pytest.mark.parametrize(
+    ("option", "other"), [(["--logprobs", "1"], "--json"), (["--raw", "--mode", "steps"], "--mode")]
+)
+def test_generate_options_that_do_not_go_together(pm: Any, option: list[str], other: str) -> None:
+    refused(pm("generate", *option, "hello"), "conflicting_options", other)
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["run"], ["run", "a", "b", "c"], ["show", "--nope"]])

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Send
 
 from pointsman.core import BadRequest
 from pointsman.gateway import Config, UpstreamConfig, create_app
@@ -49,7 +49,7 @@ class Reply:
     def events(self) -> list[Any]:
         """The data of a stream's events; the end mark as text."""
         blocks = self.body.decode().removesuffix("\n\n").split("\n\n")
-        data = [block.removeprefix("data: ") for block in blocks]
+        data = [block.removeprefix("data: ") for block in blocks if block]
         return [item if item == "[DONE]" else json.loads(item) for item in data]
 
 
@@ -72,6 +72,22 @@ class Client:
         self, method: str, path: str, body: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = (), pieces: int = 1
     ) -> Reply:
         self.reply = Reply()
+        await self._ask(self._keep, method, path, body, headers, pieces)
+        return self.reply
+
+    async def ask_with(self, send: Send, request: object) -> None:
+        """A chat whose answer goes to `send`."""
+        await self._ask(send, "POST", "/v1/chat/completions", json.dumps(request).encode())
+
+    async def _ask(
+        self,
+        send: Send,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        pieces: int = 1,
+    ) -> None:
         size = max(-(-len(body) // pieces), 1)
         parts = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
         pending = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
@@ -84,8 +100,7 @@ class Client:
             return {"type": "http.disconnect"}
 
         scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "query_string": b""}
-        await self._app({**scope, "asgi": {"version": "3.0"}, "http_version": "1.1"}, receive, self._keep)
-        return self.reply
+        await self._app({**scope, "asgi": {"version": "3.0"}, "http_version": "1.1"}, receive, send)
 
     async def _keep(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -142,7 +157,7 @@ def program() -> FakeProgram:
 
 @pytest.fixture
 def app(program: FakeProgram) -> Starlette:
-    """Without upstreams: the program and the echo."""
+    """One program and nothing else."""
     return create_app(Config(), [program])
 
 

@@ -59,7 +59,12 @@ async def test_a_body_in_pieces_is_put_together(client: Any, program: Any) -> No
 async def test_an_unknown_model_is_a_404_that_lists_what_there_is(client: Any) -> None:
     reply = await client.chat({"model": "gpt-x", "messages": []})
     assert (reply.status, reply.error["code"]) == (404, "model_not_found")
-    assert reply.error["message"] == "no model is named 'gpt-x'; there is pointsman-echo, program/double"
+    assert reply.error["message"] == "no model is named 'gpt-x'; there is program/double"
+
+
+async def test_a_server_of_nothing_says_so(client_of: Any) -> None:
+    reply = await client_of(create_app(Config(), [])).chat({"model": "gpt-x"})
+    assert reply.error["message"] == "no model is named 'gpt-x'; there is none"
 
 
 async def test_an_unknown_path_is_a_404_in_the_same_shape(client: Any) -> None:
@@ -74,22 +79,16 @@ async def test_a_wrong_method_is_a_405_that_names_the_right_one(client: Any) -> 
     assert (await client.ask("DELETE", "/healthz")).headers["allow"] == "GET, HEAD"
 
 
-async def test_models_lists_programs_and_the_echo(client: Any) -> None:
+async def test_models_lists_programs(client: Any) -> None:
     reply = await client.ask("GET", "/v1/models")
     assert reply.json["object"] == "list"
-    assert reply.json["data"][0] == {
-        "id": "program/double",
-        "object": "model",
-        "created": 0,
-        "owned_by": "pointsman",
-        "description": "Twice n",
-    }
-    assert [card["id"] for card in reply.json["data"]] == ["program/double", "pointsman-echo"]
+    card = {"id": "program/double", "object": "model", "created": 0, "owned_by": "pointsman", "description": "Twice n"}
+    assert reply.json["data"] == [card]
 
 
 async def test_health_says_what_is_served(client: Any) -> None:
     reply = await client.ask("GET", "/healthz")
-    counts = {"num_programs": 1, "num_upstreams": 0}
+    counts = {"num_programs": 1, "num_models": 0, "num_upstreams": 0}
     assert reply.json == {"status": "ok", "version": pointsman.__version__, **counts}
 
 
@@ -127,7 +126,7 @@ async def test_endless_recursion_is_a_few_lines_of_the_log(
 
 async def test_nothing_of_a_request_is_logged(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        for model in ("program/double", "pointsman-echo", "none"):
+        for model in ("program/double", "none"):
             await client.chat({"model": model, "messages": [{"role": "user", "content": "my-secret"}]})
     assert "my-secret" not in caplog.text
 

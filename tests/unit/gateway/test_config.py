@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 
 from pointsman.core import BadRequest
-from pointsman.gateway import Config, Overrides, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway import Config, ModelConfig, Overrides, ServerConfig, UpstreamConfig, load_config
 
 UPSTREAM = '[[upstream]]\nname = "local"\nbase_url = "http://127.0.0.1:8000/v1"\nmodels = ["a", "b"]\n'
+
+
+MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
 
 
 def written(folder: Path, text: str) -> Path:
@@ -44,6 +47,22 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
     assert load_config(environ=environ, flags=flags).server.programs == (Path("c"),)
 
 
+def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "models/stories.bin").touch()
+    settings = 'name = "x/y:1"\nnum_rows = 2\ncontext_tokens = 64\ndtype = "bfloat16"\ndevice = "cpu"\n'
+    mine, stories = (f'[[model]]\nsource = "models/{name}"\n' for name in ("mine", "stories.bin"))
+    config = load_config(written(tmp_path, MODEL + settings + mine + stories), environ={})
+    assert config.models == (
+        ModelConfig("x/y:1", "Qwen/Qwen3-0.6B", 2, 64, "bfloat16", "cpu"),
+        ModelConfig("mine", str(tmp_path / "models/mine")),
+        ModelConfig("stories", str(tmp_path / "models/stories.bin")),
+    )
+    monkeypatch.chdir(tmp_path / "models")
+    config = load_config(tmp_path / "pointsman.toml", environ={}, models=["a/b", "."])
+    assert config.models[3:] == (ModelConfig("a/b", "a/b"), ModelConfig("models", ".")), "flags add to the file"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -68,10 +87,23 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
         ('[server]\nhost = ""\n', "expected an address"),
         (UPSTREAM + 'api_key_env = "UNSET_KEY"\n', "'UNSET_KEY' of api_key_env is not set"),
         (UPSTREAM + UPSTREAM, "two upstreams are named 'local'"),
-        (UPSTREAM + UPSTREAM.replace("local", "other"), "'a' is listed twice: by 'local' and by 'other'"),
+        (UPSTREAM + UPSTREAM.replace("local", "other"), "'a' is listed twice: by the upstream 'local' and"),
         (UPSTREAM.replace('"b"', '"a"'), "'a' is listed twice"),
         (UPSTREAM.replace('"a"', '"program/a"'), "reserved"),
-        (UPSTREAM.replace('"a"', '"pointsman-echo"'), "reserved"),
+        ("[[model]]\n", "lacks the field"),
+        (MODEL + "rows = 1\n", "unknown field `rows`"),
+        (MODEL + "num_rows = 0\n", "num_rows"),
+        (MODEL + "context_tokens = 0\n", "context_tokens"),
+        (MODEL + 'dtype = "int8"\n', "dtype: Invalid enum value 'int8'"),
+        (MODEL + 'device = "tpu"\n', "device: Invalid enum value 'tpu'"),
+        (MODEL + 'name = "a b"\n', "is named 'a b'; expected a name of letters"),
+        (MODEL + 'name = ""\n', "is named ''"),
+        (MODEL + 'name = "program/a"\n', "reserved"),
+        (MODEL.replace("Qwen/Qwen3-0.6B", "none"), "there is no model 'none'; expected a folder"),
+        (MODEL.replace("Qwen/Qwen3-0.6B", "./none"), "there is no model './none'"),
+        (MODEL.replace("Qwen/Qwen3-0.6B", "a/none.bin"), "there is no model 'a/none.bin'"),
+        (MODEL + MODEL, "the model 'Qwen/Qwen3-0.6B' is listed twice"),
+        (UPSTREAM + MODEL + 'name = "b"\n', "'b' is listed twice: by the upstream 'local' and by the model of"),
     ],
 )
 def test_an_unknown_or_conflicting_key_fails_first(tmp_path: Path, text: str, says: str) -> None:

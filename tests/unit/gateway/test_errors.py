@@ -35,6 +35,9 @@ def test_the_gateway_s_own_classes_are_finer() -> None:
     assert errors.status_of(errors.BodyTooLarge("no")) == 413
     assert errors.status_of(errors.MethodNotAllowed(("GET",))) == 405
     assert errors.status_of(errors.UpstreamTimeout("no", retryable=True)) == 504
+    assert errors.status_of(errors.ModelUnavailable("no", retryable=False)) == 503
+    assert errors.status_of(errors.ServerStopping()) == 503
+    assert errors.status_of(errors.UnsupportedParameter("no", param="n")) == 400
 
 
 def test_a_class_without_a_row_has_that_of_its_base() -> None:
@@ -48,3 +51,5 @@ def test_the_body_has_openai_s_shape() -> None:
     body = json.loads(errors.error_body(BadRequest("no", code="c", param="p")))
     assert body == {"error": {"message": "no", "type": "invalid_request_error", "param": "p", "code": "c"}}
     assert json.loads(errors.error_body(InternalError("no")))["error"]["param"] is None
+    refused = errors.UnsupportedParameter("no", param="n")
+    assert json.loads(errors.error_body(refused))["error"]["param"] == "n"

@@ -183,7 +183,7 @@ async def test_an_error_on_the_program_s_own_thread_is_told_too(client: Any) -> 
 
 
 def test_two_programs_of_one_name_are_refused(program: Any) -> None:
-    with pytest.raises(BadRequest, match="share a name"):
+    with pytest.raises(BadRequest, match=r"2 of the programs.* are named 'program/double'"):
         create_app(Config(), [program, program])
 
 

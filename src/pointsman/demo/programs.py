@@ -1,7 +1,4 @@
-"""``make demo``: compile the example programs, serve them, send real requests, check every answer, print what happened.
-
-Run from a checkout (it reads ``examples/``). The answers are compared with what the source functions return in CPython.
-"""
+"""The program level of the demo: compile the examples, and compare every answer with the source in CPython."""
 
 from __future__ import annotations
 
@@ -9,11 +6,8 @@ import asyncio
 import importlib.util
 import json
 import random
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -37,25 +31,21 @@ SHOWN = "refund"
 Case = tuple[str, dict[str, Any]]  # program name, inputs
 
 
-def main() -> None:
-    """Prints the whole story on stdout; the last line is one JSON."""
-    console = Console(soft_wrap=True)
+def find_examples() -> Path:
+    """The examples' folder. Raises NotFound ``no_examples`` outside a checkout."""
     examples = Path("examples")
     if not (examples / "inputs.json").is_file():
         raise NotFound("no examples/inputs.json here: run the demo from a checkout of the project", code="no_examples")
-    build = Path("build/demo")
-    build.mkdir(parents=True, exist_ok=True)
-    inputs: dict[str, list[dict[str, Any]]] = json.loads((examples / "inputs.json").read_text())
-    tables, compile_seconds = compile_examples(console, examples, inputs, build)
+    return examples
+
+
+def show_example(console: Console, table: Table, build: Path) -> None:
+    """One table as rows and as a picture."""
     console.print(f"\nThe table of [b]{SHOWN}[/b], as rows:\n")
-    console.print(show_table(tables[SHOWN].program), markup=False, highlight=False)
+    console.print(show_table(table.program), markup=False, highlight=False)
     picture = build / f"{SHOWN}.svg"
-    picture.write_text(to_svg(tables[SHOWN].program))
+    picture.write_text(to_svg(table.program))
     console.print(f"and as a picture: {picture}\n")
-    cases = [(key.partition(":")[2], case) for key, given in inputs.items() for case in given]
-    expected = expected_answers(examples, inputs, tables)
-    report, states = asyncio.run(serve_and_ask(console, build, cases, expected))
-    print_summary(console, tables, compile_seconds, report, states)
 
 
 def compile_examples(
@@ -119,25 +109,21 @@ def load_source(path: Path) -> Any:
     return module
 
 
-async def serve_and_ask(
-    console: Console, build: Path, cases: list[Case], expected: dict[str, list[str]]
+def ask_programs(
+    console: Console, url: str, cases: list[Case], expected: dict[str, list[str]]
 ) -> tuple[LoadReport, int]:
-    """Starts the server, checks one answer of every case, then sends the timed requests."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "pointsman", "serve", str(build), "--port", str(port)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603, ASYNC220  our own interpreter
-    try:
-        wait_until_ready(url, server)
-        console.print(f"server on {url} with {len(expected)} programs")
-        states = check_answers(url, cases, expected)
-        console.print(f"checked {len(cases)} answers against CPython: all equal")
-        rng = random.Random(0)  # noqa: S311  which example is asked next
-        bodies = [request_body(*rng.choice(cases)) for _ in range(NUM_REQUESTS)]
-        return await drive(f"{url}/v1/chat/completions", bodies, None, CONNECTIONS), states
-    finally:
-        server.terminate()
-        server.wait(10)
+    """Checks one answer of every case, then sends the timed requests. Returns their report and states visited."""
+    states = check_answers(url, cases, expected)
+    console.print(f"checked {len(cases)} answers against CPython: all equal")
+    rng = random.Random(0)  # noqa: S311  which example is asked next
+    bodies = [request_body(*rng.choice(cases)) for _ in range(NUM_REQUESTS)]
+    report = asyncio.run(drive(f"{url}/v1/chat/completions", bodies, None, CONNECTIONS))
+    console.print(
+        f"{report.count} requests, {report.errors} errors, {report.requests_per_s:.0f} requests/s "
+        f"over {CONNECTIONS} connections, "
+        f"latency p50 {report.p50_ms:.2f} ms, p99 {report.p99_ms:.2f} ms, 0 model tokens"
+    )
+    return report, states
 
 
 def request_body(name: str, case: dict[str, Any]) -> bytes:
@@ -160,49 +146,3 @@ def check_answers(url: str, cases: list[Case], expected: dict[str, list[str]]) -
         if content != wanted or body["usage"]["total_tokens"] != 0:
             raise InternalError(f"program/{name} answered {content}, CPython {wanted}", code="demo_mismatch")
     return states
-
-
-def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=1):  # noqa: S310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise InternalError("the server did not start", code="demo_server")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def print_summary(
-    console: Console, tables: dict[str, Table], compile_seconds: float, report: LoadReport, states: int
-) -> None:
-    console.print(
-        f"{report.count} requests, {report.errors} errors, {report.requests_per_s:.0f} requests/s "
-        f"over {CONNECTIONS} connections, "
-        f"latency p50 {report.p50_ms:.2f} ms, p99 {report.p99_ms:.2f} ms, 0 model tokens"
-    )
-    summary = {
-        "demo": "program",
-        "programs": len(tables),
-        "compile_s": round(compile_seconds, 3),
-        "requests": report.count,
-        "errors": report.errors,
-        "requests_per_s": round(report.requests_per_s, 1),
-        "p50_ms": report.p50_ms,
-        "p90_ms": report.p90_ms,
-        "p99_ms": report.p99_ms,
-        "states_visited_in_checks": states,
-        "model_tokens": 0,
-    }
-    print(json.dumps(summary))  # noqa: T201  the last line of stdout
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,159 @@
+"""``pointsman generate PROMPT``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import typer
+
+from pointsman.cli.extras import require_local
+from pointsman.cli.models import source_of
+from pointsman.core import BadRequest, Unsupported
+
+if TYPE_CHECKING:  # torch is loaded by the command, not by --help
+    from pointsman.engine import LoadedModel, Text
+
+__all__ = ["generate_command"]
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def generate_command(
+    prompt: Annotated[str, typer.Argument(help="What the model answers or continues, or - to read it from stdin.")],
+    model: Annotated[
+        str, typer.Option(help="embedded/large, embedded/small, a folder, a llama2.c .bin file or a Hub id.")
+    ] = "embedded/large",
+    raw: Annotated[bool, typer.Option("--raw", help="Continue the prompt, without the chat template.")] = False,
+    mode: Annotated[
+        Literal["direct", "steps"] | None, typer.Option(help="Answer at once, or after worked steps [default: steps].")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens to write [default: all that fit].")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 is greedy [default: 0].")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many most likely tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens with this probability.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Leave out tokens below this share of the likeliest.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes a draw repeatable.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="A string that ends the text; repeatable.")] = None,
+    logprobs: Annotated[int | None, typer.Option(help="With --json: so many alternatives to every token.")] = None,
+    dtype: Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the weights.")] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    compiles: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile; worth it for long texts only.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Let a model answer, or continue a text. The text appears as it is written, and a summary on stderr.
+
+    pointsman generate "Ann has 2 apples and gets 3 more. How many apples has Ann?"
+
+    pointsman generate --model embedded/small --mode direct --json "Ann has 2 apples and gets 3 more. How many has Ann?"
+
+    pointsman generate --model Qwen/Qwen3-0.6B --raw --temperature 0.8 --seed 1 --max-tokens 50 "Once upon a time"
+
+    pointsman generate - < question.txt
+    """
+    if logprobs is not None and not as_json:
+        raise BadRequest("--logprobs needs --json", code="conflicting_options")
+    if raw and mode is not None:
+        raise BadRequest("--raw does not go together with --mode", code="conflicting_options")
+    require_local()
+    from pointsman.engine import Sampling, generate, load_model
+
+    given: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "seed": seed,
+        "stop": tuple(stop) if stop else None,
+        "logprobs": logprobs,
+    }
+    sampling = Sampling(**{name: value for name, value in given.items() if value is not None})
+    text = _read_stdin() if prompt == "-" else prompt
+    loaded = load_model(source_of(model), dtype=dtype, device=device)
+    tokens = _tokens(loaded, text, raw=raw, mode=mode)
+    if as_json:
+        (written,) = generate(loaded, [tokens], sampling, compiles=compiles)
+        print(_as_json(model, loaded, written))
+        return
+    with _Line() as line:
+        (written,) = generate(loaded, [tokens], sampling, on_text=line.add, compiles=compiles)
+    sys.stderr.write(_summary(written) + "\n")
+
+
+class _Line:
+    """Text on stdout as it comes; what was begun is ended with a line feed, also by an interruption."""
+
+    def __init__(self) -> None:
+        self._last = "\n"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._last.endswith("\n"):
+            print(flush=True)
+
+    def add(self, _: int, piece: str) -> None:
+        """Shows a piece, which is not empty."""
+        print(piece, end="", flush=True)
+        self._last = piece
+
+
+def _read_stdin() -> str:
+    if sys.stdin is None:
+        raise BadRequest("standard input is closed", code="no_input")
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"the prompt is not text (UTF-8): {exc.reason}", code="bad_inputs") from exc
+
+
+def _tokens(loaded: LoadedModel, text: str, *, raw: bool, mode: str | None) -> list[int]:
+    """The prompt for the model: a chat with one message, or `text` as it is where the model was not made for chats."""
+    tokenizer = loaded.tokenizer
+    if not raw:
+        message = {"role": "user", "content": text}
+        try:
+            chat = tokenizer.render_chat([message], add_generation_prompt=True, mode=mode or "steps")
+        except Unsupported as error:
+            if error.code != "no_chat_template" or mode is not None:
+                raise
+        else:
+            return tokenizer.encode(chat, special=False)
+    return tokenizer.encode(text, special=True)
+
+
+def _as_json(model: str, loaded: LoadedModel, written: Text) -> str:
+    from msgspec import to_builtins
+
+    from pointsman.gateway.local import cost_of, logprobs_of
+
+    answer: dict[str, object] = {
+        "model": model,
+        "text": written.text,
+        "finish_reason": written.finish_reason,
+        "tokens": list(written.tokens),
+        "cost": asdict(cost_of(written)),
+    }
+    if written.logprobs is not None:
+        answer["logprobs"] = to_builtins(logprobs_of(written, loaded))
+    return json.dumps(answer)
+
+
+def _summary(written: Text) -> str:
+    count, seconds = len(written.tokens), written.seconds
+    return (
+        f"{count} tokens in {seconds:.2f} s, {count / seconds:,.0f} tokens/s, {_in_bytes(written.traffic.moved_bytes)} "
+        f"moved, prompt of {written.prompt_tokens} tokens, ended by {written.finish_reason}"
+    )
+
+
+def _in_bytes(count: float) -> str:
+    power = min(int(math.log10(max(count, 1))) // 3, len(_UNITS) - 1)
+    return f"{count / 1000**power:.3g} {_UNITS[power]}"
