@@ -2,7 +2,7 @@
 
 import json
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from pointsman.core import BadRequest
 from pointsman.engine.config import ModelConfig
 from pointsman.engine.model import Decoder
-from pointsman.engine.tokenizer import byte_alphabet
+from pointsman.engine.tokenizer import TextTokenizer, byte_alphabet
 from pointsman.engine.weights import save_weights
 
 TINY = ModelConfig(
@@ -30,10 +31,38 @@ TINY = ModelConfig(
 )
 
 
+class Letters(TextTokenizer):
+    """Token n is the letter a + n; token 1 ends a text."""
+
+    vocab_size = 60
+    eos_tokens = (1,)
+    _begins_with_space = False
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        if not text.isascii():
+            raise BadRequest("letters only", code="invalid_text")
+        return [ord(letter) - ord("A") for letter in text]
+
+    def encode_plain(self, text: str) -> list[int]:
+        return self.encode(text, special=False)
+
+    def token_bytes(self, token: int) -> bytes:
+        return bytes([token + ord("A")]) if token != 1 else b""
+
+    def _vocabulary(self) -> Iterable[tuple[int, bytes]]:
+        return ((token, self.token_bytes(token)) for token in range(60))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Tests run beside each other; threads of tiny products only get in each other's way."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def letters() -> TextTokenizer:
+    """A tokenizer for the random models of `make_decoder`."""
+    return Letters()
 
 
 @pytest.fixture(scope="session")

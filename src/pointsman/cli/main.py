@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import pointsman
-from pointsman.cli import bench, compile_, coverage, diff, generate, prove, run, serve, show
+from pointsman.cli import bench, compile_, coverage, diff, evaluate, generate, prove, run, serve, show, train
 from pointsman.cli.failures import exit_status, shown
 from pointsman.core import PointsmanError
 
@@ -36,6 +36,8 @@ app.command("diff")(diff.diff_command)
 app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(bench.app, name="bench")
 
 

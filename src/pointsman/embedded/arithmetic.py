@@ -102,7 +102,7 @@ class _Story:
 
 def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
     """A problem of `difficulty` relations and up to three sentences that the answer does not need."""
-    num_distractors = rng.randint(0, 3)
+    num_distractors = rng.randint(0, min(3, difficulty))
     story = _Story(rng, split, draw_names(rng, split, difficulty + 1 + num_distractors))
     line = story.give()
     for _ in range(difficulty):

@@ -18,7 +18,7 @@ from pointsman.embedded.wording import ENDINGS, ONSETS, Wording
 
 NUM_PEOPLE = 160
 NUM_TOWNS = 24
-ZIPF_EXPONENT = 1.0
+ZIPF_EXPONENT = 0.7
 TOWN_ENDINGS = "ville burg ford port".split()
 JOBS = "baker smith doctor farmer tailor sailor miller painter".split()
 PETS = "cat dog horse goat parrot snake fox owl".split()

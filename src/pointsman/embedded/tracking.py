@@ -24,7 +24,7 @@ WORTH = Wording("What is {e} [worth|now|then]?", "[Tell|Say] what {e} is [worth|
 
 def swaps(rng: random.Random, difficulty: int, split: Split) -> Problem:
     """Pairs swap balls round by round; who holds one of them at the end?"""
-    names = draw_names(rng, split, rng.randint(3, 5))
+    names = draw_names(rng, split, rng.randint(2, min(5, 2 + difficulty)))
     colours = rng.sample(COLOURS, len(names))
     start = [
         HOLDS.write(rng, split, fresh=i == 0, a=a, colour=c)
@@ -44,7 +44,7 @@ def swaps(rng: random.Random, difficulty: int, split: Split) -> Problem:
 
 def nesting(rng: random.Random, difficulty: int, split: Split) -> Problem:
     """Things lie in things, told in shuffled order; in which outermost one is the first?"""
-    num_others = rng.randint(1, 3)
+    num_others = rng.randint(0, min(3, difficulty))
     things = rng.sample(THINGS, difficulty + 1 + num_others + 1)
     chain, others = things[: difficulty + 1], things[difficulty + 1 :]
     pairs = [*pairwise(chain), *pairwise(others)]

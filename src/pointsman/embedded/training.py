@@ -24,6 +24,11 @@ from pointsman.embedded.packing import IGNORED, Example, Packed, encode, pack, v
 from pointsman.engine.config import ModelConfig
 from pointsman.engine.model import Decoder
 
+DIRECT_BRANCH, STEPS_BRANCH = 1, 2
+DIRECT_WEIGHT = 0.25
+"""Weight of a token of a direct answer. Hard problems cannot be answered without steps, and what cannot be learned
+would otherwise make most of the gradient once the steps are nearly right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -83,7 +88,7 @@ class Trainer:
         """One batch; `progress` is the share of the run that is over, which sets the learning rate."""
         packed = self._batch()
         rate = self.recipe.peak_lr * _schedule(progress, self.recipe.warmup)
-        tensors = (packed.tokens, packed.positions, packed.targets, visibility(packed))
+        tensors = (packed.tokens, packed.positions, packed.targets, packed.branches, visibility(packed))
         loss, is_right = self._loss(*(tensor.to(self.device) for tensor in tensors))
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
@@ -108,8 +113,10 @@ class Trainer:
 
         return pack(next_example, self.recipe.num_rows, self.recipe.row_tokens)
 
-    def _forward(self, tokens: Tensor, positions: Tensor, targets: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss of learned tokens, and (B, T) whether each was the most likely one."""
+    def _forward(
+        self, tokens: Tensor, positions: Tensor, targets: Tensor, branches: Tensor, visible: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean loss of learned tokens by weight, and (B, T) whether each was the most likely one."""
 
         def attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, E)
@@ -117,7 +124,11 @@ class Trainer:
 
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.model.logits(self.model(tokens, positions, attend)).float()
-        loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        losses = functional.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        weights = torch.where(branches == DIRECT_BRANCH, DIRECT_WEIGHT, 1.0) * (targets != IGNORED)
+        loss = (losses * weights.flatten()).sum() / weights.sum()
         return loss, logits.detach().argmax(-1) == targets
 
 
@@ -148,8 +159,8 @@ def _schedule(progress: float, warmup: float) -> float:
 
 
 def _right_examples(packed: Packed, is_right: Tensor) -> tuple[bool, ...]:
-    """By example: every learned token of its worked steps (branch 2) is the model's first choice."""
-    wrong = (packed.branches == 2) & (packed.targets != IGNORED) & ~is_right
+    """By example: every learned token of its worked steps is the model's first choice."""
+    wrong = (packed.branches == STEPS_BRANCH) & (packed.targets != IGNORED) & ~is_right
     num_wrong = torch.zeros(len(packed.examples) + 1, dtype=torch.int64)
     num_wrong.index_add_(0, packed.documents[wrong] + 1, torch.ones_like(packed.documents[wrong]))
     return tuple((num_wrong[1:] == 0).tolist())

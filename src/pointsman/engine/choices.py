@@ -38,6 +38,11 @@ class ChoiceTree:
         following = tuple(token for token in node if token != _END)
         return (*following, *self._eos_tokens) if _END in node and following else following
 
-    def _has_nested(self, node: "_Node") -> bool:
-        is_nested = _END in node and len(node) > 1
-        return is_nested or any(self._has_nested(child) for child in node.values())
+    def _has_nested(self, root: "_Node") -> bool:
+        waiting = [root]  # not by recursion: a choice may have more tokens than the interpreter has frames
+        while waiting:
+            node = waiting.pop()
+            if _END in node and len(node) > 1:
+                return True
+            waiting += node.values()
+        return False

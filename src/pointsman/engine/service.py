@@ -5,13 +5,16 @@
     service.cancel(ticket)                                           # the caller went away
     service.close()
 
-Callbacks run on the service's thread and must return quickly. Not done here: priorities, limits per caller.
+Callbacks run on the service's thread and must return quickly. One that raises is logged and costs its caller the text,
+nobody else. Not done here: priorities, limits per caller.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pointsman.core import InternalError, OverBudget
 from pointsman.engine.batch import Batch, require_prompt
@@ -19,7 +22,11 @@ from pointsman.engine.load import LoadedModel
 from pointsman.engine.sampling import Sampling
 from pointsman.engine.writing import Text, Writing
 
+T = TypeVar("T")
+
 OnEnd = Callable[[Text | BaseException], None]
+
+_LOG = logging.getLogger("pointsman.engine")
 
 MAX_WAITING = 1024
 """Texts that may wait for a place; more are refused. Chosen."""
@@ -33,7 +40,6 @@ class Ticket:
     sampling: Sampling
     on_text: Callable[[str], None] | None
     on_end: OnEnd
-    writing: Writing | None = None
     is_cancelled: bool = False
 
 
@@ -103,11 +109,11 @@ class ModelService:
 
     def _start(self, ticket: Ticket) -> None:
         try:
-            ticket.writing = self._batch.submit(ticket.prompt, ticket.sampling, ticket.on_text)
+            writing = self._batch.submit(ticket.prompt, ticket.sampling, _guarded(ticket.on_text))
         except Exception as exc:  # noqa: BLE001  whatever it is, its caller is told
-            ticket.on_end(exc)
+            _call(ticket.on_end, exc)
         else:
-            self._open[ticket.writing] = ticket
+            self._open[writing] = ticket
 
     def _step(self) -> None:
         """One step of the batch. Where it fails, every text in it ends with the failure, and the batch starts anew."""
@@ -117,7 +123,19 @@ class ModelService:
             failed, self._open = list(self._open.values()), {}
             self._batch = self._batch.renewed()
             for ticket in failed:
-                ticket.on_end(exc)
+                _call(ticket.on_end, exc)
             return
         for writing in ended:
-            self._open.pop(writing).on_end(writing.result())
+            _call(self._open.pop(writing).on_end, writing.result())
+
+
+def _guarded(on_text: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    return None if on_text is None else lambda piece: _call(on_text, piece)
+
+
+def _call(callback: Callable[[T], None], value: T) -> None:
+    """A caller's function; what it raises must not end the thread that serves the others."""
+    try:
+        callback(value)
+    except Exception as exc:  # noqa: BLE001  the edge between a caller and the service
+        _LOG.error("a callback of the model service raised %s", type(exc).__qualname__)  # no text: it may quote one

@@ -153,6 +153,6 @@ class Writing:
 
 def _report(logits: Tensor, token: int, num_alternatives: int) -> TokenReport:
     logprobs = logits.float().log_softmax(-1)
-    best = logprobs.topk(num_alternatives)
+    best = logprobs.topk(min(num_alternatives, logprobs.shape[-1]))
     alternatives = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
     return TokenReport(token, float(logprobs[token]), alternatives)

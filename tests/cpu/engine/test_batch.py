@@ -1,7 +1,7 @@
 """Batches: whoever writes beside you, your text is your own."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -13,30 +13,10 @@ from pointsman.engine.tokenizer import TextTokenizer
 MakeDecoder = Callable[..., Decoder]
 
 
-class Letters(TextTokenizer):
-    """Token n is the letter a + n; token 1 ends a text."""
-
-    vocab_size = 60
-    eos_tokens = (1,)
-    _begins_with_space = False
-
-    def encode(self, text: str, *, special: bool) -> list[int]:
-        return [ord(letter) - ord("A") for letter in text]
-
-    def encode_plain(self, text: str) -> list[int]:
-        return self.encode(text, special=False)
-
-    def token_bytes(self, token: int) -> bytes:
-        return bytes([token + ord("A")]) if token != 1 else b""
-
-    def _vocabulary(self) -> Iterable[tuple[int, bytes]]:
-        return ((token, self.token_bytes(token)) for token in range(60))
-
-
 @pytest.fixture(scope="module")
-def model(make_decoder: MakeDecoder) -> LoadedModel:
+def model(make_decoder: MakeDecoder, letters: TextTokenizer) -> LoadedModel:
     decoder = make_decoder(3)
-    return LoadedModel("tiny", decoder, Letters(), decoder.config)
+    return LoadedModel("tiny", decoder, letters, decoder.config)
 
 
 PROMPTS = [[3, 4, 5], [6], [7, 8, 9, 10, 11, 12], [20, 21], [30] * 9, [41, 42, 43]]
