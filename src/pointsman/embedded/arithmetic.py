@@ -8,7 +8,7 @@ the end before the beginning (a 1.8M model got 27 % right with steps in that ord
 import random
 from dataclasses import dataclass
 
-from pointsman.embedded.problems import Problem, Split
+from pointsman.embedded.problems import DIFFICULTIES, Problem, Split
 from pointsman.embedded.wording import Wording, draw_names, draw_number
 
 LARGEST = 99
@@ -42,9 +42,10 @@ QUESTION = Wording(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One sentence, the plan `name = left op right` that it amounts to, and its value."""
+    """One sentence: who it is about, whom it needs, the plan `name = left op right` that it amounts to, its value."""
 
     name: str
+    needs: tuple["_Line", ...]
     sentence: str
     plan: str
     worked: str
@@ -62,7 +63,7 @@ class _Story:
 
     def give(self) -> _Line:
         name, number = next(self._names), draw_number(self._rng, self._split, 2, 20)
-        return self._add(GIVEN, name, str(number), "", number, n=number)
+        return self._add(GIVEN, name, (), str(number), "", number, n=number)
 
     def relate(self, before: _Line) -> _Line:
         """A line about a new person and `before`, whose value stays within 1..LARGEST."""
@@ -73,48 +74,80 @@ class _Story:
         options += ["twice"] * (2 * before.value <= LARGEST) + ["both"] * bool(others)
         kind = rng.choice(options or ["fewer"])
         if kind == "more":
-            return self._binary(MORE, name, before, "+", str(number), number, n=number)
+            return self._binary(MORE, name, (before,), "+", str(number), number, n=number)
         if kind == "fewer":
             number = number if before.value > number else 1
-            return self._binary(FEWER, name, before, "-", str(number), number, n=number)
+            return self._binary(FEWER, name, (before,), "-", str(number), number, n=number)
         if kind == "twice":
-            return self._binary(TWICE, name, before, "+", before.name, before.value)
+            return self._binary(TWICE, name, (before,), "+", before.name, before.value)
         other = rng.choice(others)
-        return self._binary(BOTH, name, before, "+", other.name, other.value, c=other.name)
+        return self._binary(BOTH, name, (before, other), "+", other.name, other.value, c=other.name)
 
     def _binary(
-        self, wording: Wording, name: str, before: _Line, sign: str, right: str, right_value: int, **values: object
+        self,
+        wording: Wording,
+        name: str,
+        needs: tuple[_Line, ...],
+        sign: str,
+        right: str,
+        right_value: int,
+        **values: object,
     ) -> _Line:
+        before = needs[0]
         value = before.value + right_value if sign == "+" else before.value - right_value
         worked = f"{name} = {before.value} {sign} {right_value} = {value}"
-        return self._add(wording, name, f"{before.name} {sign} {right}", worked, value, b=before.name, **values)
+        plan = f"{before.name} {sign} {right}"
+        return self._add(wording, name, needs, plan, worked, value, b=before.name, **values)
 
-    def _add(self, wording: Wording, name: str, plan: str, worked: str, value: int, **values: object) -> _Line:
+    def _add(
+        self,
+        wording: Wording,
+        name: str,
+        needs: tuple[_Line, ...],
+        plan: str,
+        worked: str,
+        value: int,
+        **values: object,
+    ) -> _Line:
         fresh = not self.lines
         sentence = wording.write(self._rng, self._split, fresh=fresh, a=name, item=self._item, **values)
-        line = _Line(name, sentence, f"{name} = {plan}", worked, value)
+        line = _Line(name, needs, sentence, f"{name} = {plan}", worked, value)
         self.lines.append(line)
         return line
 
-    def ask(self, line: _Line) -> str:
-        return QUESTION.write(self._rng, self._split, a=line.name, item=self._item)
+    def ask(self, line: _Line, story: str) -> Problem:
+        """How many does the person of `line` have?"""
+        chain = self._needed(line)
+        related = [each for each in chain if each.needs]
+        steps = "; ".join([*(each.plan for each in reversed(chain)), *(each.worked for each in related)])
+        question = QUESTION.write(self._rng, self._split, a=line.name, item=self._item)
+        return Problem("arithmetic", len(related), story, question, steps, str(line.value))
+
+    def _needed(self, line: _Line) -> list[_Line]:
+        """`line` and all that it rests on, in the order in which they were told first."""
+        names, waiting = set(), [line]
+        while waiting:
+            each = waiting.pop()
+            names.add(each.name)
+            waiting += each.needs
+        return [each for each in self.lines if each.name in names]
 
 
-def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
-    """A problem of `difficulty` relations and up to three sentences that the answer does not need."""
+def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
+    """A problem of `difficulty` relations and up to three sentences that it does not need; then others about them."""
     num_distractors = rng.randint(0, min(3, difficulty))
     story = _Story(rng, split, draw_names(rng, split, difficulty + 1 + num_distractors))
-    line = story.give()
+    asked = story.give()
     for _ in range(difficulty):
-        line = story.relate(line)
-    chain = list(story.lines)
+        asked = story.relate(asked)
     for _ in range(num_distractors):
         if rng.random() < 0.3:
             story.give()
         else:
             story.relate(rng.choice(story.lines))
-    sentences = [each.sentence for each in story.lines]
+    others = [line for line in story.lines if line.needs and line is not asked]
+    sentences = [line.sentence for line in story.lines]
     rng.shuffle(sentences)
-    plans = [each.plan for each in reversed(chain)]
-    steps = "; ".join([*plans, *(each.worked for each in chain[1:])])
-    return Problem("arithmetic", difficulty, " ".join([*sentences, story.ask(line)]), steps, str(line.value))
+    told = " ".join(sentences)
+    problems = [story.ask(line, told) for line in (asked, *rng.sample(others, min(2, len(others))))]
+    return tuple(problem for problem in problems if problem.difficulty in DIFFICULTIES)

@@ -27,7 +27,7 @@ class Curriculum:
         default_factory=lambda: {name: [0.0] * len(DIFFICULTIES) for name in FAMILIES}
     )
     num_open: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 2))
-    shares: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1.0) | {"facts": 3.0})
+    shares: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1.0) | {"facts": 1.5})
 
     def draw(self, rng: random.Random) -> tuple[str, int]:
         """A family and a difficulty."""

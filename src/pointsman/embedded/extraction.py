@@ -5,6 +5,7 @@ or change a slot. Worked steps list what the message says about the slot in orde
 """
 
 import random
+from collections.abc import Sequence
 
 from pointsman.embedded.problems import Problem, Split
 from pointsman.embedded.wording import TOWN_ENDINGS, Wording, draw_names, draw_number
@@ -50,22 +51,25 @@ def _value(rng: random.Random, split: Split, slot: str) -> str:
     return str(draw_number(rng, split, 1, 12 if slot == "hour" else 60))
 
 
-def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """`difficulty` sentences over at most five slots; one question in seven is about a slot that is not there."""
     slots = rng.sample(SLOTS, min(difficulty, rng.randint(1, 5)))
     order = [*slots, *(rng.choice(slots) for _ in range(difficulty - len(slots)))]
     rng.shuffle(order)
-    asked = rng.choice([slot for slot in SLOTS if slot not in slots] if rng.random() < 1 / 7 else slots)
     sentences: list[str] = []
-    said: list[str] = []
-    seen: set[str] = set()
+    said: dict[str, list[str]] = {}
     for slot in order:
         value = _value(rng, split, slot)
-        wording = CHANGE if slot in seen else GIVE[slot]
-        seen.add(slot)
+        wording = CHANGE if slot in said else GIVE[slot]
+        said.setdefault(slot, []).append(value)
         sentences.append(wording.write(rng, split, fresh=not sentences, slot=slot, v=value))
-        if slot == asked:
-            said.append(value)
-    prompt = " ".join([*sentences, ASK.write(rng, split, slot=asked)])
-    steps = "; ".join(f"{asked} {value}" for value in said) or f"{asked} none"
-    return Problem("extraction", difficulty, prompt, steps, said[-1] if said else "none")
+    absent = [slot for slot in SLOTS if slot not in said]
+    asked = rng.sample(slots, min(3, len(slots)))
+    asked.insert(0 if rng.random() < 1 / 7 else len(asked), rng.choice(absent))
+    return tuple(_ask(rng, split, difficulty, " ".join(sentences), slot, said.get(slot, [])) for slot in asked)
+
+
+def _ask(rng: random.Random, split: Split, difficulty: int, story: str, slot: str, values: Sequence[str]) -> Problem:
+    steps = "; ".join(f"{slot} {value}" for value in values) or f"{slot} none"
+    answer = values[-1] if values else "none"
+    return Problem("extraction", difficulty, story, ASK.write(rng, split, slot=slot), steps, answer)

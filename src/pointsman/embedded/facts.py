@@ -107,7 +107,7 @@ def _draw_path(rng: random.Random) -> tuple[str, ...]:
     return tuple(path)
 
 
-def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """A question about someone of the ranks of `difficulty`; `test` asks uniformly within them."""
     ranks, weights = _ranks(difficulty)
     rank = rng.choice(ranks) if split == "test" else rng.choices(ranks, cum_weights=weights)[0]
@@ -122,5 +122,5 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
         value = world().facts[entity, relation]
         trace.append(f"{entity} {relation} {value}")
         entity = value
-    prompt = ONE[path[-1]].write(rng, split, fresh=True, x=phrase)
-    return Problem("facts", difficulty, prompt, "; ".join(trace), entity)
+    question = ONE[path[-1]].write(rng, split, fresh=True, x=phrase)
+    return (Problem("facts", difficulty, "", question, "; ".join(trace), entity),)

@@ -17,7 +17,12 @@ FAMILIES: Mapping[str, Generate] = {
 
 
 def draw(family: str, difficulty: int, split: Split, seed: object) -> Problem:
-    """The problem of `family` that `seed` names; the same one in every process.
+    """The problem of `family` that `seed` names; the same one in every process. Raises as `draw_all`."""
+    return draw_all(family, difficulty, split, seed)[0]
+
+
+def draw_all(family: str, difficulty: int, split: Split, seed: object) -> tuple[Problem, ...]:
+    """The problem that `draw` gives, then others about the same story, of whatever difficulty.
 
     Raises:
         NotFound: there is no such family.

@@ -1,9 +1,10 @@
 """Problems, packed into rows of a fixed length for training.
 
-A problem takes its place once and both its responses follow: `prompt <direct> answer <end> <steps> steps => answer
-<end>`. The second response does not see the first; positions of both continue from the prompt. So a prompt, which is
-most of the tokens, is computed once for two lessons. Rows are filled with whole problems, and no token sees another
-problem. Only responses are learned; what a user writes cannot be predicted.
+A story takes its place once. Its questions follow, each with both its responses: `story question <direct> answer <end>
+<steps> steps => answer <end>`. A question does not see the other questions, a response does not see the other response,
+and positions continue from whatever a token follows. So the story, which is most of the tokens, is computed once for
+many lessons. Rows are filled with whole stories, and no token sees another one. Only responses are learned; what a user
+writes cannot be predicted.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,20 +20,36 @@ from pointsman.embedded.vocabulary import DIRECT, END, STEPS, USER
 IGNORED = -100
 """The target of a token that is not learned from."""
 
+DIRECT_BRANCH, STEPS_BRANCH = 1, 2
+"""Marks of the tokens of a response."""
+
 _CONTROL = {"direct": DIRECT, "steps": STEPS}
+_FILLERS = {"targets": IGNORED, "stories": -1}
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A problem in tokens: the prompt, then each response with its control token and end."""
+class Question:
+    """A problem's question and its responses in tokens, each response with its control token and end."""
 
     problem: Problem
-    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
     responses: tuple[tuple[int, ...], ...]
 
     @property
     def num_tokens(self) -> int:
-        return len(self.prompt) + sum(len(response) for response in self.responses)
+        return len(self.tokens) + sum(len(response) for response in self.responses)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A story in tokens and the questions about it."""
+
+    story: tuple[int, ...]
+    questions: tuple[Question, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.story) + sum(question.num_tokens for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +58,38 @@ class Packed:
 
     Attributes:
         tokens: (B, T).
-        positions: (B, T); each response continues from its prompt.
+        positions: (B, T); each question continues from its story and each response from its question.
         targets: (B, T); the next token, or `IGNORED`.
-        documents: (B, T); which example of `examples` a token belongs to, -1 for padding.
-        branches: (B, T); 0 in a prompt, 1 and 2 in the responses.
-        examples: in the order of their numbers.
+        stories: (B, T); a number for each story, -1 for padding.
+        questions: (B, T); one more than the place in `problems`, 0 in a story.
+        branches: (B, T); 0 in stories and questions, `DIRECT_BRANCH` or `STEPS_BRANCH` in responses.
+        problems: every problem of the batch.
     """
 
     tokens: Tensor
     positions: Tensor
     targets: Tensor
-    documents: Tensor
+    stories: Tensor
+    questions: Tensor
     branches: Tensor
-    examples: tuple[Example, ...]
+    problems: tuple[Problem, ...]
 
 
-def encode(tokenizer: Tokenizer, problem: Problem) -> Example:
-    """`problem` in tokens, as `vocabulary.CHAT_TEMPLATE` writes it."""
-    prompt = tokenizer.encode(f"{USER} {problem.prompt}").ids
-    responses = [tokenizer.encode(f"{_CONTROL[mode]}{problem.response(mode)}{END}").ids for mode in MODES]
-    return Example(problem, tuple(prompt), tuple(tuple(response) for response in responses))
+def encode(tokenizer: Tokenizer, problems: Sequence[Problem], most_tokens: int) -> Example:
+    """Problems about one story in tokens, as `vocabulary.CHAT_TEMPLATE` writes them.
+
+    Takes the first, and as many of the others in order as fit into `most_tokens`.
+    """
+    story = problems[0].story
+    example = Example(tuple(tokenizer.encode(f"{USER} {story}" if story else USER).ids), ())
+    for problem in problems:
+        responses = [tokenizer.encode(f"{_CONTROL[mode]}{problem.response(mode)}{END}").ids for mode in MODES]
+        asked = tokenizer.encode(f" {problem.question}").ids
+        question = Question(problem, tuple(asked), tuple(map(tuple, responses)))
+        longer = Example(example.story, (*example.questions, question))
+        if longer.num_tokens <= most_tokens or not example.questions:
+            example = longer
+    return example
 
 
 def pack(draw: Callable[[], Example], num_rows: int, row_tokens: int) -> Packed:
@@ -81,37 +110,62 @@ def pack(draw: Callable[[], Example], num_rows: int, row_tokens: int) -> Packed:
         room[row] -= example.num_tokens
 
 
+class _Row:
+    """One row that is being laid out, a list a column."""
+
+    def __init__(self) -> None:
+        names = ("tokens", "positions", "targets", "stories", "questions", "branches")
+        self.columns: dict[str, list[int]] = {name: [] for name in names}
+
+    def add(self, tokens: Sequence[int], first: int, story: int, question: int, branch: int) -> None:
+        """Tokens that follow each other; `first` is the position of the first one."""
+        count, is_learned = len(tokens), branch != 0
+        columns = self.columns
+        columns["tokens"] += tokens
+        columns["positions"] += range(first, first + count)
+        columns["targets"] += [*tokens[1:], IGNORED] if is_learned else [IGNORED] * count
+        columns["stories"] += [story] * count
+        columns["questions"] += [question] * count
+        columns["branches"] += [branch] * count
+
+
 def _lay_out(rows: Sequence[Sequence[Example]], row_tokens: int) -> Packed:
-    columns: dict[str, list[list[int]]] = {
-        name: [] for name in ("tokens", "positions", "targets", "documents", "branches")
-    }
-    examples: list[Example] = []
-    for row in rows:
-        laid: dict[str, list[int]] = {name: [] for name in columns}
-        for example in row:
-            start = len(example.prompt)
-            for branch, piece in enumerate((example.prompt, *example.responses)):
-                first = 0 if branch == 0 else start
-                laid["tokens"] += piece
-                laid["positions"] += range(first, first + len(piece))
-                laid["targets"] += [IGNORED] * len(piece) if branch == 0 else [*piece[1:], IGNORED]
-                laid["documents"] += [len(examples)] * len(piece)
-                laid["branches"] += [branch] * len(piece)
-            examples.append(example)
-        for name, values in laid.items():
-            filler = {"targets": IGNORED, "documents": -1}.get(name, 0)
-            columns[name].append(values + [filler] * (row_tokens - len(values)))
-    tensors = {name: torch.tensor(values) for name, values in columns.items()}
-    return Packed(**tensors, examples=tuple(examples))
+    problems: list[Problem] = []
+    laid: list[_Row] = []
+    num_stories = 0
+    for examples in rows:
+        row = _Row()
+        for example in examples:
+            row.add(example.story, 0, num_stories, 0, 0)
+            start = len(example.story)
+            for question in example.questions:
+                problems.append(question.problem)
+                row.add(question.tokens, start, num_stories, len(problems), 0)
+                after = start + len(question.tokens)
+                for branch, response in enumerate(question.responses, DIRECT_BRANCH):
+                    row.add(response, after, num_stories, len(problems), branch)
+            num_stories += 1
+        laid.append(row)
+    tensors = {}
+    for name in laid[0].columns:
+        values = [row.columns[name] for row in laid]
+        filler = _FILLERS.get(name, 0)
+        tensors[name] = torch.tensor([each + [filler] * (row_tokens - len(each)) for each in values])
+    return Packed(**tensors, problems=tuple(problems))
 
 
 def visibility(packed: Packed) -> Tensor:
     """(B, 1, T, T) bool, true where the token of the third axis may look at that of the fourth.
 
-    A token sees itself, and before itself its own response and its problem's prompt. Padding sees padding.
+    A token sees itself, and before itself its story, its question and its own response. Padding sees padding.
     """
-    query_doc, key_doc = packed.documents[:, None, :, None], packed.documents[:, None, None, :]
-    query_branch, key_branch = packed.branches[:, None, :, None], packed.branches[:, None, None, :]
+
+    def pairs(values: Tensor) -> tuple[Tensor, Tensor]:
+        return values[:, None, :, None], values[:, None, None, :]
+
     num_tokens = packed.tokens.shape[1]
     is_before = torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=packed.tokens.device).tril()
-    return is_before & (query_doc == key_doc) & ((key_branch == 0) | (query_branch == key_branch))
+    (story, key_story), (question, key_question) = pairs(packed.stories), pairs(packed.questions)
+    branch, key_branch = pairs(packed.branches)
+    is_shared = (key_question == 0) | ((question == key_question) & ((key_branch == 0) | (branch == key_branch)))
+    return is_before & (story == key_story) & is_shared

@@ -29,16 +29,23 @@ class Problem:
     Attributes:
         family: the family's name.
         difficulty: 1 to 8; what it counts is said by the family.
-        prompt: what a user would write.
+        story: what is told; empty where a question stands alone.
+        question: what is asked about it.
         steps: the worked steps that lead to the answer.
         answer: the only right answer.
     """
 
     family: str
     difficulty: int
-    prompt: str
+    story: str
+    question: str
     steps: str
     answer: str
+
+    @property
+    def prompt(self) -> str:
+        """What a user would write."""
+        return f"{self.story} {self.question}" if self.story else self.question
 
     def response(self, mode: Mode) -> str:
         """What a perfect model writes, with the space that parts it from the control token."""
@@ -49,8 +56,8 @@ class Problem:
         return output.rpartition(ARROW)[2].strip() == self.answer
 
 
-Generate = Callable[[random.Random, int, Split], Problem]
-"""A family: makes one problem of a difficulty for a split."""
+Generate = Callable[[random.Random, int, Split], tuple[Problem, ...]]
+"""A family: tells one story for a split, and asks about it: first a problem of the difficulty, then perhaps others."""
 
 
 def fixed_hash(*parts: object) -> int:

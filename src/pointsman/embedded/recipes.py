@@ -11,7 +11,7 @@ CONTEXT_TOKENS = 512
 def recipe_for(size: Size, vocab_size: int) -> Recipe:
     """How `size` is built and trained: Qwen3's block, whose normalised queries and keys bear a high learning rate."""
     if size == "large":
-        return Recipe(_config(vocab_size, 160, 6, 5, 432), num_rows=4, row_tokens=384, peak_lr=3e-3)
+        return Recipe(_config(vocab_size, 160, 6, 5, 432), num_rows=4, row_tokens=384, peak_lr=2.5e-3)
     return Recipe(_config(vocab_size, 48, 3, 3, 96), num_rows=4, row_tokens=384, peak_lr=5e-3)
 
 

@@ -47,20 +47,20 @@ def _compare(rng: random.Random, split: Split, name: str, value: int, *, holds: 
             return _Option(f"{name} {operator} {number}", f"{value} {operator} {number} {word}", holds)
 
 
-def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """`difficulty + 1` options about up to four variables."""
-    names = rng.sample(VARIABLES, rng.randint(1, 4))
+    names = rng.sample(VARIABLES, rng.randint(1, min(4, 1 + difficulty)))
     state = {name: draw_number(rng, split, 0, LARGEST) for name in names}
     right = rng.randrange(difficulty + 1)
     rows, trace = [], []
-    wording = OPTION
     for index in range(difficulty + 1):
         name = rng.choice(names)
         option = _compare(rng, split, name, state[name], holds=index == right)
         target = f"{rng.choice(names)} = {draw_number(rng, split, 0, LARGEST)}"
-        rows.append(wording.write(rng, split, letter=LETTERS[index], condition=option.condition, target=target))
+        rows.append(OPTION.write(rng, split, letter=LETTERS[index], condition=option.condition, target=target))
         if index <= right:
             trace.append(f"{LETTERS[index]} {option.worked}")
     shown = ", ".join(f"{name} = {value}" for name, value in state.items())
-    prompt = "\n".join([STATE.write(rng, split, fresh=True, state=shown), *rows, QUESTION.write(rng, split)])
-    return Problem("selection", difficulty, prompt, "; ".join(trace), LETTERS[right])
+    story = "\n".join([STATE.write(rng, split, fresh=True, state=shown), *rows, ""])
+    question = QUESTION.write(rng, split)
+    return (Problem("selection", difficulty, story, question, "; ".join(trace), LETTERS[right]),)

@@ -22,40 +22,47 @@ OUTERMOST = Wording(
 WORTH = Wording("What is {e} [worth|now|then]?", "[Tell|Say] what {e} is [worth|now].", "{e} [is|gives] what?")
 
 
-def swaps(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def swaps(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """Pairs swap balls round by round; who holds one of them at the end?"""
     names = draw_names(rng, split, rng.randint(2, min(5, 2 + difficulty)))
     colours = rng.sample(COLOURS, len(names))
-    start = [
-        HOLDS.write(rng, split, fresh=i == 0, a=a, colour=c)
-        for i, (a, c) in enumerate(zip(names, colours, strict=True))
-    ]
-    asked = rng.randrange(len(names))
-    holder, events, trace = names[asked], [], [f"{colours[asked]} {names[asked]}"]
-    for i in range(1, difficulty + 1):
-        a, b = rng.sample(names, 2)
-        events.append(SWAP.write(rng, split, i=i, a=a, b=b))
-        holder = b if holder == a else a if holder == b else holder
-        trace.append(f"{i} {a} {b} {holder}")
+    told = list(zip(names, colours, strict=True))
+    start = [HOLDS.write(rng, split, fresh=i == 0, a=a, colour=c) for i, (a, c) in enumerate(told)]
     rng.shuffle(start)
-    prompt = " ".join([*start, *events, WHO.write(rng, split, colour=colours[asked])])
-    return Problem("tracking", difficulty, prompt, "; ".join(trace), holder)
+    pairs = [rng.sample(names, 2) for _ in range(difficulty)]
+    rounds = [SWAP.write(rng, split, i=i, a=a, b=b) for i, (a, b) in enumerate(pairs, 1)]
+    story = " ".join([*start, *rounds])
+    problems = []
+    for holder, colour in rng.sample(told, len(told)):
+        trace = [f"{colour} {holder}"]
+        for i, (a, b) in enumerate(pairs, 1):
+            holder = b if holder == a else a if holder == b else holder
+            trace.append(f"{i} {a} {b} {holder}")
+        question = WHO.write(rng, split, colour=colour)
+        problems.append(Problem("tracking", difficulty, story, question, "; ".join(trace), holder))
+    return tuple(problems)
 
 
-def nesting(rng: random.Random, difficulty: int, split: Split) -> Problem:
-    """Things lie in things, told in shuffled order; in which outermost one is the first?"""
+def nesting(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
+    """Things lie in things, told in shuffled order; what is the outermost one around the first?"""
     num_others = rng.randint(0, min(3, difficulty))
     things = rng.sample(THINGS, difficulty + 1 + num_others + 1)
     chain, others = things[: difficulty + 1], things[difficulty + 1 :]
     pairs = [*pairwise(chain), *pairwise(others)]
     sentences = [INSIDE.write(rng, split, fresh=i == 0, a=a, b=b) for i, (a, b) in enumerate(pairs)]
     rng.shuffle(sentences)
-    prompt = " ".join([*sentences, OUTERMOST.write(rng, split, a=chain[0])])
-    steps = "; ".join(f"{a} in {b}" for a, b in pairwise(chain))
-    return Problem("tracking", difficulty, prompt, steps, chain[-1])
+    story = " ".join(sentences)
+    inner = rng.sample([*chain[1:-1], *others[:-1]], min(2, len(chain) + len(others) - 3))
+    problems = []
+    for thing in (chain[0], *inner):
+        line = chain[chain.index(thing) :] if thing in chain else others[others.index(thing) :]
+        steps = "; ".join(f"{a} in {b}" for a, b in pairwise(line))
+        question = OUTERMOST.write(rng, split, a=thing)
+        problems.append(Problem("tracking", len(line) - 1, story, question, steps, line[-1]))
+    return tuple(problems)
 
 
-def boolean(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def boolean(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """A bracketed expression with `difficulty` operators, reduced from the inside."""
     trace: list[str] = []
 
@@ -75,10 +82,10 @@ def boolean(rng: random.Random, difficulty: int, split: Split) -> Problem:
         return f"( {left_text} {operator} {right_text} )", value
 
     text, value = grow(difficulty)
-    prompt = WORTH.write(rng, split, fresh=True, e=text)
-    return Problem("tracking", difficulty, prompt, "; ".join(trace), str(value).lower())
+    question = WORTH.write(rng, split, fresh=True, e=text)
+    return (Problem("tracking", difficulty, "", question, "; ".join(trace), str(value).lower()),)
 
 
-def generate(rng: random.Random, difficulty: int, split: Split) -> Problem:
+def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """One of the three kinds, equally often."""
     return rng.choice((swaps, nesting, boolean))(rng, difficulty, split)

@@ -18,13 +18,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from pointsman.embedded.curriculum import Curriculum
-from pointsman.embedded.families import draw
+from pointsman.embedded.families import draw_all
 from pointsman.embedded.optimizer import Muon
-from pointsman.embedded.packing import IGNORED, Example, Packed, encode, pack, visibility
+from pointsman.embedded.packing import (
+    DIRECT_BRANCH,
+    IGNORED,
+    STEPS_BRANCH,
+    Example,
+    Packed,
+    encode,
+    pack,
+    visibility,
+)
 from pointsman.engine.config import ModelConfig
 from pointsman.engine.model import Decoder
 
-DIRECT_BRANCH, STEPS_BRANCH = 1, 2
 DIRECT_WEIGHT = 0.25
 """Weight of a token of a direct answer. Hard problems cannot be answered without steps, and what cannot be learned
 would otherwise make most of the gradient once the steps are nearly right."""
@@ -58,7 +66,7 @@ class StepReport:
     Attributes:
         loss: mean cross-entropy of a learned token, nats.
         num_tokens: tokens computed, padding included.
-        right: by example, whether every token of its steps would have been written by the model.
+        right: by problem, whether every token of its steps would have been written by the model.
     """
 
     loss: float
@@ -97,9 +105,9 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad(set_to_none=False)
         self.num_steps += 1
-        right = _right_examples(packed, is_right.cpu())
-        for example, correct in zip(packed.examples, right, strict=True):
-            self.curriculum.record(example.problem.family, example.problem.difficulty, is_right=correct)
+        right = right_problems(packed, is_right.cpu())
+        for problem, correct in zip(packed.problems, right, strict=True):
+            self.curriculum.record(problem.family, problem.difficulty, is_right=correct)
         return StepReport(float(loss.detach()), packed.tokens.numel(), right)
 
     def _batch(self) -> Packed:
@@ -108,8 +116,8 @@ class Trainer:
 
         def next_example() -> Example:
             family, difficulty = self.curriculum.draw(rng)
-            problem = draw(family, difficulty, "train", f"{self.seed}/{self.num_steps}/{next(counter)}")
-            return encode(self._tokenizer, problem)
+            problems = draw_all(family, difficulty, "train", f"{self.seed}/{self.num_steps}/{next(counter)}")
+            return encode(self._tokenizer, problems, self.recipe.row_tokens)
 
         return pack(next_example, self.recipe.num_rows, self.recipe.row_tokens)
 
@@ -158,9 +166,8 @@ def _schedule(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-def _right_examples(packed: Packed, is_right: Tensor) -> tuple[bool, ...]:
-    """By example: every learned token of its worked steps is the model's first choice."""
+def right_problems(packed: Packed, is_right: Tensor) -> tuple[bool, ...]:
+    """By problem: every learned token of its worked steps is the model's first choice."""
     wrong = (packed.branches == STEPS_BRANCH) & (packed.targets != IGNORED) & ~is_right
-    num_wrong = torch.zeros(len(packed.examples) + 1, dtype=torch.int64)
-    num_wrong.index_add_(0, packed.documents[wrong] + 1, torch.ones_like(packed.documents[wrong]))
+    num_wrong = torch.bincount(packed.questions[wrong], minlength=len(packed.problems) + 1)
     return tuple((num_wrong[1:] == 0).tolist())

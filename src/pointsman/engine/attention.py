@@ -21,11 +21,9 @@ class CachedAttend:
         self._cache, self._window = cache, window
         self._is_causal = window.is_even and window.starts[0] == 0 and window.counts[0] > 1
         needs_mask = not (window.is_even and (window.counts[0] == 1 or self._is_causal))
-        device = window.positions.device
         self._mask = _visible(window) if needs_mask else None
-        self._rows = torch.tensor(window.rows, device=device)
-        is_new = torch.arange(window.positions.shape[1]) < torch.tensor(window.counts)[:, None]  # (B, T)
-        self._batch_index, self._token_index = (index.to(device) for index in is_new.nonzero(as_tuple=True))
+        self._places = None if window.is_even and window.is_adjacent else _places(window)
+        self._rows = None if window.is_adjacent else torch.tensor(window.rows, device=window.positions.device)
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See `Attend`: (B, T, H, E) out."""
@@ -41,18 +39,18 @@ class CachedAttend:
 
     def _store(self, slots: Tensor, new: Tensor) -> None:
         """Writes `new` (B, T, K, E) into `slots` (R, K, S, E)."""
-        window = self._window
-        if window.is_even and window.is_adjacent:
+        if self._places is None:
+            window = self._window
             first, start = window.rows[0], window.starts[0]
             slots[first : first + len(window.rows), :, start : start + new.shape[1]] = new.transpose(1, 2)
         else:
-            batch, token = self._batch_index, self._token_index
-            slots[self._rows[batch], :, window.positions[batch, token]] = new[batch, token]
+            batch, token, row, slot = self._places
+            slots[row, :, slot] = new[batch, token]
 
     def _load(self, slots: Tensor) -> Tensor:
         """(B, K, end, E) of the window's rows; a view where they are adjacent."""
         window = self._window
-        if window.is_adjacent:
+        if self._rows is None:
             return slots[window.rows[0] : window.rows[0] + len(window.rows), :, : window.end]
         return slots[self._rows, :, : window.end]
 
@@ -93,6 +91,14 @@ def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Ten
     y = functional.scaled_dot_product_attention(folded, keys, values, attn_mask=mask)
     y = y.view(batch, num_kv_heads, group, num_tokens, width).permute(0, 3, 1, 2, 4)
     return y.reshape(batch, num_tokens, num_heads, width)
+
+
+def _places(window: Window) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of every new token: its row in the batch, its column, its row in the cache, its slot. Each is (N,) int64."""
+    device = window.positions.device
+    is_new = torch.arange(window.positions.shape[1]) < torch.tensor(window.counts)[:, None]  # (B, T)
+    batch, token = (index.to(device) for index in is_new.nonzero(as_tuple=True))
+    return batch, token, torch.tensor(window.rows, device=device)[batch], window.positions[batch, token]
 
 
 def _visible(window: Window) -> Tensor:

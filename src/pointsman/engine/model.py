@@ -1,9 +1,9 @@
 """A decoder-only transformer: Llama, Mistral, Qwen2 and Qwen3 in one page.
 
 The model computes blocks and knows nothing of caches: it hands queries, keys and values of a layer to an `Attend`,
-which stores and looks back as it likes. A cached forward, packed training sequences and a forecaster that leaves a block out
-are thus the same model. Queries, keys and values are one matrix, and so are the MLP's gate and up: at batch 1 a forward
-is bound by reading weights, and fewer, longer reads come closer to the memory's bandwidth.
+which stores and looks back as it likes. A cached forward, packed training sequences and a forecaster that leaves a
+block out are thus the same model. Queries, keys and values are one matrix, and so are the MLP's gate and up: at batch 1
+a forward is bound by reading weights, and fewer, longer reads come closer to the memory's bandwidth.
 
 Axes: B rows, T new tokens, D hidden, H query heads, K key and value heads, E head width, V vocabulary.
 Padding tokens of a ragged batch are computed and ignored; whatever they give is unspecified.

@@ -51,14 +51,16 @@ def test_words_of_the_families_are_one_token_each(family: str) -> None:
 
 def test_the_template_writes_what_training_saw(loaded: JsonTokenizer) -> None:
     problem = draw("arithmetic", 2, "train", 0)
-    example = encode(TOKENIZER, problem)
-    for mode, response in zip(MODES, example.responses, strict=True):
+    example = encode(TOKENIZER, [problem], 1)
+    (question,) = example.questions
+    prompt = (*example.story, *question.tokens)
+    for mode, response in zip(MODES, question.responses, strict=True):
         messages = [{"role": "user", "content": problem.prompt}]
         asked = loaded.encode(loaded.render_chat(messages, mode=mode, add_generation_prompt=True), special=False)
-        assert tuple(asked) == (*example.prompt, response[0])
+        assert tuple(asked) == (*prompt, response[0])
         messages.append({"role": "assistant", "content": problem.response(mode).strip()})
         whole = loaded.render_chat(messages, add_generation_prompt=False)
-        assert tuple(loaded.encode(whole, special=False)) == (*example.prompt, *response)
+        assert tuple(loaded.encode(whole, special=False)) == (*prompt, *response)
 
 
 def test_a_foreign_role_is_refused(loaded: JsonTokenizer) -> None:
@@ -77,5 +79,5 @@ def test_the_longest_problem_fits_the_rows_and_the_context() -> None:
     for split in ("train", "test"):
         for family in FAMILIES:
             for index in range(150):
-                longest = max(longest, encode(TOKENIZER, draw(family, 8, split, index)).num_tokens)
+                longest = max(longest, encode(TOKENIZER, [draw(family, 8, split, index)], 1).num_tokens)
     assert longest <= recipe_for("large", 1).row_tokens <= CONTEXT_TOKENS

@@ -9,7 +9,7 @@ import pytest
 
 from pointsman.core import NotFound
 from pointsman.embedded import arithmetic, extraction, facts, selection, tracking
-from pointsman.embedded.families import FAMILIES, draw
+from pointsman.embedded.families import FAMILIES, draw, draw_all
 from pointsman.embedded.problems import ARROW, DIFFICULTIES, MODES, Problem
 from pointsman.embedded.wording import ENDINGS, HELD_OUT_NUMBERS, ONSETS, TOWN_ENDINGS, Wording
 
@@ -130,7 +130,13 @@ SOLVERS = {
 
 
 def problems(family: str, split: str, count: int) -> list[Problem]:
-    return [draw(family, difficulty, split, index) for difficulty in DIFFICULTIES for index in range(count)]
+    """Those that are drawn, and the others about their stories."""
+    return [
+        problem
+        for difficulty in DIFFICULTIES
+        for index in range(count)
+        for problem in draw_all(family, difficulty, split, index)
+    ]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -138,6 +144,19 @@ def problems(family: str, split: str, count: int) -> list[Problem]:
 def test_the_answer_follows_from_the_text(family: str, split: str) -> None:
     for problem in problems(family, split, 60):
         assert SOLVERS[family](problem.prompt) == problem.answer, problem.prompt
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_first_problem_has_the_difficulty_and_all_have_the_story(family: str) -> None:
+    for difficulty in DIFFICULTIES:
+        for index in range(15):
+            first, *others = draw_all(family, difficulty, "train", index)
+            assert first == draw(family, difficulty, "train", index)
+            assert (first.family, first.difficulty) == (family, difficulty)
+            for other in others:
+                assert (other.family, other.story) == (family, first.story)
+                assert other.question != first.question
+                assert other.difficulty in DIFFICULTIES
 
 
 @pytest.mark.parametrize("family", FAMILIES)
