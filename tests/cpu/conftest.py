@@ -32,7 +32,7 @@ TINY = ModelConfig(
 
 
 class Letters(TextTokenizer):
-    """Token n is the letter a + n; token 1 ends a text."""
+    """Token n is the letter A + n, but token 59 is a space, and token 1 is special and ends a text."""
 
     vocab_size = 60
     eos_tokens = (1,)
@@ -41,13 +41,13 @@ class Letters(TextTokenizer):
     def encode(self, text: str, *, special: bool) -> list[int]:
         if not text.isascii():
             raise BadRequest("letters only", code="invalid_text")
-        return [ord(letter) - ord("A") for letter in text]
+        return [59 if letter == " " else ord(letter) - ord("A") for letter in text]
 
     def encode_plain(self, text: str) -> list[int]:
         return self.encode(text, special=False)
 
     def token_bytes(self, token: int) -> bytes:
-        return bytes([token + ord("A")]) if token != 1 else b""
+        return {1: b"", 59: b" "}.get(token, bytes([token + ord("A")]))
 
     def _vocabulary(self) -> Iterable[tuple[int, bytes]]:
         return ((token, self.token_bytes(token)) for token in range(60))

@@ -100,6 +100,7 @@ class Side:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
+            self.close()
             raise InternalError(f"the process of {self.name} ended; is transformers installed?", code="bench_side")
         said: dict[str, Any] = json.loads(line)
         return said

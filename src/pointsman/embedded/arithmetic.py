@@ -15,25 +15,17 @@ LARGEST = 99
 ITEMS = "apples coins books stamps shells cards marbles pens".split()
 
 _HAS = "[has|owns|holds|keeps]"
-GIVEN = Wording(f"{{a}} {_HAS} {{n}} {{item}}.", f"{{a}} {_HAS} [exactly|just] {{n}} {{item}}.")
+GIVEN = Wording(f"{{a}} {_HAS} {{n}} {{item}} [now|today|here|there].")
 MORE = Wording(
-    f"{{a}} {_HAS} {{n}} [more|extra] {{item}} [than|compared to] {{b}}.",
-    f"{{a}} {_HAS} {{n}} {{item}} more than {{b}}.",
-    f"[Compared to|Next to] {{b}}, {{a}} {_HAS} {{n}} more {{item}}.",
+    f"{{a}} {_HAS} {{n}} [more|extra|further] {{item}} than {{b}}.",
+    f"{{a}} {_HAS} {{n}} {{item}} [more|extra] than {{b}}.",
 )
 FEWER = Wording(
-    f"{{a}} {_HAS} {{n}} [fewer|less] {{item}} [than|compared to] {{b}}.",
-    f"{{a}} {_HAS} {{n}} {{item}} fewer than {{b}}.",
-    f"[Compared to|Next to] {{b}}, {{a}} {_HAS} {{n}} fewer {{item}}.",
+    f"{{a}} {_HAS} {{n}} [fewer|less] {{item}} than {{b}}.",
+    f"{{a}} {_HAS} {{n}} {{item}} [fewer|less] than {{b}}.",
 )
-TWICE = Wording(
-    f"{{a}} {_HAS} [twice|double] the {{item}} of {{b}}.",
-    f"{{a}} {_HAS} [twice|two times] as many {{item}} as {{b}}.",
-)
-BOTH = Wording(
-    f"{{a}} {_HAS} as many {{item}} as {{b}} and {{c}} [together|in total].",
-    f"{{a}} {_HAS} the {{item}} of {{b}} and {{c}} [together|in total].",
-)
+TWICE = Wording(f"{{a}} {_HAS} [twice|double] the {{item}} of {{b}}.")
+BOTH = Wording(f"{{a}} {_HAS} the {{item}} of {{b}} and {{c}} [together|combined].")
 QUESTION = Wording(
     "[How many|What number of] {item} does {a} [have|own|hold|keep]?",
     "[Tell|Say] [how many|what number of] {item} {a} has.",

@@ -13,7 +13,7 @@ from pointsman.embedded import facts
 from pointsman.embedded.families import FAMILIES
 from pointsman.embedded.problems import DIFFICULTIES
 
-_OPENS_AT = 0.6
+_OPENS_AT = 0.5
 _FLOOR = 0.04
 _MEMORY = 0.98
 """Share of a score that stays when an example is added to it. All three chosen."""

@@ -17,7 +17,7 @@ VARIABLES = "n m x y lo hi acc key count left".split()
 LARGEST = 99
 
 STATE = Wording("[State|Now|At present] [:|is] {state}.", "[The state|It] is {state}.", "With {state} [:|now]")
-OPTION = Wording("{letter} [:|)] if {condition} [then|go] {target}", "{letter} [:|)] {condition} [then|go] {target}")
+OPTION = Wording("{letter} [:|)] [if|when] {condition} [then|go] {target}")
 QUESTION = Wording("Which [option|row|one] [applies|holds]?", "[Tell|Say] the [option|row|one] that [applies|holds].")
 
 

@@ -12,13 +12,11 @@ from pointsman.embedded.wording import Wording, draw_names
 COLOURS = "red blue green white black brown pink grey".split()
 THINGS = "key ring map cup coin book box bag crate chest drawer basket case jar shed barn".split()
 
-HOLDS = Wording("{a} [has|holds|keeps] the {colour} [ball|one].", "The {colour} ball is [with|at] {a}.")
-SWAP = Wording("[In round|Round|At round] {i} {a} and {b} [swap|trade|switch].", "{i} : {a} [swaps|trades] with {b}.")
-WHO = Wording("Who [has|holds|keeps] the {colour} ball [at the end|now|then]?")
-INSIDE = Wording("The {a} [is|lies|sits] [in|inside] the {b}.", "The {b} [holds|has] the {a}.")
-OUTERMOST = Wording(
-    "[What|Which thing] is the outermost [one|thing] around the {a}?", "Around the {a} is what outermost [one|thing]?"
-)
+HOLDS = Wording("{a} [has|holds|keeps|owns] the {colour} [ball|one|marble].")
+SWAP = Wording("[Round|Turn|Step] {i} : {a} [and|with] {b} [swap|trade|switch].")
+WHO = Wording("Who [has|holds|keeps|owns] the {colour} [ball|one|marble] [at the end|now|then]?")
+INSIDE = Wording("The {a} [is|lies|sits|rests] [in|inside|within] the {b}.")
+OUTERMOST = Wording("[What|Which] [one|thing] is the outermost [of all|now|then] around the {a}?")
 WORTH = Wording("What is {e} [worth|now|then]?", "[Tell|Say] what {e} is [worth|now].", "{e} [is|gives] what?")
 
 

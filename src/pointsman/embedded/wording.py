@@ -25,6 +25,9 @@ class Wording:
 
     A structure such as `"{a} [has|owns] {n} [more|extra] {item}."` stands for every combination of its choices. One
     combination in five is held out: each of its words occurs in training, together they do not.
+
+    Choices are synonyms of as many tokens where what binds a sentence's parts lies between them. A small model binds
+    by distance, and each other distance is to be learned anew.
     """
 
     def __init__(self, *structures: str) -> None:

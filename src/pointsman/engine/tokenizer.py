@@ -98,9 +98,14 @@ class TextTokenizer(ABC):
         stream = StreamDecoder(self.token_bytes, drops_space=self._begins_with_space)
         return "".join(map(stream.push, tokens)) + stream.close()
 
-    def stream(self) -> StreamDecoder:
-        """A decoder for tokens that continue a text."""
-        return StreamDecoder(self.token_bytes)
+    def stream(self, after: int | None = None) -> StreamDecoder:
+        """A decoder for tokens that continue a text whose last token is `after`.
+
+        Behind a special token, such as the one that asks for an answer, a text begins anew, and a space there is the
+        tokenizer's.
+        """
+        begins_anew = after is not None and not self.token_bytes(after)
+        return StreamDecoder(self.token_bytes, drops_space=begins_anew)
 
     def render_chat(self, messages: Sequence[Mapping[str, Any]], **variables: object) -> str:
         """The text of a chat, to be encoded without special tokens; see `ChatTemplate.render`.

@@ -80,6 +80,7 @@ def save_weights(decoder: Decoder, folder: Path) -> None:
     config = config_to_hf(decoder.config) | {"torch_dtype": dtype}
     (folder / CONFIG_FILE).write_text(dumps(config, indent=2) + "\n", "utf-8")
     save_file(named_views(decoder), folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    (folder / WEIGHTS_FILE).chmod((folder / CONFIG_FILE).stat().st_mode)  # the library leaves it to its owner alone
 
 
 def config_to_hf(config: ModelConfig) -> dict[str, Any]:

@@ -82,13 +82,16 @@ class Writing:
         self._on_text = on_text
         self._eos_tokens = frozenset(eos_tokens)
         self._sampler = Sampler(sampling)
-        self._stream = tokenizer.stream()
+        self._stream = tokenizer.stream(after=prompt[-1])
         self._stop = StopMatcher(sampling.stop)
         self._pieces: list[str] = []
         self._reports: list[TokenReport] = []
         self._choices: ChoiceTree | None = None
         if sampling.choices is not None:
-            self._choices = ChoiceTree(sampling.choices, tokenizer.encode_plain, eos_tokens)
+            # Behind a special token a space at the beginning is dropped, and models differ in whether they write it.
+            begins_anew = not tokenizer.token_bytes(prompt[-1])
+            spaced = tuple(f" {choice}" for choice in sampling.choices) if begins_anew else ()
+            self._choices = ChoiceTree((*sampling.choices, *spaced), tokenizer.encode_plain, eos_tokens)
 
     @property
     def is_plain(self) -> bool:

@@ -81,3 +81,10 @@ def test_the_longest_problem_fits_the_rows_and_the_context() -> None:
             for index in range(150):
                 longest = max(longest, encode(TOKENIZER, [draw(family, 8, split, index)], 1).num_tokens)
     assert longest <= recipe_for("large", 1).row_tokens <= CONTEXT_TOKENS
+
+
+def test_an_answer_begins_without_the_space_that_the_tokenizer_puts_there(loaded: JsonTokenizer) -> None:
+    (steps,) = loaded.encode("<steps>", special=False)
+    (word,) = loaded.encode(" Friday", special=False)
+    assert loaded.stream(after=steps).push(word) == "Friday"
+    assert loaded.stream(after=word).push(word) == " Friday"

@@ -112,6 +112,13 @@ def test_one_of_the_choices_is_written(model: LoadedModel, temperature: float) -
     assert len(written) > 1
 
 
+def test_behind_a_special_token_a_choice_may_begin_with_a_space(model: LoadedModel) -> None:
+    sampled = [Sampling(choices=("RED", "ROT"), temperature=3.0, seed=seed) for seed in range(30)]
+    written = [generate(model, [[5, 1]], sampling)[0] for sampling in sampled]
+    assert {text.text for text in written} == {"RED", "ROT"}
+    assert {text.tokens[0] == 59 for text in written} == {True, False}
+
+
 def test_logprobs_are_those_of_the_model(model: LoadedModel) -> None:
     text = generate(model, [PROMPTS[2]], Sampling(max_tokens=4, logprobs=3, temperature=0.8, seed=2))[0]
     assert text.logprobs is not None

@@ -54,7 +54,7 @@ def solve_tracking(prompt: str) -> str:
             bool(eval(re.search(r"\(.*\)", prompt)[0].replace("true", "True").replace("false", "False")))
         ).lower()
     *sentences, question = re.split(r"(?<=[.?]) ", prompt)
-    if "ball" in question:
+    if question.startswith("Who"):
         holder: dict[str, str] = {}
         for sentence in sentences:
             names = re.findall(NAME, sentence)
@@ -103,7 +103,7 @@ def solve_selection(prompt: str) -> str:
     first, *rows, _ = prompt.split("\n")
     state = {name: int(value) for name, value in re.findall(r"(\w+) = (\d+)", first)}
     compare = {"=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
-    parsed = [re.fullmatch(r"(\w) [:)] (?:if )?(\w+) ([<>=]+) (\d+) (?:then|go) \w+ = \d+", row) for row in rows]
+    parsed = [re.fullmatch(r"(\w) [:)] (?:if|when) (\w+) ([<>=]+) (\d+) (?:then|go) \w+ = \d+", row) for row in rows]
     right = [m[1] for m in parsed if compare[m[3]](state[m[2]], int(m[4]))]
     assert len(right) == 1
     return right[0]
