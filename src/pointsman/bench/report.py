@@ -111,30 +111,26 @@ def interval(
     return quantile(found, tail), quantile(found, 1 - tail)
 
 
-def median_figure(
+def median_figure(values: Sequence[float], unit: str, *, seed: int = 0, **target: float | None) -> Figure:
+    """The median of the values with its interval. At least one value; ``target``: ``at_most``, ``at_least``."""
+    return _figure(statistics.median, values, unit, seed, **target)
+
+
+def mean_figure(values: Sequence[float], unit: str, *, seed: int = 0, **target: float | None) -> Figure:
+    """The mean of the values with its interval. At least one value; ``target``: ``at_most``, ``at_least``."""
+    return _figure(statistics.fmean, values, unit, seed, **target)
+
+
+def _figure(
+    statistic: Callable[[Sequence[float]], float],
     values: Sequence[float],
     unit: str,
-    *,
-    seed: int = 0,
+    seed: int,
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> Figure:
-    """The median of the values with its interval. At least one value."""
-    low, high = interval(values, seed=seed)
-    return Figure(statistics.median(values), unit, len(values), low, high, at_most, at_least)
-
-
-def mean_figure(
-    values: Sequence[float],
-    unit: str,
-    *,
-    seed: int = 0,
-    at_most: float | None = None,
-    at_least: float | None = None,
-) -> Figure:
-    """The mean of the values with its interval. At least one value."""
-    low, high = interval(values, statistics.fmean, seed)
-    return Figure(statistics.fmean(values), unit, len(values), low, high, at_most, at_least)
+    low, high = interval(values, statistic, seed)
+    return Figure(statistic(values), unit, len(values), low, high, at_most, at_least)
 
 
 def quantile_figure(
