@@ -64,7 +64,7 @@ class _Size:
     random_tokens: int
 
 
-_FULL, _QUICK = _Size(7, 200, 24), _Size(2, 60, 6)
+_FULL, _QUICK = _Size(5, 200, 24), _Size(2, 60, 6)
 
 
 class Side:
