@@ -144,3 +144,20 @@ def test_transformers_opens_what_is_saved(
     torch.testing.assert_close(
         full_logits(decoder.float(), TOKENS), their_logits(opened.float()), atol=FLOAT_TOLERANCE, rtol=FLOAT_TOLERANCE
     )
+
+
+def test_a_product_in_float_is_the_exact_one_rounded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pointsman.engine import model
+
+    monkeypatch.setattr(model, "CHUNK_BYTES", 4 * 40 * 7)  # chunks of 7 rows, the last one shorter
+    monkeypatch.setattr(model, "cpu_has_bf16", lambda: False)
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(30, 40, generator=generator).bfloat16()
+    bias = torch.randn(30, generator=generator).bfloat16()
+    x = torch.randn(2, 5, 40, generator=generator).bfloat16()
+    with torch.inference_mode():
+        for added in (None, bias):
+            exact = torch.nn.functional.linear(x.double(), weight.double(), None if added is None else added.double())
+            assert torch.equal(model.linear(x, weight, added), exact.bfloat16())
+            few = model.linear(x[:1, :2], weight, added)
+            torch.testing.assert_close(few.double(), exact[:1, :2], atol=0.1, rtol=0.02)
