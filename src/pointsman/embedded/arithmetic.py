@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pointsman.embedded.problems import DIFFICULTIES, Problem, Split
 from pointsman.embedded.wording import Wording, draw_names, draw_number
 
-LARGEST = 99
+MOST_GIVEN, MOST_CHANGED, MOST_DOUBLED, LARGEST = 60, 9, 20, 99
 ITEMS = "apples coins books stamps shells cards marbles pens".split()
 
 _HAS = "[has|owns|holds|keeps]"
@@ -25,7 +25,8 @@ FEWER = Wording(
     f"{{a}} {_HAS} {{n}} {{item}} [fewer|less] than {{b}}.",
 )
 TWICE = Wording(f"{{a}} {_HAS} [twice|double] the {{item}} of {{b}}.")
-BOTH = Wording(f"{{a}} {_HAS} the {{item}} of {{b}} and {{c}} [together|combined].")
+"""In all of these as many tokens lie between the two names, and between a name and its number, which has one digit."""
+
 QUESTION = Wording(
     "[How many|What number of] {item} does {a} [have|own|hold|keep]?",
     "[Tell|Say] [how many|what number of] {item} {a} has.",
@@ -34,10 +35,10 @@ QUESTION = Wording(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One sentence: who it is about, whom it needs, the plan `name = left op right` that it amounts to, its value."""
+    """One sentence: who it is about, whose number it needs, the plan `name = other op number`, its value."""
 
     name: str
-    needs: tuple["_Line", ...]
+    before: "_Line | None"
     sentence: str
     plan: str
     worked: str
@@ -54,75 +55,40 @@ class _Story:
         self.lines: list[_Line] = []
 
     def give(self) -> _Line:
-        name, number = next(self._names), draw_number(self._rng, self._split, 2, 20)
-        return self._add(GIVEN, name, (), str(number), "", number, n=number)
+        name, number = next(self._names), draw_number(self._rng, self._split, 2, MOST_GIVEN)
+        return self._add(GIVEN, name, None, str(number), "", number, n=number)
 
     def relate(self, before: _Line) -> _Line:
         """A line about a new person and `before`, whose value stays within 1..LARGEST."""
-        rng, name = self._rng, next(self._names)
-        number = draw_number(rng, self._split, 2, 20)
-        others = [line for line in self.lines if line.name != before.name and line.value + before.value <= LARGEST]
+        name, number = next(self._names), self._rng.randint(2, MOST_CHANGED)
         options = ["more"] * (before.value + number <= LARGEST) + ["fewer"] * (before.value > number)
-        options += ["twice"] * (2 * before.value <= LARGEST) + ["both"] * bool(others)
-        kind = rng.choice(options or ["fewer"])
-        if kind == "more":
-            return self._binary(MORE, name, (before,), "+", str(number), number, n=number)
-        if kind == "fewer":
-            number = number if before.value > number else 1
-            return self._binary(FEWER, name, (before,), "-", str(number), number, n=number)
-        if kind == "twice":
-            return self._binary(TWICE, name, (before,), "+", before.name, before.value)
-        other = rng.choice(others)
-        return self._binary(BOTH, name, (before, other), "+", other.name, other.value, c=other.name)
-
-    def _binary(
-        self,
-        wording: Wording,
-        name: str,
-        needs: tuple[_Line, ...],
-        sign: str,
-        right: str,
-        right_value: int,
-        **values: object,
-    ) -> _Line:
-        before = needs[0]
-        value = before.value + right_value if sign == "+" else before.value - right_value
-        worked = f"{name} = {before.value} {sign} {right_value} = {value}"
-        plan = f"{before.name} {sign} {right}"
-        return self._add(wording, name, needs, plan, worked, value, b=before.name, **values)
+        options += ["twice"] * (before.value <= MOST_DOUBLED)
+        kind = self._rng.choice(options)
+        wording, sign, right, value = {
+            "more": (MORE, "+", number, before.value + number),
+            "fewer": (FEWER, "-", number, before.value - number),
+            "twice": (TWICE, "*", 2, 2 * before.value),
+        }[kind]
+        plan, worked = f"{before.name} {sign} {right}", f"{name} = {before.value} {sign} {right} = {value}"
+        return self._add(wording, name, before, plan, worked, value, b=before.name, n=number)
 
     def _add(
-        self,
-        wording: Wording,
-        name: str,
-        needs: tuple[_Line, ...],
-        plan: str,
-        worked: str,
-        value: int,
-        **values: object,
+        self, wording: Wording, name: str, before: _Line | None, plan: str, worked: str, value: int, **values: object
     ) -> _Line:
-        fresh = not self.lines
-        sentence = wording.write(self._rng, self._split, fresh=fresh, a=name, item=self._item, **values)
-        line = _Line(name, needs, sentence, f"{name} = {plan}", worked, value)
+        sentence = wording.write(self._rng, self._split, fresh=not self.lines, a=name, item=self._item, **values)
+        line = _Line(name, before, sentence, f"{name} = {plan}", worked, value)
         self.lines.append(line)
         return line
 
     def ask(self, line: _Line, story: str) -> Problem:
         """How many does the person of `line` have?"""
-        chain = self._needed(line)
-        related = [each for each in chain if each.needs]
-        steps = "; ".join([*(each.plan for each in reversed(chain)), *(each.worked for each in related)])
+        chain = [line]
+        while chain[-1].before:
+            chain.append(chain[-1].before)
+        worked = [each.worked for each in reversed(chain[:-1])]
         question = QUESTION.write(self._rng, self._split, a=line.name, item=self._item)
-        return Problem("arithmetic", len(related), story, question, steps, str(line.value))
-
-    def _needed(self, line: _Line) -> list[_Line]:
-        """`line` and all that it rests on, in the order in which they were told first."""
-        names, waiting = set(), [line]
-        while waiting:
-            each = waiting.pop()
-            names.add(each.name)
-            waiting += each.needs
-        return [each for each in self.lines if each.name in names]
+        steps = "; ".join([*(each.plan for each in chain), *worked])
+        return Problem("arithmetic", len(worked), story, question, steps, str(line.value))
 
 
 def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
@@ -137,7 +103,7 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem
             story.give()
         else:
             story.relate(rng.choice(story.lines))
-    others = [line for line in story.lines if line.needs and line is not asked]
+    others = [line for line in story.lines if line.before and line is not asked]
     sentences = [line.sentence for line in story.lines]
     rng.shuffle(sentences)
     told = " ".join(sentences)

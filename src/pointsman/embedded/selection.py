@@ -14,10 +14,10 @@ from pointsman.embedded.wording import Wording, draw_number
 
 LETTERS = "ABCDEFGHI"
 VARIABLES = "n m x y lo hi acc key count left".split()
-LARGEST = 99
+SMALLEST, LARGEST = 10, 99
 
 STATE = Wording("[State|Now|At present] [:|is] {state}.", "[The state|It] is {state}.", "With {state} [:|now]")
-OPTION = Wording("{letter} [:|)] [if|when] {condition} [then|go] {target}")
+OPTION = Wording("{letter} [:|)] [if|when] {condition} [then|do] {target}")
 QUESTION = Wording("Which [option|row|one] [applies|holds]?", "[Tell|Say] the [option|row|one] that [applies|holds].")
 
 
@@ -34,7 +34,7 @@ def _compare(rng: random.Random, split: Split, name: str, value: int, *, holds: 
     """A comparison of `name`, which is `value`, that holds or does not, with a number near enough to matter."""
     while True:
         operator = rng.choice(("=", "<", ">", "<=", ">="))
-        number = value if rng.random() < (0.5 if holds else 0.1) else draw_number(rng, split, 0, LARGEST)
+        number = value if rng.random() < (0.5 if holds else 0.1) else draw_number(rng, split, SMALLEST, LARGEST)
         truth = {
             "=": value == number,
             "<": value < number,
@@ -44,19 +44,19 @@ def _compare(rng: random.Random, split: Split, name: str, value: int, *, holds: 
         }[operator]
         if truth == holds:
             word = "yes" if holds else "no"
-            return _Option(f"{name} {operator} {number}", f"{value} {operator} {number} {word}", holds)
+            return _Option(f"{name} {operator} {number}", f"{name} {value} {operator} {number} {word}", holds)
 
 
 def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """`difficulty + 1` options about up to four variables."""
     names = rng.sample(VARIABLES, rng.randint(1, min(4, 1 + difficulty)))
-    state = {name: draw_number(rng, split, 0, LARGEST) for name in names}
+    state = {name: draw_number(rng, split, SMALLEST, LARGEST) for name in names}
     right = rng.randrange(difficulty + 1)
     rows, trace = [], []
     for index in range(difficulty + 1):
         name = rng.choice(names)
         option = _compare(rng, split, name, state[name], holds=index == right)
-        target = f"{rng.choice(names)} = {draw_number(rng, split, 0, LARGEST)}"
+        target = f"set {rng.choice(names)} {draw_number(rng, split, SMALLEST, LARGEST)}"
         rows.append(OPTION.write(rng, split, letter=LETTERS[index], condition=option.condition, target=target))
         if index <= right:
             trace.append(f"{LETTERS[index]} {option.worked}")

@@ -1,4 +1,4 @@
-"""Following a state: who holds what after swaps, where a thing is inside of other things, what an expression is worth.
+"""Following a state: which cup has a ball after swaps, what a thing is inside of, what an expression is worth.
 
 Difficulty is the number of swaps, of containers, or of operators. Worked steps give the state after each.
 """
@@ -7,56 +7,62 @@ import random
 from itertools import pairwise
 
 from pointsman.embedded.problems import Problem, Split
-from pointsman.embedded.wording import Wording, draw_names
+from pointsman.embedded.wording import Wording
 
+CUPS = "ABCDEF"
 COLOURS = "red blue green white black brown pink grey".split()
+ROOM = "house"
 THINGS = "key ring map cup coin book box bag crate chest drawer basket case jar shed barn".split()
 
-HOLDS = Wording("{a} [has|holds|keeps|owns] the {colour} [ball|one|marble].")
+HOLDS = Wording("The {colour} [ball|one|marble] [is|lies|stays] [under|below|in] {a}.")
 SWAP = Wording("[Round|Turn|Step] {i} : {a} [and|with] {b} [swap|trade|switch].")
-WHO = Wording("Who [has|holds|keeps|owns] the {colour} [ball|one|marble] [at the end|now|then]?")
+WHERE = Wording("[What|Which] cup [has|holds|hides] the {colour} [ball|one|marble] [at the end|now|then]?")
 INSIDE = Wording("The {a} [is|lies|sits|rests] [in|inside|within] the {b}.")
 OUTERMOST = Wording("[What|Which] [one|thing] is the outermost [of all|now|then] around the {a}?")
 WORTH = Wording("What is {e} [worth|now|then]?", "[Tell|Say] what {e} is [worth|now].", "{e} [is|gives] what?")
 
 
 def swaps(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
-    """Pairs swap balls round by round; who holds one of them at the end?"""
-    names = draw_names(rng, split, rng.randint(2, min(5, 2 + difficulty)))
-    colours = rng.sample(COLOURS, len(names))
-    told = list(zip(names, colours, strict=True))
+    """Cups with balls swap places round by round; which cup has one of the balls at the end?"""
+    cups = rng.sample(CUPS, rng.randint(2, min(5, 2 + difficulty)))
+    told = list(zip(cups, rng.sample(COLOURS, len(cups)), strict=True))
     start = [HOLDS.write(rng, split, fresh=i == 0, a=a, colour=c) for i, (a, c) in enumerate(told)]
     rng.shuffle(start)
-    pairs = [rng.sample(names, 2) for _ in range(difficulty)]
+    pairs = [rng.sample(cups, 2) for _ in range(difficulty)]
     rounds = [SWAP.write(rng, split, i=i, a=a, b=b) for i, (a, b) in enumerate(pairs, 1)]
     story = " ".join([*start, *rounds])
     problems = []
-    for holder, colour in rng.sample(told, len(told)):
-        trace = [f"{colour} {holder}"]
+    for cup, colour in rng.sample(told, len(told)):
+        trace = [f"{colour} {cup}"]
         for i, (a, b) in enumerate(pairs, 1):
-            holder = b if holder == a else a if holder == b else holder
-            trace.append(f"{i} {a} {b} {holder}")
-        question = WHO.write(rng, split, colour=colour)
-        problems.append(Problem("tracking", difficulty, story, question, "; ".join(trace), holder))
+            after = b if cup == a else a if cup == b else cup
+            trace.append(f"{i} {a} {b} {cup} = {after}")
+            cup = after
+        question = WHERE.write(rng, split, colour=colour)
+        problems.append(Problem("tracking", difficulty, story, question, "; ".join(trace), cup))
     return tuple(problems)
 
 
 def nesting(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
-    """Things lie in things, told in shuffled order; what is the outermost one around the first?"""
+    """Things lie in things, told in shuffled order; what is the outermost one around the first?
+
+    The outermost lies in the house: what ends a chain is looked up like its links. To notice that nothing follows is much
+    harder (0.1M parameters, 45 seconds on one core: 62 % right, and 100 % with the house).
+    """
     num_others = rng.randint(0, min(3, difficulty))
     things = rng.sample(THINGS, difficulty + 1 + num_others + 1)
-    chain, others = things[: difficulty + 1], things[difficulty + 1 :]
+    chain, others = [*things[: difficulty + 1], ROOM], [*things[difficulty + 1 :], ROOM]
     pairs = [*pairwise(chain), *pairwise(others)]
     sentences = [INSIDE.write(rng, split, fresh=i == 0, a=a, b=b) for i, (a, b) in enumerate(pairs)]
     rng.shuffle(sentences)
     story = " ".join(sentences)
-    inner = rng.sample([*chain[1:-1], *others[:-1]], min(2, len(chain) + len(others) - 3))
+    inner = rng.sample([*chain[1:-2], *others[:-2]], min(2, len(chain) + len(others) - 5))
     problems = []
     for thing in (chain[0], *inner):
         line = chain[chain.index(thing) :] if thing in chain else others[others.index(thing) :]
         steps = "; ".join(f"{a} in {b}" for a, b in pairwise(line))
         question = OUTERMOST.write(rng, split, a=thing)
-        problems.append(Problem("tracking", len(line) - 1, story, question, steps, line[-1]))
+        problems.append(Problem("tracking", len(line) - 2, story, question, steps, line[-2]))
     return tuple(problems)
 
 

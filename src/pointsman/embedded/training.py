@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from pointsman.embedded.curriculum import Curriculum
 from pointsman.embedded.families import draw_all
+from pointsman.embedded.lookback import look_back
 from pointsman.embedded.optimizer import Muon
 from pointsman.embedded.packing import (
     DIRECT_BRANCH,
@@ -86,6 +87,7 @@ class Trainer:
         self._tokenizer = tokenizer
         self.model = Decoder(recipe.config)
         self.model.initialise(torch.Generator().manual_seed(seed))
+        look_back(self.model)
         self.model.to(device)
         self.optimizers = _optimizers(self.model, recipe)
         self._loss: Callable[..., tuple[Tensor, Tensor]] = self._forward

@@ -29,13 +29,9 @@ def solve_arithmetic(prompt: str) -> str:
 
     def rule(sentence: str) -> None:
         names, numbers = re.findall(NAME, sentence), re.findall(r"\d+", sentence)
-        if sentence.startswith(("Compared", "Next")):
-            names.reverse()
         number = int(numbers[0]) if numbers else 0
-        if re.search(r"twice|double|two times", sentence):
+        if re.search(r"twice|double", sentence):
             rules[names[0]] = lambda: 2 * rules[names[1]]()
-        elif " and " in sentence:
-            rules[names[0]] = lambda: rules[names[1]]() + rules[names[2]]()
         elif re.search(r"fewer|less", sentence):
             rules[names[0]] = lambda: rules[names[1]]() - number
         elif len(names) == 2:
@@ -54,25 +50,18 @@ def solve_tracking(prompt: str) -> str:
             bool(eval(re.search(r"\(.*\)", prompt)[0].replace("true", "True").replace("false", "False")))
         ).lower()
     *sentences, question = re.split(r"(?<=[.?]) ", prompt)
-    if question.startswith("Who"):
-        holder: dict[str, str] = {}
+    if " cup " in question:
+        cup_of: dict[str, str] = {}
         for sentence in sentences:
-            names = re.findall(NAME, sentence)
-            if len(names) == 2:
-                holder = {c: {names[0]: names[1], names[1]: names[0]}.get(n, n) for c, n in holder.items()}
+            cups = re.findall(r"\b[A-F]\b", sentence)
+            if len(cups) == 2:
+                cup_of = {c: {cups[0]: cups[1], cups[1]: cups[0]}.get(n, n) for c, n in cup_of.items()}
             else:
-                holder[re.search("|".join(tracking.COLOURS), sentence)[0]] = names[0]
-        return holder[re.search("|".join(tracking.COLOURS), question)[0]]
-    inside = {}
-    for sentence in sentences:
-        a, b = re.findall(r"[Tt]he (\w+)", sentence)
-        inside.update({b: a} if re.search(r"holds|has", sentence) else {a: b})
-    thing = (
-        re.findall("|".join(sorted(tracking.THINGS, key=len, reverse=True)), question.split("around the")[-1])[0]
-        if "around the" in question
-        else re.search(r"the (\w+) is", question)[1]
-    )
-    while thing in inside:
+                cup_of[re.search("|".join(tracking.COLOURS), sentence)[0]] = cups[0]
+        return cup_of[re.search("|".join(tracking.COLOURS), question)[0]]
+    inside = dict(re.findall(r"[Tt]he (\w+)", sentence) for sentence in sentences)
+    thing = re.search(r"around the (\w+)", question)[1]
+    while inside[thing] != tracking.ROOM:
         thing = inside[thing]
     return thing
 
@@ -103,7 +92,7 @@ def solve_selection(prompt: str) -> str:
     first, *rows, _ = prompt.split("\n")
     state = {name: int(value) for name, value in re.findall(r"(\w+) = (\d+)", first)}
     compare = {"=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
-    parsed = [re.fullmatch(r"(\w) [:)] (?:if|when) (\w+) ([<>=]+) (\d+) (?:then|go) \w+ = \d+", row) for row in rows]
+    parsed = [re.fullmatch(r"(\w) [:)] (?:if|when) (\w+) ([<>=]+) (\d+) (?:then|do) set \w+ \d+", row) for row in rows]
     right = [m[1] for m in parsed if compare[m[3]](state[m[2]], int(m[4]))]
     assert len(right) == 1
     return right[0]
@@ -183,7 +172,7 @@ def test_arithmetic_is_right_line_by_line() -> None:
         assert len(worked) == problem.difficulty
         for _, sum_, value in worked:
             a, sign, b = sum_.split()
-            assert int(value) == (int(a) + int(b) if sign == "+" else int(a) - int(b))
+            assert int(value) == {"+": operator.add, "-": operator.sub, "*": operator.mul}[sign](int(a), int(b))
             assert 0 <= int(value) <= arithmetic.LARGEST
 
 
@@ -216,7 +205,7 @@ def held_out_patterns(family: str) -> list[re.Pattern[str]]:
         "x": r"(?:the [\w ]+ of )?\w+",
         "state": r"[\w =,]+",
         "condition": r"\w+ [<>=]+ \d+",
-        "target": r"\w+ = \d+",
+        "target": r"set \w+ \d+",
     }
 
     def pattern(form: str) -> re.Pattern[str]:
@@ -242,7 +231,7 @@ def test_no_test_text_is_a_training_text(family: str) -> None:
     assert not trained & {problem.prompt for problem in problems(family, "test", 60)}
 
 
-@pytest.mark.parametrize("family", ["arithmetic", "tracking", "extraction"])
+@pytest.mark.parametrize("family", ["arithmetic", "extraction"])
 def test_names_and_numbers_of_the_test_are_not_trained(family: str) -> None:
     def told(split: str) -> tuple[set[str], set[str]]:
         prompts = [problem.prompt for problem in problems(family, split, 120)]
@@ -251,10 +240,9 @@ def test_names_and_numbers_of_the_test_are_not_trained(family: str) -> None:
 
     (trained_names, trained_numbers), (test_names, test_numbers) = told("train"), told("test")
     assert len(test_names - trained_names) > len(test_names) * 0.7
-    if family != "tracking":  # its numbers are rounds
-        held_out = set(map(str, HELD_OUT_NUMBERS))
-        assert not trained_numbers & held_out
-        assert test_numbers & held_out
+    held_out = set(map(str, HELD_OUT_NUMBERS))
+    assert not trained_numbers & held_out
+    assert test_numbers & held_out
 
 
 def test_problems_are_the_same_in_every_process() -> None:
