@@ -48,9 +48,9 @@ def generate_command(
 ) -> None:
     """Let a model answer, or continue a text. The text appears as it is written, and a summary on stderr.
 
-    pointsman generate "Ann has 2 apples and gets 3 more. How many apples has Ann?"
+    pointsman generate "Mina has 8 coins now. Bena has 5 more coins than Mina. How many coins does Bena have?"
 
-    pointsman generate --model embedded/small --mode direct --json "Ann has 2 apples and gets 3 more. How many has Ann?"
+    pointsman generate --model embedded/small --mode direct --json "What is the pet of Suna?"
 
     pointsman generate --model Qwen/Qwen3-0.6B --raw --temperature 0.8 --seed 1 --max-tokens 50 "Once upon a time"
 

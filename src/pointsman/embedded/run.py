@@ -1,10 +1,13 @@
 """A training run: steps until the time is over, a log, checkpoints, and the model at the end."""
 
 import json
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 
@@ -80,13 +83,13 @@ class _Run:
         self._on_progress = on_progress
 
     def go(self, elapsed_s: float) -> None:
-        """Steps until the time is over, then a last checkpoint."""
+        """Steps until the time is over or an interruption is asked for, then a last checkpoint."""
         start = time.perf_counter() - elapsed_s
         saved_s = logged_s = elapsed_s
         losses: list[float] = []
         num_tokens = 0
-        try:
-            while elapsed_s < self._identity.seconds:
+        with _Interruption() as interruption:
+            while elapsed_s < self._identity.seconds and not interruption.is_asked:
                 report = self._trainer.step(elapsed_s / self._identity.seconds)
                 losses.append(report.loss)
                 num_tokens += report.num_tokens
@@ -97,8 +100,9 @@ class _Run:
                 if elapsed_s - saved_s >= CHECKPOINT_S:
                     save_checkpoint(self._folder, self._trainer, self._identity, elapsed_s)
                     saved_s = elapsed_s
-        finally:
             save_checkpoint(self._folder, self._trainer, self._identity, elapsed_s)
+        if interruption.is_asked:
+            raise KeyboardInterrupt
 
     def _log(self, elapsed_s: float, loss: float, tokens_per_s: float) -> None:
         scores = {name: [round(score, 3) for score in row] for name, row in self._trainer.curriculum.scores.items()}
@@ -107,3 +111,25 @@ class _Run:
             file.write(json.dumps(asdict(progress)) + "\n")
         if self._on_progress is not None:
             self._on_progress(progress)
+
+
+class _Interruption:
+    """Ctrl-C waits for the end of a step, so that what is saved is whole. A second one does not wait, nor save."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python has no signals
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, *_: object) -> None:
+        if self.is_asked:
+            raise KeyboardInterrupt
+        self.is_asked = True

@@ -1,6 +1,8 @@
 """Training learns, repeats itself, and goes on where it was interrupted."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,7 +118,7 @@ def test_a_run_leaves_a_model_a_log_and_a_checkpoint(tmp_path: Path, monkeypatch
 
 def test_an_interruption_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(progress: run.Progress) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         run_briefly(tmp_path, monkeypatch, interrupt)
