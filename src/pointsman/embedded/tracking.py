@@ -46,8 +46,8 @@ def swaps(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, .
 def nesting(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     """Things lie in things, told in shuffled order; what is the outermost one around the first?
 
-    The outermost lies in the house: what ends a chain is looked up like its links. To notice that nothing follows is much
-    harder (0.1M parameters, 45 seconds on one core: 62 % right, and 100 % with the house).
+    The outermost lies in the house: what ends a chain is looked up like its links. To notice that nothing follows is
+    much harder (0.1M parameters, 45 seconds on one core: 62 % right, and 100 % with the house).
     """
     num_others = rng.randint(0, min(3, difficulty))
     things = rng.sample(THINGS, difficulty + 1 + num_others + 1)

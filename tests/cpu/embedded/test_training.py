@@ -30,7 +30,9 @@ def tokenizer() -> Tokenizer:
 
 def tiny(tokenizer: Tokenizer) -> Recipe:
     vocab_size = tokenizer.get_vocab_size()
-    config = ModelConfig("Qwen2ForCausalLM", vocab_size, 16, 32, 1, 2, 2, 8, 512, ties_embedding=True, has_qkv_bias=True)
+    config = ModelConfig(
+        "Qwen2ForCausalLM", vocab_size, 16, 32, 1, 2, 2, 8, 512, ties_embedding=True, has_qkv_bias=True
+    )
     return Recipe(config, num_rows=2, row_tokens=360, peak_lr=1e-2)
 
 
