@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from pointsman.engine.model import Decoder
+from pointsman.engine.model import Block, Decoder
 
 _SCORES = (8.0, 6.0, 6.0)
 """What each of the fastest rotary pairs adds to the score at the distance. Their sum falls by 4 one token away."""
@@ -29,7 +29,9 @@ def look_back(model: Decoder) -> None:
     Raises:
         ValueError: the architecture has none, or groups its heads.
     """
-    config, attention = model.config, model.blocks[0].attention
+    config, block = model.config, model.blocks[0]
+    assert isinstance(block, Block)
+    attention = block.attention
     if attention.qkv_bias is None or config.num_heads != config.num_kv_heads:
         raise ValueError(f"{config.architecture} with {config.num_kv_heads} key heads cannot start by looking back")
     queries, keys, _ = attention.qkv_bias.view(3, config.num_heads, config.head_dim)
