@@ -5,7 +5,7 @@ further. A head can only find a token by what it has been told about its neighbo
 heads must come to look at a fixed distance. From random weights that takes most of a short training. So the first
 layer starts with them: a constant in the bias of queries and keys, turned by as much as `distance` positions turn it,
 makes rotary scores highest at that distance. Measured on chains of containers, 0.1M parameters, 45 seconds on one core
-of a Zen 3: two links right in 32 % with it, in 8 % without. Everything stays free to change. Starting weights from what
+of a Zen 4: two links right in 32 % with it, in 8 % without. Everything stays free to change. Starting weights from what
 trained ones look like is due to Trockman & Kolter 2023 (arXiv 2305.09828).
 """
 

@@ -2,7 +2,7 @@
 
 One recipe for both sizes: packed rows, a warm-up and a cosine to zero over a given time, Muon and AdamW, a curriculum
 that follows the model's own errors. On CPU in float32, because bf16 products are emulated on most; on CUDA in bf16 with
-float32 master weights. The step is compiled by `torch.compile`. On two cores of a Zen 3 the large model trains at
+float32 master weights. The step is compiled by `torch.compile`. On two cores of a Zen 4 the large model trains at
 13,000 tokens/s, the small one at 50,000 on one; without tcmalloc preloaded most of the time goes into page faults of
 freshly mapped buffers.
 """
