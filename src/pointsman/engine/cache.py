@@ -130,7 +130,7 @@ def open_window(cache: KVCache, rows: Sequence[int], counts: Sequence[int]) -> W
     for row, count in zip(rows, counts, strict=True):
         cache.require_room(row, count)
     starts = tuple(cache.lengths[row] for row in rows)
-    width = max(counts)
-    steps = torch.arange(width)
-    positions = torch.tensor(starts)[:, None] + torch.minimum(steps, torch.tensor(counts)[:, None] - 1)
+    positions = torch.tensor(starts)[:, None]
+    if (width := max(counts)) > 1:
+        positions = positions + torch.minimum(torch.arange(width), torch.tensor(counts)[:, None] - 1)
     return Window(tuple(rows), tuple(counts), starts, positions.to(cache.keys[0].device))
