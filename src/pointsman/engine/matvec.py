@@ -7,7 +7,7 @@ reads 29 to 37. Sums are float32, rounded once. The loop is compiled by numba; L
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +46,8 @@ def _kernel() -> _Kernel | None:
         import numpy as np
     except ImportError:
         return None
-    half, settings = np.uint32(16), cast("Any", numba.config)  # numba's types lack the settings
+    untyped: Any = numba  # its types lack the settings and the layer
+    half, settings = np.uint32(16), untyped.config
 
     @numba.njit(parallel=True, fastmath=True)
     def multiply(weight: Any, x: Any, y: Any) -> None:
@@ -59,10 +60,14 @@ def _kernel() -> _Kernel | None:
                     total += np.uint32(np.uint32(row[k]) << half).view(np.float32) * column[k]
                 y[b, n] = total
 
-    settings.THREADING_LAYER = "threadsafe"
+    wanted, settings.THREADING_LAYER = settings.THREADING_LAYER, "threadsafe"  # read once, at the first parallel loop
     try:
         multiply(np.zeros((1, 1), np.uint16), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
-    except ValueError:  # no threading layer could be loaded
+    except ValueError:  # no such layer could be loaded
+        return None
+    finally:
+        settings.THREADING_LAYER = wanted
+    if untyped.threading_layer() == "workqueue":  # chosen by a loop before ours; two Python threads in it end the process
         return None
 
     def run(weight: Any, x: Any, y: Any) -> None:

@@ -12,14 +12,13 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
 
 
-def check(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+def is_exact(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
+    """Off by one rounding to bf16's eight bits, and a sum in float32 before it."""
     y = matvec.product(x, weight, bias)
-    assert y is not None
-    assert y.dtype is torch.bfloat16
     exact = torch.nn.functional.linear(x.double(), weight.double(), None if bias is None else bias.double())
-    assert y.shape == exact.shape
-    # One rounding to bf16's eight bits, and a sum in float32 before it.
-    torch.testing.assert_close(y.double(), exact, rtol=2**-8, atol=1e-5 * weight.shape[1])
+    assert y is not None
+    assert (y.dtype, y.shape) == (torch.bfloat16, exact.shape)
+    return torch.allclose(y.double(), exact, rtol=2**-8, atol=1e-5 * weight.shape[1])
 
 
 @pytest.mark.parametrize("num_rows", [1, 2, 3])
@@ -27,12 +26,12 @@ def check(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> N
 def test_the_product_is_the_exact_one_rounded_once(num_rows: int, size: tuple[int, int]) -> None:
     weight, bias = random(*size), random(size[0], seed=1)
     for shape in ((num_rows, size[1]), (1, num_rows, size[1])):
-        check(random(*shape, seed=2), weight, None)
-        check(random(*shape, seed=2), weight, bias)
+        assert is_exact(random(*shape, seed=2), weight, None)
+        assert is_exact(random(*shape, seed=2), weight, bias)
 
 
 def test_rows_need_not_lie_side_by_side() -> None:
-    check(random(2, 3, 40)[:, 1], random(20, 40), None)
+    assert is_exact(random(2, 3, 40)[:, 1], random(20, 40), None)
 
 
 def test_several_threads_multiply_at_once() -> None:
