@@ -60,14 +60,8 @@ def _kernel() -> _Kernel | None:
                     total += np.uint32(np.uint32(row[k]) << half).view(np.float32) * column[k]
                 y[b, n] = total
 
-    wanted, settings.THREADING_LAYER = settings.THREADING_LAYER, "threadsafe"  # read once, at the first parallel loop
-    try:
-        multiply(np.zeros((1, 1), np.uint16), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
-    except ValueError:  # no such layer could be loaded
-        return None
-    finally:
-        settings.THREADING_LAYER = wanted
-    if untyped.threading_layer() == "workqueue":  # chosen by a loop before ours; two Python threads in it end the process
+    first = (np.zeros((1, 1), np.uint16), np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
+    if not _starts_safely(untyped, lambda: multiply(*first)):
         return None
 
     def run(weight: Any, x: Any, y: Any) -> None:
@@ -75,3 +69,15 @@ def _kernel() -> _Kernel | None:
         multiply(weight, x, y)
 
     return run
+
+
+def _starts_safely(numba: Any, start: Callable[[], None]) -> bool:
+    """Runs a first parallel loop, at which numba chooses its threads for good; false unless Python's may share them."""
+    wanted, numba.config.THREADING_LAYER = numba.config.THREADING_LAYER, "threadsafe"
+    try:
+        start()
+    except ValueError:  # no such layer could be loaded
+        return False
+    finally:
+        numba.config.THREADING_LAYER = wanted
+    return bool(numba.threading_layer() != "workqueue")  # which a loop before ours may have chosen; it ends the process
