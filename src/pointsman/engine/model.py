@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pointsman.engine import matvec
 from pointsman.engine.config import ModelConfig, RopeConfig
 
 FLOAT_ROWS = 6
@@ -80,17 +79,13 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`x @ weight.T + bias`. bf16 on a CPU takes the ways that suit its number of rows, unless a gradient is wanted."""
-    if weight.dtype is not torch.bfloat16 or weight.device.type != "cpu":
+    """`x @ weight.T + bias`; many rows of bf16 by float32 arithmetic on a CPU that has no other."""
+    is_emulated = weight.dtype is torch.bfloat16 and weight.device.type == "cpu" and not cpu_has_bf16()
+    if not is_emulated or x.numel() // x.shape[-1] < FLOAT_ROWS:
         return functional.linear(x, weight, bias)
     if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return functional.linear(x, weight, bias)
-    num_rows, y = x.numel() // x.shape[-1], None
-    if num_rows <= matvec.MOST_ROWS:
-        y = matvec.product(x, weight, bias)
-    elif num_rows >= FLOAT_ROWS and not cpu_has_bf16():
-        y = linear_in_float(x, weight, bias)
-    return functional.linear(x, weight, bias) if y is None else y
+    return linear_in_float(x, weight, bias)
 
 
 def linear_in_float(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

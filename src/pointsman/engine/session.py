@@ -20,6 +20,7 @@ from pointsman.engine.attention import CachedAttend, StaticAttend
 from pointsman.engine.cache import KVCache, Window, open_window
 from pointsman.engine.cost import Traffic, fixed_weight_bytes
 from pointsman.engine.model import Decoder
+from pointsman.engine.step import FewTokens
 
 Want = Literal["last", "all"]
 
@@ -64,7 +65,9 @@ class TextRows(Protocol):
 
 
 class Session:
-    """The fast one: a KV cache, one forward over the new tokens only.
+    """The fast one: a KV cache, one forward over the new tokens only, and where there are few of them compiled loops.
+
+    The decoder's weights may be written to meanwhile, but not cast or moved.
 
     Args:
         decoder: the model.
@@ -82,6 +85,7 @@ class Session:
         self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
+        self._few = None if compiles else FewTokens.over(decoder, self.cache)
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -98,15 +102,21 @@ class Session:
         """See `TextRows.extend`."""
         require_tokens(rows, tokens, self.decoder.config.vocab_size)
         window = open_window(self.cache, rows, [len(new) for new in tokens])
-        hidden = self._hidden(window, tokens)
+        few = self._few_tokens(window)
+        hidden = self._hidden(window, tokens) if few is None else few.hidden(tokens, window)
         if want == "last" and hidden.shape[1] > 1:
             last = torch.tensor(window.counts, device=hidden.device) - 1
             hidden = hidden[torch.arange(len(rows), device=hidden.device), last][:, None]
-        logits = self.decoder.logits(hidden)
+        logits = self.decoder.logits(hidden) if few is None else few.logits(hidden)
         for row, count in zip(rows, window.counts, strict=True):
             self.cache.lengths[row] += count
         shares = self._shares(window)
         return Extension(hidden, logits, sum(shares, Traffic()), shares)
+
+    def _few_tokens(self, window: Window) -> FewTokens | None:
+        """What reads this window faster than the decoder, if anything does."""
+        fits = self._few is not None and sum(window.counts) <= self._few.most_lines
+        return self._few if fits else None
 
     def _hidden(self, window: Window, tokens: Sequence[Sequence[int]]) -> Tensor:
         """(B, T, D)."""

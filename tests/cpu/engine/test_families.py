@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from pointsman.engine.config import RopeConfig, read_config
 from pointsman.engine.model import Decoder
+from pointsman.engine.session import Session
 from pointsman.engine.weights import load_weights, save_weights
 
 FullLogits = Callable[[Decoder, Tensor], Tensor]
@@ -103,6 +104,36 @@ def test_bf16_is_as_close_to_the_truth_as_transformers(family: str, tmp_path: Pa
     truth = their_logits(model.float())
     assert (ours - truth).abs().mean() < 1.5 * (theirs - truth).abs().mean()
     assert (ours - truth).abs().max() < 0.1 * truth.abs().max()
+
+
+@torch.no_grad()
+def decoded_logits(decoder: Decoder) -> Tensor:
+    """Logits of the last ten tokens of `TOKENS`, read behind the others: four singly, three at once, three singly."""
+    session = Session(decoder, 2, TOKENS.shape[1])
+    session.extend([0, 1], TOKENS[:, :-10].tolist())
+    seen, at = [], TOKENS.shape[1] - 10
+    for count in (1, 1, 1, 1, 3, 1, 1, 1):
+        seen.append(session.extend([0, 1], TOKENS[:, at : at + count].tolist(), "all").logits)
+        at += count
+    return torch.cat(seen, 1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoding_gives_the_logits_of_transformers(family: str, tmp_path: Path) -> None:
+    model = make_reference(family)
+    model.save_pretrained(tmp_path)
+    theirs = their_logits(model)[:, -10:]
+    torch.testing.assert_close(decoded_logits(load(tmp_path)), theirs, atol=FLOAT_TOLERANCE, rtol=FLOAT_TOLERANCE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoding_in_bf16_is_as_close_to_the_truth_as_transformers(family: str, tmp_path: Path) -> None:
+    model = make_reference(family).bfloat16()
+    model.save_pretrained(tmp_path)
+    ours, theirs = decoded_logits(load(tmp_path, torch.bfloat16)), their_logits(model)[:, -10:]
+    assert ours.dtype is torch.bfloat16
+    truth = their_logits(model.float())[:, -10:]
+    assert (ours - truth).abs().mean() < 1.5 * (theirs - truth).abs().mean()
 
 
 def test_shards_are_one_model(tmp_path: Path, full_logits: FullLogits) -> None:

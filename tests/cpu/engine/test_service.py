@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from pointsman.core import BadRequest, InternalError, OverBudget
-from pointsman.engine import Decoder, LoadedModel, ModelService, Sampling, Text, generate, service
+from pointsman.engine import Decoder, LoadedModel, ModelService, Sampling, Session, Text, generate, service
 
 Ended = Text | BaseException
 
@@ -79,7 +79,7 @@ def test_a_step_that_fails_ends_its_texts_and_not_the_service(
 ) -> None:
     ended: SimpleQueue[Ended] = SimpleQueue()
     with monkeypatch.context() as patch:
-        patch.setattr(model.decoder, "logits", lambda hidden: 1 / 0)
+        patch.setattr(Session, "extend", lambda *_: 1 / 0)
         running.submit([5], Sampling(max_tokens=3), None, ended.put)
         assert isinstance(ended.get(timeout=20), ZeroDivisionError)
     running.submit([5], Sampling(max_tokens=3), None, ended.put)
