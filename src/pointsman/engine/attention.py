@@ -9,6 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from pointsman.engine.cache import KVCache, Window
+from pointsman.engine.model import cpu_has_bf16
+
+CHUNK_TOKENS, CHUNKED_FROM_TOKENS, CHUNKED_FROM_WIDTH = 64, 128, 64
+"""Queries that are computed together, and from which prompts and heads on that wins; see `causal_in_chunks`."""
 
 
 class CachedAttend:
@@ -31,10 +35,7 @@ class CachedAttend:
         self._store(keys, k)
         self._store(values, v)
         if self._is_causal:
-            is_grouped = q.shape[2] != k.shape[2]
-            q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, E)
-            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=is_grouped)
-            return y.transpose(1, 2)
+            return _causal(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
         return _attend(q, self._load(keys), self._load(values), self._mask)
 
     def _store(self, slots: Tensor, new: Tensor) -> None:
@@ -77,6 +78,35 @@ class StaticAttend:
         keys[self._rows, :, where] = k[:, 0]
         values[self._rows, :, where] = v[:, 0]
         return _attend(q, keys, values, self._mask)
+
+
+def _causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Whole prompts over themselves: (B, H, T, E) over (B, K, T, E)."""
+    is_long = q.shape[2] >= CHUNKED_FROM_TOKENS and q.shape[3] >= CHUNKED_FROM_WIDTH
+    if is_long and q.dtype is torch.bfloat16 and q.device.type == "cpu" and cpu_has_bf16():
+        return causal_in_chunks(q, k, v)
+    return functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+
+
+def causal_in_chunks(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """`_causal` by two products a chunk of queries, over the keys up to its end.
+
+    On a processor that multiplies bf16, where torch's own attention does not use that: 4.3 ms in place of 11.3 for 512
+    tokens and 20 heads of 64. Measured on a Zen 4, where float32 and heads of 16 gain nothing.
+    """
+    batch, num_heads, num_tokens, width = q.shape
+    keys, values = k.flatten(0, 1), v.flatten(0, 1)  # (B K, T, E)
+    q, chunks = q * width**-0.5, []
+    later = q.new_full((CHUNK_TOKENS, CHUNK_TOKENS), -torch.inf).triu(1)
+    for start in range(0, num_tokens, CHUNK_TOKENS):
+        end = min(start + CHUNK_TOKENS, num_tokens)
+        count = end - start
+        queries = q[:, :, start:end].reshape(keys.shape[0], -1, width)
+        scores = torch.bmm(queries, keys[:, :end].transpose(1, 2))
+        scores.view(-1, count, end)[:, :, start:] += later[:count, :count]
+        weights = scores.softmax(-1)
+        chunks.append(torch.bmm(weights, values[:, :end]).view(batch, num_heads, count, width))
+    return torch.cat(chunks, 2)
 
 
 def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
