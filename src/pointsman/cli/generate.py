@@ -9,16 +9,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
+from rich.console import Console
 
 from pointsman.cli.extras import require_local
 from pointsman.cli.models import source_of
 from pointsman.core import BadRequest, Unsupported
 
 if TYPE_CHECKING:  # torch is loaded by the command, not by --help
+    from collections.abc import Callable
+
     from pointsman.engine import LoadedModel, Text
 
 __all__ = ["generate_command"]
 
+_FIRST_TIME = "its first start on a machine compiles for some seconds"
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -75,21 +79,26 @@ def generate_command(
     }
     sampling = Sampling(**{name: value for name, value in given.items() if value is not None})
     text = _read_stdin() if prompt == "-" else prompt
-    loaded = load_model(source_of(model), dtype=dtype, device=device)
-    tokens = _tokens(loaded, text, raw=raw, mode=mode)
-    if as_json:
-        (written,) = generate(loaded, [tokens], sampling, compiles=compiles)
-        print(_as_json(model, loaded, written))
-        return
-    with _Line() as line:
-        (written,) = generate(loaded, [tokens], sampling, on_text=line.add, compiles=compiles)
+    with Console(stderr=True).status(f"loading {model}; {_FIRST_TIME}") as status:
+        loaded = load_model(source_of(model), dtype=dtype, device=device)
+        tokens = _tokens(loaded, text, raw=raw, mode=mode)
+        if as_json:
+            (written,) = generate(loaded, [tokens], sampling, compiles=compiles)
+            print(_as_json(model, loaded, written))
+            return
+        with _Line(status.stop) as line:
+            (written,) = generate(loaded, [tokens], sampling, on_text=line.add, compiles=compiles)
     sys.stderr.write(_summary(written) + "\n")
 
 
 class _Line:
-    """Text on stdout as it comes; what was begun is ended with a line feed, also by an interruption."""
+    """Text on stdout as it comes; what was begun is ended with a line feed, also by an interruption.
 
-    def __init__(self) -> None:
+    `before` is called before each piece, to take away whatever else the terminal shows.
+    """
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        self._before = before
         self._last = "\n"
 
     def __enter__(self) -> Self:
@@ -101,6 +110,7 @@ class _Line:
 
     def add(self, _: int, piece: str) -> None:
         """Shows a piece, which is not empty."""
+        self._before()
         print(piece, end="", flush=True)
         self._last = piece
 

@@ -153,6 +153,15 @@ def normalise(x: Any, weight: Any, eps: float, y: Any) -> None:
 
 
 @compiled()
+def normalised(x: Any, weight: Any, eps: float) -> Any:
+    """A new (N, D), `normalise` of every line."""
+    y = np.empty_like(x)
+    for n in range(x.shape[0]):
+        normalise(x[n], weight, eps, y[n])
+    return y
+
+
+@compiled()
 def _turn(head: Any, cos: Any, sin: Any) -> None:
     """Rotates a head (E,) in place by rows of `model.rotary_table`."""
     half = head.shape[0] // 2
@@ -223,12 +232,11 @@ def attention(x: Any, lines: Any, weights: Any, rope: Any, cache: Any, eps: floa
     """
     (rows, slots), (norm, qkv, bias, q_norm, k_norm, out), (keys, values) = lines, weights, cache
     num_lines, width = x.shape[0], keys.shape[3]
-    normed, projected = np.empty_like(x), np.zeros((num_lines, qkv.shape[0]), np.float32)
+    projected = np.zeros((num_lines, qkv.shape[0]), np.float32)
     for n in range(num_lines):
-        normalise(x[n], norm, eps, normed[n])
         for i in range(bias.shape[0]):
             projected[n, i] = wide(bias[i])
-    multiply(qkv, normed, projected)
+    multiply(qkv, normalised(x, norm, eps), projected)
     heads = projected.reshape(num_lines, qkv.shape[0] // width, width)
     for n in range(num_lines):
         _place(heads[n], rows[n], slots[n], rope, (q_norm, k_norm), eps, keys, values)
@@ -242,11 +250,8 @@ def mlp(x: Any, weights: Any, eps: float) -> None:
     """Adds the gated MLP to `x` (N, D). `weights`: norm (D,), gate over up (2 F, D), down (D, F)."""
     norm, gate_up, down = weights
     num_lines, width = x.shape[0], down.shape[1]
-    normed, both = np.empty_like(x), np.zeros((num_lines, 2 * width), np.float32)
-    for n in range(num_lines):
-        normalise(x[n], norm, eps, normed[n])
-    multiply(gate_up, normed, both)
-    gated = np.empty((num_lines, width), np.float32)
+    both, gated = np.zeros((num_lines, 2 * width), np.float32), np.empty((num_lines, width), np.float32)
+    multiply(gate_up, normalised(x, norm, eps), both)
     for n in range(num_lines):
         for i in range(width):
             gate = both[n, i]

@@ -51,6 +51,7 @@ class FewTokens:
         block_bytes = sum(parameter.nbytes for parameter in decoder.blocks[0].parameters())
         self._is_threaded = block_bytes >= THREADS_FROM_BYTES
         self.most_lines = MOST_LINES_THREADED if self._is_threaded else MOST_LINES_ALONE
+        self._compile()
 
     @classmethod
     def over(cls, decoder: Decoder, cache: KVCache) -> Self | None:
@@ -63,17 +64,10 @@ class FewTokens:
 
     def hidden(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
         """(B, T, D) after the last norm, in the decoder's dtype; unspecified beyond a row's new tokens."""
-        self._kernels.use_threads(torch.get_num_threads() if self._is_threaded else 1)
         places = zip(window.rows, window.starts, window.counts, strict=True)
-        lines = [(row, start + index) for row, start, count in places for index in range(count)]
-        rows, slots = np.array(lines).T.copy()
-        x = np.empty((len(lines), self._embedding.shape[1]), np.float32)
-        self._kernels.embed(self._embedding, np.array([token for new in tokens for token in new]), x)
-        for (attention, mlp), stored in zip(self._weights, self._cache, strict=True):
-            self._kernels.attention(x, (rows, slots), attention, self._rope, stored, self._eps)
-            self._kernels.mlp(x, mlp, self._eps)
-        for line in x:
-            self._kernels.normalise(line, self._norm, self._eps, line)
+        lines = np.array([(row, start + index) for row, start, count in places for index in range(count)])
+        ids = np.array([token for new in tokens for token in new])
+        x = self._read(ids, lines[:, 0].copy(), lines[:, 1].copy())
         return _by_row(torch.from_numpy(x).to(self._dtype), window.counts)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -81,7 +75,24 @@ class FewTokens:
         lines = hidden.reshape(-1, hidden.shape[-1]).float().numpy()
         y = np.zeros((lines.shape[0], self._head.shape[0]), np.float32)
         self._kernels.multiply(self._head, lines, y)
-        return torch.from_numpy(y).to(self._dtype).view(*hidden.shape[:-1], -1)
+        return torch.from_numpy(y).to(self._dtype).view(*hidden.shape[:-1], y.shape[1])
+
+    def _read(self, tokens: Array, rows: Array, slots: Array) -> Array:
+        """(N, D) float32 after the last norm, of N tokens that go into these slots of these rows; all (N,) int64."""
+        loops = self._kernels
+        loops.use_threads(torch.get_num_threads() if self._is_threaded else 1)
+        x = np.empty((len(tokens), self._embedding.shape[1]), np.float32)
+        loops.embed(self._embedding, tokens, x)
+        for (attention, mlp), stored in zip(self._weights, self._cache, strict=True):
+            loops.attention(x, (rows, slots), attention, self._rope, stored, self._eps)
+            loops.mlp(x, mlp, self._eps)
+        normed: Array = loops.normalised(x, self._norm, self._eps)
+        return normed
+
+    def _compile(self) -> None:
+        """Reads no token, so that the first one finds everything compiled."""
+        none = np.empty(0, np.int64)
+        self.logits(torch.from_numpy(self._read(none, none, none)))
 
 
 def _by_row(lines: Tensor, counts: Sequence[int]) -> Tensor:
