@@ -18,11 +18,12 @@ from torch import Tensor
 from pointsman.core import BadRequest, OverBudget
 from pointsman.engine.attention import CachedAttend, StaticAttend
 from pointsman.engine.cache import KVCache, Window, open_window
-from pointsman.engine.cost import Traffic, fixed_weight_bytes
+from pointsman.engine.cost import Traffic, fixed_weight_bytes, forward_flops
 from pointsman.engine.model import Decoder
 from pointsman.engine.step import FewTokens
 
-Want = Literal["last", "all"]
+Want = Literal["last", "all"] | Sequence[int]
+"""Whose hidden state and logits are wanted: of each row's last new token, of all, or of so many last ones by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Extension:
     """What one forward gave. B rows in the order that was asked for.
 
     Attributes:
-        hidden: (B, T, D) after the last norm, or (B, 1, D) of each row's last new token where only that was wanted.
-        logits: (B, T, V) or (B, 1, V), as `hidden`. Entries beyond a row's new tokens are unspecified.
+        hidden: (B, W, D) after the last norm, where W is the most tokens that were wanted of a row: 1 for `last`, T for
+            `all`. A row's tokens stand from 0 on in their order; entries beyond are unspecified.
+        logits: (B, W, V), as `hidden`.
         traffic: what the forward cost.
         shares: what it cost by row; weights are shared equally, with the remainder on the first.
     """
@@ -104,13 +106,12 @@ class Session:
         window = open_window(self.cache, rows, [len(new) for new in tokens])
         few = self._few_tokens(window)
         hidden = self._hidden(window, tokens) if few is None else few.hidden(tokens, window)
-        if want == "last" and hidden.shape[1] > 1:
-            last = torch.tensor(window.counts, device=hidden.device) - 1
-            hidden = hidden[torch.arange(len(rows), device=hidden.device), last][:, None]
+        wanted = num_wanted(want, window.counts)
+        hidden = last_tokens(hidden, window.counts, wanted)
         logits = self.decoder.logits(hidden) if few is None else few.logits(hidden)
         for row, count in zip(rows, window.counts, strict=True):
             self.cache.lengths[row] += count
-        shares = self._shares(window)
+        shares = self._shares(window, wanted)
         return Extension(hidden, logits, sum(shares, Traffic()), shares)
 
     def _few_tokens(self, window: Window) -> FewTokens | None:
@@ -135,11 +136,10 @@ class Session:
         hidden: Tensor = self.decoder(tokens, positions, StaticAttend(self.cache, positions))
         return hidden
 
-    def _shares(self, window: Window) -> tuple[Traffic, ...]:
+    def _shares(self, window: Window, wanted: Sequence[int]) -> tuple[Traffic, ...]:
         """What the forward cost, by row."""
-        num_rows, token_bytes = len(window.rows), self.cache.token_bytes
-        is_tied = self.decoder.config.ties_embedding
-        row_bytes = 0 if is_tied else self.decoder.embedding[0].nbytes
+        config, num_rows, token_bytes = self.decoder.config, len(window.rows), self.cache.token_bytes
+        row_bytes = 0 if config.ties_embedding else self.decoder.embedding[0].nbytes
         each, remainder = divmod(self._weight_bytes, num_rows)
         return tuple(
             Traffic(
@@ -148,8 +148,9 @@ class Session:
                 weight_bytes=each + (remainder if index == 0 else 0) + row_bytes * count,
                 kv_read_bytes=start * token_bytes,
                 kv_written_bytes=count * token_bytes,
+                flops=forward_flops(config, start, count, num_logits),
             )
-            for index, (start, count) in enumerate(zip(window.starts, window.counts, strict=True))
+            for index, (start, count, num_logits) in enumerate(zip(window.starts, window.counts, wanted, strict=True))
         )
 
 
@@ -179,15 +180,17 @@ class NaiveSession:
         for row, new in zip(rows, tokens, strict=True):
             if len(self._texts[row]) + len(new) > self._capacity_tokens:
                 raise OverBudget(f"more than {self._capacity_tokens} tokens", code="context_exceeded")
-        width = 1 if want == "last" else max(len(new) for new in tokens)
-        hidden = self._decoder.embedding.new_zeros(len(rows), width, self._decoder.config.hidden_size)
-        for index, (row, new) in enumerate(zip(rows, tokens, strict=True)):
+        wanted = num_wanted(want, [len(new) for new in tokens])
+        hidden = self._decoder.embedding.new_zeros(len(rows), max(wanted), self._decoder.config.hidden_size)
+        for index, (row, new, count) in enumerate(zip(rows, tokens, wanted, strict=True)):
             self._texts[row] += new
-            count = 1 if want == "last" else len(new)
             hidden[index, :count] = self._read(self._texts[row])[-count:]
-        weight_bytes = fixed_weight_bytes(self._decoder)
-        shares = tuple(Traffic(1, len(self._texts[row]), weight_bytes) for row in rows)
+        shares = tuple(self._share(len(self._texts[row]), count) for row, count in zip(rows, wanted, strict=True))
         return Extension(hidden, self._decoder.logits(hidden), sum(shares, Traffic()), shares)
+
+    def _share(self, num_tokens: int, num_logits: int) -> Traffic:
+        flops = forward_flops(self._decoder.config, 0, num_tokens, num_logits)
+        return Traffic(1, num_tokens, fixed_weight_bytes(self._decoder), flops=flops)
 
     def _read(self, text: Sequence[int]) -> Tensor:
         """(T, D) of a whole text."""
@@ -205,6 +208,29 @@ def causal_attend(_: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     hidden = torch.ones(q.shape[1], q.shape[1], dtype=torch.bool, device=q.device).triu(1)
     weights = scores.masked_fill(hidden, -torch.inf).float().softmax(-1).to(q.dtype)
     return torch.einsum("bhts,bshe->bthe", weights, v)
+
+
+def num_wanted(want: Want, counts: Sequence[int]) -> list[int]:
+    """How many of each row's last new tokens are wanted, of `counts`.
+
+    Raises:
+        ValueError: a row has fewer than are wanted of it, or none is.
+    """
+    if isinstance(want, str):
+        return [1] * len(counts) if want == "last" else list(counts)
+    if len(want) != len(counts) or not all(1 <= wanted <= count for wanted, count in zip(want, counts, strict=True)):
+        raise ValueError(f"of rows with {list(counts)} new tokens {list(want)} cannot be wanted")
+    return list(want)
+
+
+def last_tokens(hidden: Tensor, counts: Sequence[int], wanted: Sequence[int]) -> Tensor:
+    """(B, T, D), of which `counts` are tokens, to (B, W, D): the last `wanted` of each row."""
+    if list(counts) == list(wanted):
+        return hidden
+    first = torch.tensor([count - number for count, number in zip(counts, wanted, strict=True)], device=hidden.device)
+    columns = first[:, None] + torch.arange(max(wanted), device=hidden.device)
+    rows = torch.arange(len(counts), device=hidden.device)[:, None]
+    return hidden[rows, columns.clamp(max=hidden.shape[1] - 1)]
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -35,10 +36,11 @@ def run_both(decoder: Decoder, seed: int, steps: int, tolerance: float, *, compi
             tokens = [[rng.randrange(60) for _ in range(rng.randint(1, longest))] for _ in rows]
             if any(fast.lengths[row] + len(new) > CAPACITY for row, new in zip(rows, tokens, strict=True)):
                 continue
-            want = rng.choice(("last", "all"))
+            some = [rng.randint(1, len(new)) for new in tokens]
+            want = rng.choice(("last", "all", some))
             ours, theirs = fast.extend(rows, tokens, want), slow.extend(rows, tokens, want)
             for index, new in enumerate(tokens):
-                count = 1 if want == "last" else len(new)
+                count = {"last": 1, "all": len(new)}[want] if isinstance(want, str) else want[index]
                 torch.testing.assert_close(
                     ours.logits[index, :count], theirs.logits[index, :count], atol=tolerance, rtol=tolerance
                 )
@@ -163,11 +165,27 @@ def test_traffic_counts_weights_once_and_the_cache_by_length(make_decoder: MakeD
     weights = 4 * decoder.config.num_parameters
     assert fixed_weight_bytes(decoder) == weights
     first = session.extend([0, 1], [[3, 4, 5], [6]])
-    assert first.traffic == Traffic(1, 4, weights, 0, 4 * token_bytes)
+    assert replace(first.traffic, flops=0) == Traffic(1, 4, weights, 0, 4 * token_bytes)
     second = session.extend([0, 1], [[7], [8]])
-    assert second.traffic == Traffic(1, 2, weights, 4 * token_bytes, 2 * token_bytes)
+    assert replace(second.traffic, flops=0) == Traffic(1, 2, weights, 4 * token_bytes, 2 * token_bytes)
     assert second.shares[0].kv_read_bytes == 3 * token_bytes
     assert sum(second.shares, Traffic()) == second.traffic
+
+
+def test_arithmetic_is_two_operations_a_weight_and_what_attention_takes(make_decoder: MakeDecoder) -> None:
+    decoder = make_decoder(ties_embedding=False)
+    config, session = decoder.config, Session(decoder, 1, CAPACITY)
+    in_blocks = sum(parameter.numel() for parameter in decoder.blocks.parameters() if parameter.ndim == 2)
+    head, a_pair = config.vocab_size * config.hidden_size, 2 * config.num_layers * config.num_heads * config.head_dim
+    assert session.extend([0], [[3]]).traffic.flops == 2 * (in_blocks + head + a_pair)
+    more = session.extend([0], [[4, 5, 6]], [2]).traffic.flops
+    assert more == 2 * (3 * in_blocks + 2 * head + (2 + 3 + 4) * a_pair)
+
+
+@pytest.mark.parametrize("want", [[0], [3], [1, 1]])
+def test_no_more_tokens_can_be_wanted_than_are_new(make_decoder: MakeDecoder, want: list[int]) -> None:
+    with pytest.raises(ValueError, match="cannot be wanted"):
+        Session(make_decoder(), 1, CAPACITY).extend([0], [[5, 6]], want)
 
 
 def test_an_untied_embedding_is_read_by_the_row(make_decoder: MakeDecoder) -> None:
