@@ -1,0 +1,1 @@
+"""Token level: a small and a large model write one text. See `docs/token.md`."""

@@ -1,0 +1,239 @@
+"""The loop in which two models write texts together: texts join and leave, and every step is a turn of each model.
+
+In the small model's turn every text goes on until its method hands over, one forward for all that still write. In the
+large model's turn one ragged forward brings it up to date on everything that it has not read, for all texts that asked;
+its logits judge what is pending, and give the token that follows. Weights are thus read once for all texts, and a
+text that asked early waits for the others: small steps are cheap. What is pending is not shown to the caller.
+
+    batch = PairBatch(pair, speculative(4), num_rows=8)
+    writing = batch.submit(prompt, Sampling())
+    while not batch.is_idle:
+        batch.step()
+    writing.pair_result(batch.method.name)
+
+A large model that no text asks never runs, and does not read the prompt either.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from pointsman.engine import Extension, Sampling, Session, distribution
+from pointsman.engine.batch import require_prompt
+from pointsman.token.judges import Exact, Judge, verified
+from pointsman.token.method import Method
+from pointsman.token.pair import Pair
+from pointsman.token.writing import PairText, PairWriting
+
+
+class PairBatch:
+    """Texts that two models write together. Not safe for threads.
+
+    Args:
+        pair: the models.
+        method: how they share the work.
+        num_rows: how many texts at once.
+        capacity_tokens: longest prompt and text together, or None for the pair's context.
+    """
+
+    def __init__(self, pair: Pair, method: Method, num_rows: int, capacity_tokens: int | None = None) -> None:
+        self.pair, self.method = pair, method
+        self.capacity_tokens = capacity_tokens or pair.context_tokens
+        self._num_rows = num_rows
+        self._small = Session(pair.small.decoder, num_rows, self.capacity_tokens)
+        self._large = Session(pair.large.decoder, num_rows, self.capacity_tokens)
+        self._waiting: deque[PairWriting] = deque()
+        self._busy: list[PairWriting] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a step would do nothing."""
+        return not self._busy and not self._waiting
+
+    def submit(
+        self, prompt: Sequence[int], sampling: Sampling, on_text: Callable[[str], None] | None = None
+    ) -> PairWriting:
+        """Lets a text wait for a place. Raises as `engine.Batch.submit` and `PairWriting`."""
+        require_prompt(prompt, self.pair.vocab_size, self.capacity_tokens)
+        writing = PairWriting(tuple(prompt), sampling, self.pair, on_text)
+        writing.asks = self.method.begins_large
+        self._waiting.append(writing)
+        return writing
+
+    def cancel(self, writing: PairWriting) -> None:
+        """Ends a text that is waiting or being written; it leaves with the next step."""
+        if writing.finish_reason is None:
+            writing.finish("cancelled")
+
+    def renewed(self) -> "PairBatch":
+        """An empty batch of the same kind, for when a step failed and left this one undefined."""
+        return PairBatch(self.pair, self.method, self._num_rows, self.capacity_tokens)
+
+    @torch.inference_mode()
+    def step(self) -> list[PairWriting]:
+        """A turn of each model; returns the texts that ended."""
+        left = self._leave()
+        while self._waiting and len(self._busy) < self._num_rows:
+            self._busy.append(self._waiting.popleft())
+        self._small_turn()
+        self._large_turn()
+        return left + self._leave()
+
+    def _small_turn(self) -> None:
+        while rows := [row for row, text in enumerate(self._busy) if not text.asks and text.finish_reason is None]:
+            texts = [self._busy[row] for row in rows]
+            seen = _extend(self._small, rows, texts)
+            logits = seen.logits[:, 0, : self.pair.vocab_size]
+            proposals = _draw(logits, texts)
+            scores = self._scores(seen.hidden[:, 0], logits, proposals, texts)
+            for index, (text, share) in enumerate(zip(texts, seen.shares, strict=True)):
+                text.small += share
+                self._propose(text, int(proposals[index]), scores[index], logits[index])
+
+    def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:
+        scorer = self.method.scorer
+        if scorer is None:
+            return [1.0] * len(texts)
+        for text in texts:
+            text.gate += scorer.traffic
+        scores: list[float] = scorer(hidden, logits, proposals).tolist()
+        return scores
+
+    def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor) -> None:
+        """The small model's next token: it stands, is pending, or is left to the large model."""
+        method, survival, num_pending = self.method, text.survival * score, len(text.pending) + 1
+        hands_over = method.stop.hands_over(score, survival, num_pending)
+        if hands_over and not method.keeps_last:
+            text.asks = True
+        elif method.judge is None:
+            text.add(token, "small")
+            self._end_where_full(text)
+        else:
+            is_end = text.ends_with(token) or text.num_known + 1 >= self.capacity_tokens
+            text.pending.append(token)
+            text.survival = survival
+            if _keeps_logits(method.judge, text):
+                text.pending_logits.append(logits.float())
+            if is_end and survival >= method.end_survival:
+                text.settle(num_pending)
+                self._end_where_full(text)
+            text.asks = text.finish_reason is None and (is_end or hands_over or num_pending >= method.most_pending)
+
+    def _large_turn(self) -> None:
+        rows = [row for row, text in enumerate(self._busy) if text.asks and text.finish_reason is None]
+        if not rows:
+            return
+        texts = [self._busy[row] for row in rows]
+        seen = _extend(self._large, rows, texts, [len(text.pending) + 1 for text in texts])
+        for index, (row, text) in enumerate(zip(rows, texts, strict=True)):
+            text.large += seen.shares[index]
+            text.num_calls += 1
+            self._settle(row, text, seen.logits[index, : len(text.pending) + 1, : self.pair.vocab_size].float())
+
+    def _settle(self, row: int, text: PairWriting, p: Tensor) -> None:
+        """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
+        num_pending = len(text.pending)
+        num_kept, follower = _judged(self.method.judge, text, p)
+        text.settle(num_kept)
+        if text.finish_reason is None:
+            for session in (self._small, self._large):
+                session.truncate(row, min(session.lengths[row], text.num_known))
+            text.add(follower, "large")
+            self._end_where_full(text)
+        text.asks = self.method.rewrites and num_kept < num_pending
+
+    def _end_where_full(self, text: PairWriting) -> None:
+        if text.finish_reason is None and text.num_known >= self.capacity_tokens:
+            text.finish("length")
+
+    def _leave(self) -> list[PairWriting]:
+        left = [text for text in self._waiting if text.finish_reason is not None]
+        self._waiting = deque(text for text in self._waiting if text.finish_reason is None)
+        for row in reversed(range(len(self._busy))):
+            if self._busy[row].finish_reason is not None:
+                left.append(self._busy[row])
+                last = self._busy.pop()
+                for session in (self._small, self._large):
+                    session.truncate(row, 0)
+                    session.move(len(self._busy), row)
+                if row < len(self._busy):
+                    self._busy[row] = last
+        return left
+
+
+def _extend(
+    session: Session, rows: Sequence[int], texts: Sequence[PairWriting], want: Sequence[int] | None = None
+) -> Extension:
+    """One forward over everything that the session's model has not read of the texts."""
+    unseen = [text.known[session.lengths[row] :] for row, text in zip(rows, texts, strict=True)]
+    return session.extend(rows, unseen, "last" if want is None else want)
+
+
+def _draw(logits: Tensor, texts: Sequence[PairWriting]) -> Tensor:
+    """(B,) ids from the small model's (B, V) logits."""
+    proposals = logits.argmax(-1)
+    for index, text in enumerate(texts):
+        if text.sampling.temperature > 0:
+            proposals[index] = text.sampler.draw(logits[index])
+    return proposals
+
+
+def _keeps_logits(judge: Judge, text: PairWriting) -> bool:
+    return judge.needs_small or (isinstance(judge, Exact) and text.sampling.temperature > 0)
+
+
+def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int]:
+    """How many pending tokens stand, and the large model's token behind them; `p` is (k + 1, V) logits."""
+    num_pending, sampling = len(text.pending), text.sampling
+    if sampling.temperature > 0:
+        rows = [distribution(row, sampling).cpu() for row in p]
+        if isinstance(judge, Exact):
+            q = [distribution(row, sampling).cpu() for row in text.pending_logits]
+            drafted = torch.stack(q) if q else p.new_empty(0)
+            return verified(torch.stack(rows), drafted, torch.tensor(text.pending, dtype=torch.long), text.generator)
+        p = torch.stack(rows).log()
+    num_kept = 0
+    if judge is not None and num_pending > 0:
+        q_logits = torch.stack(text.pending_logits) if text.pending_logits else None
+        num_kept = judge.num_kept(p[:num_pending], torch.tensor(text.pending, device=p.device), q_logits)
+    if sampling.temperature == 0:
+        return num_kept, int(p[num_kept].argmax())
+    return num_kept, int(torch.multinomial(p[num_kept].exp(), 1, generator=text.generator))
+
+
+def generate_pair(
+    pair: Pair,
+    method: Method,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling | None = None,
+    *,
+    num_rows: int = 8,
+    on_text: Callable[[int, str], None] | None = None,
+) -> list[PairText]:
+    """Writes a text for every prompt, at most `num_rows` at once, in the order of the prompts.
+
+    Args:
+        pair: the models.
+        method: how they share the work.
+        prompts: ids, one or more each.
+        sampling: for all of them; greedy to the end token where None.
+        num_rows: texts computed together.
+        on_text: called with the prompt's index and each piece of its text that can no longer be rolled back.
+
+    Raises:
+        BadRequest: see `PairBatch.submit`; nothing has been computed then.
+    """
+    sampling = sampling or Sampling()
+    longest = max(map(len, prompts))
+    wanted = pair.context_tokens if sampling.max_tokens is None else longest + sampling.max_tokens
+    batch = PairBatch(pair, method, min(num_rows, len(prompts)), min(pair.context_tokens, wanted))
+
+    def listener(index: int) -> Callable[[str], None] | None:
+        return None if on_text is None else lambda piece: on_text(index, piece)
+
+    texts = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
+    while not batch.is_idle:
+        batch.step()
+    return [text.pair_result(method.name) for text in texts]
