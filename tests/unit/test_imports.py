@@ -13,10 +13,11 @@ ALLOWED = {
     "core": set(),
     "program": {"core"},
     "engine": {"core"},
-    "embedded": {"core", "engine"},
-    "gateway": {"core", "program", "engine"},
-    "bench": {"core", "program", "engine", "embedded", "gateway"},
-    "cli": {"core", "program", "engine", "embedded", "gateway", "bench"},
+    "token": {"core", "engine"},
+    "embedded": {"core", "engine", "token"},
+    "gateway": {"core", "program", "engine", "token"},
+    "bench": {"core", "program", "engine", "token", "embedded", "gateway"},
+    "cli": {"core", "program", "engine", "token", "embedded", "gateway", "bench"},
     "demo": {"core", "program", "embedded", "gateway"},
 }
 

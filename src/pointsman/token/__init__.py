@@ -1,1 +1,27 @@
 """Token level: a small and a large model write one text. See `docs/token.md`."""
+
+from pointsman.token.batch import PairBatch, generate_pair
+from pointsman.token.fitting import Fit, Settings, load_gates
+from pointsman.token.gate import Gate, GateCard, load_gate, save_gate
+from pointsman.token.method import Method
+from pointsman.token.pair import Pair
+from pointsman.token.tasks import Task, read_tasks
+from pointsman.token.writing import PairText, PairWriting
+
+__all__ = [
+    "Fit",
+    "Gate",
+    "GateCard",
+    "Method",
+    "Pair",
+    "PairBatch",
+    "PairText",
+    "PairWriting",
+    "Settings",
+    "Task",
+    "generate_pair",
+    "load_gate",
+    "load_gates",
+    "read_tasks",
+    "save_gate",
+]

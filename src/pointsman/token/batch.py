@@ -16,6 +16,7 @@ A large model that no text asks never runs, and does not read the prompt either.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,6 +29,25 @@ from pointsman.token.pair import Pair
 from pointsman.token.writing import PairText, PairWriting
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a call of the large model says of the k tokens that were pending: labels that cost nothing more.
+
+    Attributes:
+        writing: the text.
+        hidden: (k, D) the small model's last hidden states from which it proposed them, float32.
+        q: (k, V) its logits there, float32.
+        tokens: (k,) the tokens.
+        p: (k, V) the large model's logits at their places, float32.
+    """
+
+    writing: PairWriting
+    hidden: Tensor
+    q: Tensor
+    tokens: Tensor
+    p: Tensor
+
+
 class PairBatch:
     """Texts that two models write together. Not safe for threads.
 
@@ -36,10 +56,19 @@ class PairBatch:
         method: how they share the work.
         num_rows: how many texts at once.
         capacity_tokens: longest prompt and text together, or None for the pair's context.
+        on_judged: gets what each call of the large model says of pending tokens.
     """
 
-    def __init__(self, pair: Pair, method: Method, num_rows: int, capacity_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        method: Method,
+        num_rows: int,
+        capacity_tokens: int | None = None,
+        on_judged: Callable[[Judged], None] | None = None,
+    ) -> None:
         self.pair, self.method = pair, method
+        self._on_judged = on_judged
         self.capacity_tokens = capacity_tokens or pair.context_tokens
         self._num_rows = num_rows
         self._small = Session(pair.small.decoder, num_rows, self.capacity_tokens)
@@ -69,7 +98,7 @@ class PairBatch:
 
     def renewed(self) -> "PairBatch":
         """An empty batch of the same kind, for when a step failed and left this one undefined."""
-        return PairBatch(self.pair, self.method, self._num_rows, self.capacity_tokens)
+        return PairBatch(self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged)
 
     @torch.inference_mode()
     def step(self) -> list[PairWriting]:
@@ -90,18 +119,19 @@ class PairBatch:
             scores = self._scores(seen.hidden[:, 0], logits, proposals, texts)
             for index, (text, share) in enumerate(zip(texts, seen.shares, strict=True)):
                 text.small += share
-                self._propose(text, int(proposals[index]), scores[index], logits[index])
+                self._propose(text, int(proposals[index]), scores[index], logits[index], seen.hidden[index, 0])
 
     def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:
         scorer = self.method.scorer
         if scorer is None:
             return [1.0] * len(texts)
+        share = replace(scorer.traffic, weight_bytes=scorer.traffic.weight_bytes // len(texts))  # read once for all
         for text in texts:
-            text.gate += scorer.traffic
+            text.gate += share
         scores: list[float] = scorer(hidden, logits, proposals).tolist()
         return scores
 
-    def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor) -> None:
+    def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor, hidden: Tensor) -> None:
         """The small model's next token: it stands, is pending, or is left to the large model."""
         method, survival, num_pending = self.method, text.survival * score, len(text.pending) + 1
         hands_over = method.stop.hands_over(score, survival, num_pending)
@@ -114,8 +144,9 @@ class PairBatch:
             is_end = text.ends_with(token) or text.num_known + 1 >= self.capacity_tokens
             text.pending.append(token)
             text.survival = survival
-            if _keeps_logits(method.judge, text):
+            if self._on_judged is not None or _keeps_logits(method.judge, text):
                 text.pending_logits.append(logits.float())
+                text.pending_hidden.append(hidden.float())
             if is_end and survival >= method.end_survival:
                 text.settle(num_pending)
                 self._end_where_full(text)
@@ -135,6 +166,9 @@ class PairBatch:
     def _settle(self, row: int, text: PairWriting, p: Tensor) -> None:
         """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
         num_pending = len(text.pending)
+        if self._on_judged is not None and num_pending > 0:
+            hidden, q = torch.stack(text.pending_hidden), torch.stack(text.pending_logits)
+            self._on_judged(Judged(text, hidden, q, torch.tensor(text.pending), p[:num_pending]))
         num_kept, follower = _judged(self.method.judge, text, p)
         text.settle(num_kept)
         if text.finish_reason is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pointsman.core import BadRequest
 from pointsman.token.judges import Bounded, CrossEntropy, Divergence, Exact, Judge
 from pointsman.token.scores import Scorer, Uniform
-from pointsman.token.stops import After, Below, Hazard, Stop
+from pointsman.token.stops import After, Below, Hazard, Stop, Unlikely
 
 ALWAYS = 2.0
 """No survival reaches it."""
@@ -97,6 +97,20 @@ def bild(scorer: Scorer, fallback: float = 0.6, rollback_nats: float = 5.0) -> M
     """
     stop, judge = Below(require_share(fallback, "fallback")), CrossEntropy(rollback_nats)
     return Method("bild", stop, scorer, judge, most_pending=10, begins_large=True, rewrites=True)
+
+
+def ours(scorer: Scorer, least_survival: float, tolerance: float, end_survival: float) -> Method:
+    """A trained stop whose threshold follows from prices, and a bounded check of everything pending at every call.
+
+    Args:
+        scorer: a gate that was taught what the judge lets stand.
+        least_survival: see `prices.best_threshold`.
+        tolerance: of the judge; 0 is strict.
+        end_survival: texts that end with a higher survival of what is pending are not checked; above 1, all are.
+    """
+    judge = Exact() if require_share(tolerance, "tolerance") == 0 else Bounded(tolerance)
+    stop = Unlikely(require_share(least_survival, "least_survival"))
+    return Method("pointsman", stop, scorer, judge, keeps_last=True, end_survival=end_survival)
 
 
 def require_share(value: float, name: str) -> float:

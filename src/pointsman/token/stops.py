@@ -51,3 +51,13 @@ class Hazard:
     def hands_over(self, score: float, survival: float, num_pending: int) -> bool:
         is_likely = 1 - survival > self.most and num_pending >= self.least_tokens
         return is_likely or num_pending >= self.most_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Unlikely:
+    """Where all of the pending span stands with less than this chance: ours, with a threshold from `prices`."""
+
+    least_survival: float
+
+    def hands_over(self, score: float, survival: float, num_pending: int) -> bool:
+        return survival < self.least_survival

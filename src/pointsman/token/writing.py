@@ -68,6 +68,7 @@ class PairWriting(Writing):
             self.generator.manual_seed(sampling.seed ^ 0x5DEECE66D)  # another stream than the sampler's
         self.pending: list[int] = []
         self.pending_logits: list[Tensor] = []
+        self.pending_hidden: list[Tensor] = []
         self.survival = 1.0
         self.asks = False
         self.small, self.large, self.gate = Traffic(), Traffic(), Traffic()
@@ -93,7 +94,7 @@ class PairWriting(Writing):
     def settle(self, num_kept: int) -> None:
         """Lets the first pending tokens stand, up to the end of the text, and forgets the rest."""
         kept, dropped = self.pending[:num_kept], self.pending[num_kept:]
-        self.pending, self.pending_logits, self.survival = [], [], 1.0
+        self.pending, self.pending_logits, self.pending_hidden, self.survival = [], [], [], 1.0
         for token in kept:
             if self.finish_reason is None:
                 self.add(token, "small")

@@ -1,0 +1,320 @@
+"""``pointsman fit token``: from tasks to every gate of a pair.
+
+Labels are made in chunks of tasks, each written as soon as it is there, so that an interruption loses at most one.
+Every gate learns from the same tasks:
+
+    citer-s    along right texts, 1 where the small model's token is the text's
+    citer      the same, but what neither model would write is tried; in the second round under the first round's gate
+    co-llm     along right texts, by marginal likelihood, a linear probe
+    r2r        along the large model's own right texts, 0 where the small model's token changes the answer
+    pointsman  on policy: what the large model lets stand of spans that the small one wrote; in the second round under
+               the gate of the first
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from pointsman.core import BadRequest
+from pointsman.engine import Sampling, generate
+from pointsman.token import labels
+from pointsman.token.batch import Judged, PairBatch
+from pointsman.token.gate import Gate, GateCard, GateShape, load_gate, save_gate, weights_hash
+from pointsman.token.judges import Bounded
+from pointsman.token.method import ALWAYS, Method, ours, routed
+from pointsman.token.pair import Pair
+from pointsman.token.prices import best_threshold, counted_prices
+from pointsman.token.states import States, judged_states, states_along
+from pointsman.token.stops import After
+from pointsman.token.store import Store
+from pointsman.token.tasks import Task
+from pointsman.token.training import Loss, Trained, cross_entropy, marginal_likelihood, train_gate
+
+Kind = Literal["citer-s", "citer", "co-llm", "r2r", "pointsman"]
+KINDS: tuple[Kind, ...] = ("citer-s", "citer", "co-llm", "r2r", "pointsman")
+
+CITER_TAU = 0.95
+"""Under which the second round's rollouts run, as in its release."""
+
+CHUNK_TASKS = 64
+"""Tasks whose labels are written together."""
+
+SPAN_TOKENS = 12
+"""Tokens of the spans from which the first round learns on policy. Chosen: three times what stands on the average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a fit depends on beside models and tasks.
+
+    Attributes:
+        data: says where the tasks come from, for the cards.
+        tolerance: what the large model lets stand, for `pointsman`; see `judges.Bounded`.
+        rounds: of labels, at least 2 for CITER.
+        seed: of training.
+        max_tokens: longest text on policy.
+    """
+
+    data: str
+    tolerance: float = 0.1
+    rounds: int = 2
+    seed: int = 0
+    max_tokens: int = 300
+
+
+class Progress(Protocol):
+    """Who watches."""
+
+    def begin(self, what: str, total: int) -> None:
+        """A stage of `total` tasks begins."""
+
+    def advance(self, done: int, told: str) -> None:
+        """So many more tasks are done; `told` says what came of them."""
+
+
+def gate_shape(kind: Kind, hidden_size: int) -> GateShape:
+    """CITER's gate is that of its release, its norm replaced by scaled inputs; R2R's is scaled down to the model."""
+    match kind:
+        case "citer" | "citer-s":
+            return GateShape(("hidden",), (2 * hidden_size, hidden_size), "relu", is_linear_at_the_end=True)
+        case "co-llm":
+            return GateShape(("hidden",), ())
+        case "r2r":
+            return GateShape(("top_logits", "hidden", "embedding"), (4 * hidden_size, 4 * hidden_size))
+        case "pointsman":
+            return GateShape(("hidden", "confidence"), (64, 32))
+
+
+class Fit:
+    """One fit. `run` does all of it; each part is there for tests and for those who want one gate.
+
+    Args:
+        pair: the models.
+        tasks: prompts with checks; those without a reference get the large model's own text where it is right.
+        settings: everything else.
+        folder: gets a folder for each gate, and `work` for what is half done.
+        progress: who watches.
+    """
+
+    def __init__(self, pair: Pair, tasks: Sequence[Task], settings: Settings, folder: Path, progress: Progress) -> None:
+        self.pair, self.settings, self.folder, self._progress = pair, settings, folder, progress
+        self._hashes = weights_hash(pair.small), weights_hash(pair.large)
+        self._tasks = list(tasks)
+        told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]
+        self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
+
+    def run(self, kinds: Sequence[Kind] = KINDS) -> None:
+        """Fits the gates that are named, each after what it needs.
+
+        Raises:
+            BadRequest: `no_right_texts` where no task has a reference and the large model answers none rightly.
+        """
+        own = self._own_texts()
+        found = [task if task.reference else mine for task, mine in zip(self._tasks, own, strict=True)]
+        guided = [task for task in found if task is not None]
+        right = [task for task in own if task is not None]
+        if not guided or not right:
+            problem = "the large model answers none of the tasks rightly"
+            raise BadRequest(f"{problem}; there is nothing to learn from", code="no_right_texts")
+        if {"citer", "citer-s", "co-llm"} & set(kinds):
+            self._fit_along(guided, kinds)
+        if "r2r" in kinds:
+            self._fit_r2r(right)
+        if "pointsman" in kinds:
+            self._fit_ours()
+
+    def _own_texts(self) -> list[Task | None]:
+        """Each task with the large model's own text as its reference, or None where that is wrong."""
+        sampling, model = Sampling(max_tokens=self.settings.max_tokens), self.pair.large
+
+        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
+            texts = generate(model, [task.prompt for task in tasks], sampling, num_rows=32)
+            is_right = [
+                text.finish_reason == "stop" and task.is_right(text.text)
+                for task, text in zip(tasks, texts, strict=True)
+            ]
+            tokens = [token for text in texts for token in text.tokens]
+            counts = torch.tensor([len(text.tokens) for text in texts])
+            return {"tokens": torch.tensor(tokens), "counts": counts, "is_right": torch.tensor(is_right)}
+
+        own: list[Task | None] = []
+        for tasks, made in self._chunks(
+            "own", self._tasks, write, lambda made: f"{made['is_right'].float().mean():.0%} right"
+        ):
+            texts = torch.split(made["tokens"], made["counts"].tolist())
+            for task, text, is_right in zip(tasks, texts, made["is_right"].tolist(), strict=True):
+                own.append(replace(task, reference=tuple(text.tolist())) if is_right else None)
+        return own
+
+    def _fit_along(self, tasks: Sequence[Task], kinds: Sequence[Kind]) -> None:
+        """Gates from states along right texts."""
+        alone = labels.alone(self.pair.small)
+        states, first = self._labelled(
+            "along", tasks, lambda part, seen: labels.long_term(self.pair, part, seen, alone)
+        )
+        short = labels.short_term(states)
+        if "citer-s" in kinds:
+            self._fit("citer-s", states, cross_entropy(short), short)
+        if "co-llm" in kinds:
+            self._fit("co-llm", states, marginal_likelihood(states), short)
+        if "citer" not in kinds:
+            return
+        targets = first
+        gate = self._fit("citer", states, cross_entropy(targets), targets, round_number=1)
+        for number in range(2, self.settings.rounds + 1):
+            finish = labels.together(self.pair, routed("citer", gate, CITER_TAU))
+            _, targets = self._labelled(
+                f"along-{number}",
+                tasks,
+                lambda part, seen, by=finish: labels.long_term(self.pair, part, seen, by),  # type: ignore[misc]
+            )
+            gate = self._fit("citer", states, cross_entropy(targets), targets, round_number=number)
+
+    def _fit_r2r(self, tasks: Sequence[Task]) -> None:
+        states, targets = self._labelled(
+            "own-states", tasks, lambda part, seen: labels.divergence(self.pair, part, seen)
+        )
+        num_right = float(targets.sum())
+        weight = (len(targets) - num_right) / max(num_right, 1.0)  # as in its release, where divergence is the positive
+        self._fit("r2r", states, cross_entropy(targets, weight), targets)
+
+    def _fit_ours(self) -> None:
+        """On policy: first fixed spans, then those of the gate so far."""
+        tolerance = self.settings.tolerance
+        method = Method("spans", After(SPAN_TOKENS), judge=Bounded(tolerance), keeps_last=True, end_survival=ALWAYS)
+        collected: list[States] = []
+        for number in range(1, self.settings.rounds + 1):
+            collected.append(self._on_policy(f"policy-{number}", method))
+            states = States.joined(collected)
+            targets = _stands(states, tolerance)
+            gate = self._fit("pointsman", states, cross_entropy(targets), targets, round_number=number)
+            method = ours(gate, self._threshold(gate, collected[0]), tolerance, ALWAYS)
+
+    def _threshold(self, gate: Gate, spans: States) -> float:
+        """The survival at which handing over moves the fewest bytes, from the fixed spans of the first round."""
+        context = int(sum(len(task.prompt) for task in self._tasks) / len(self._tasks)) + SPAN_TOKENS
+        prices = counted_prices(self.pair, gate.traffic, "bytes", context)
+        return best_threshold(prices, *scored_spans(gate, spans, self.settings.tolerance))[0]
+
+    def _on_policy(self, name: str, method: Method) -> States:
+        sampling = Sampling(max_tokens=self.settings.max_tokens)
+        first = {id(task): number for number, task in enumerate(self._tasks)}
+
+        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
+            numbers: dict[int, int] = {}
+            seen: list[States] = []
+
+            def keep(judged: Judged) -> None:
+                seen.append(judged_states(judged, numbers[id(judged.writing)]))
+
+            longest = max(len(task.prompt) for task in tasks) + self.settings.max_tokens
+            batch = PairBatch(self.pair, method, 32, min(longest, self.pair.context_tokens), keep)
+            writings = [batch.submit(task.prompt, sampling) for task in tasks]
+            numbers |= {id(writing): first[id(task)] for writing, task in zip(writings, tasks, strict=True)}
+            while not batch.is_idle:
+                batch.step()
+            return _as_tensors(States.joined(seen))
+
+        def told(made: dict[str, Tensor]) -> str:
+            stands = _stands(States(**made), self.settings.tolerance)
+            return f"{len(stands):,} labels, {float(stands.mean()):.1%} stand"
+
+        return States.joined([States(**made) for _, made in self._chunks(name, self._tasks, write, told)])
+
+    def _labelled(
+        self, name: str, tasks: Sequence[Task], label: Callable[[Sequence[Task], States], Tensor]
+    ) -> tuple[States, Tensor]:
+        """States along the tasks' references, and what `label` says of each."""
+
+        def write(part: Sequence[Task]) -> dict[str, Tensor]:
+            prompts, texts = [task.prompt for task in part], [task.reference for task in part]
+            states = States.joined(list(states_along(self.pair, prompts, texts)))
+            return {**_as_tensors(states), "labels": label(part, states)}
+
+        def told(made: dict[str, Tensor]) -> str:
+            return f"{len(made['labels']):,} labels, {float(made['labels'].mean()):.1%} stand"
+
+        parts, targets, offset = [], [], 0
+        for part, made in self._chunks(name, tasks, write, told):
+            targets.append(made.pop("labels"))
+            states = States(**made)
+            parts.append(replace(states, text=states.text + offset))
+            offset += len(part)
+        return States.joined(parts), torch.cat(targets)
+
+    def _chunks(
+        self,
+        name: str,
+        tasks: Sequence[Task],
+        make: Callable[[Sequence[Task]], dict[str, Tensor]],
+        told: Callable[[dict[str, Tensor]], str],
+    ) -> Iterator[tuple[Sequence[Task], dict[str, Tensor]]]:
+        """The tasks in parts, each with what `make` gives for it, from the store where it was made before."""
+        self._progress.begin(name, len(tasks))
+        for start in range(0, len(tasks), CHUNK_TASKS):
+            part = tasks[start : start + CHUNK_TASKS]
+            made = dict(self._store.chunk(f"{name}-{start:06}", lambda part=part: make(part)))  # type: ignore[misc]
+            self._progress.advance(len(part), told(made))
+            yield part, made
+
+    def _fit(self, kind: Kind, states: States, loss: Loss, targets: Tensor, round_number: int = 1) -> Gate:
+        gate = Gate(gate_shape(kind, self.pair.small.config.hidden_size), self.pair.small)
+        self._progress.begin(f"training {kind}, round {round_number}", 0)
+        trained = train_gate(
+            gate,
+            states,
+            loss,
+            targets,
+            seed=self.settings.seed,
+            on_epoch=lambda epoch, found: self._progress.advance(0, f"pass {epoch}, loss {found:.4f}"),
+        )
+        is_last = round_number == self.settings.rounds or kind not in ("citer", "pointsman")
+        name = kind if is_last else f"{kind}-{round_number}"
+        save_gate(self.folder / name, gate, self._card(kind, gate, states, targets, trained, round_number))
+        return gate
+
+    def _card(
+        self, kind: Kind, gate: Gate, states: States, targets: Tensor, trained: Trained, round_number: int
+    ) -> GateCard:
+        figures = {
+            "labels": float(len(states)),
+            "labels_that_stand": float(targets.mean()),
+            "held_out_loss": trained.loss,
+            "held_out_area": trained.area,
+            "round": float(round_number),
+            "tolerance": self.settings.tolerance,
+        }
+        return GateCard(kind, gate.shape, *self._hashes, self.settings.data, figures)
+
+
+def scored_spans(gate: Gate, spans: States, tolerance: float) -> tuple[list[Tensor], list[Tensor]]:
+    """The gate's scores along recorded spans, and what was let stand, for `prices.best_threshold`."""
+    with torch.inference_mode():
+        scores = gate.logit(gate.inputs(spans.observed)).sigmoid()
+    begins = (spans.place == 0).nonzero()[:, 0].tolist()
+    sizes = [end - begin for begin, end in zip(begins, [*begins[1:], len(spans)], strict=True)]
+    stands = _stands(spans, tolerance) > 0.5
+    return list(torch.split(scores, sizes)), list(torch.split(stands, sizes))
+
+
+def load_gates(folder: Path, pair: Pair) -> dict[str, tuple[Gate, GateCard]]:
+    """Every gate in a folder of `Fit`, by the name of its own folder. Raises as `load_gate` where there is none."""
+    names = sorted(path.parent.name for path in folder.glob("*/gate.json"))
+    found = {name: load_gate(folder / name, pair) for name in names}
+    return found or {folder.name: load_gate(folder, pair)}
+
+
+def _stands(states: States, tolerance: float) -> Tensor:
+    """(N,) float32: 1 where the proposal is what a judge of this tolerance lets stand."""
+    if tolerance == 0:
+        return (states.proposals == states.best).float()
+    return (states.behind_nats <= -torch.log1p(torch.tensor(-tolerance))).float()
+
+
+def _as_tensors(states: States) -> dict[str, Tensor]:
+    return {field.name: getattr(states, field.name) for field in fields(states)}

@@ -1,0 +1,264 @@
+"""Two models write what their method says: strict methods the large model's text, token for token."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+
+from pointsman.core import BadRequest, Unsupported
+from pointsman.engine import Sampling, Session, Text, Traffic, distribution, generate
+from pointsman.token.batch import Judged, PairBatch, generate_pair
+from pointsman.token.judges import Bounded, Exact
+from pointsman.token.method import (
+    ALWAYS,
+    Method,
+    adaptive_speculative,
+    at_random,
+    bild,
+    by_divergence,
+    cascade,
+    ours,
+    routed,
+    speculative,
+)
+from pointsman.token.pair import Pair
+from pointsman.token.scores import Entropy, Margin, MaxProbability, Scripted
+from pointsman.token.stops import After
+
+MakePair = Callable[..., Pair]
+GREEDY = Sampling(max_tokens=30)
+
+STRICT = {
+    "1": speculative(1),
+    "3": speculative(3),
+    "8": speculative(8),
+    "adaptive": adaptive_speculative(MaxProbability(), 0.5),
+    "ours": ours(MaxProbability(), 0.4, 0.0, ALWAYS),
+    "tolerance 0": cascade(4, 0.0),
+    "all large": routed("all", MaxProbability(), 1.0),
+}
+LOOSE = {
+    "random": at_random(0.3),
+    "margin": routed("margin", Margin(), 0.5),
+    "entropy": routed("entropy", Entropy(), 0.9),
+    "bild": bild(MaxProbability()),
+    "cascade": cascade(3, 0.9),
+    "kl": by_divergence(3, 2.0),
+    "ours": ours(MaxProbability(), 0.3, 0.5, 0.5),
+}
+
+
+def prompts_of(count: int, seed: int = 0) -> list[list[int]]:
+    rng = random.Random(seed)
+    return [[rng.randrange(2, 60) for _ in range(rng.randint(1, 12))] for _ in range(count)]
+
+
+def tokens_of(texts: Sequence[Text]) -> list[tuple[int, ...]]:
+    return [text.tokens for text in texts]
+
+
+@pytest.mark.parametrize("num_rows", [1, 3])
+@pytest.mark.parametrize("method", STRICT.values(), ids=STRICT)
+def test_strict_methods_write_the_large_models_text(make_pair: MakePair, method: Method, num_rows: int) -> None:
+    for seed in range(3):
+        pair, prompts = make_pair(seed), prompts_of(7, seed)
+        alone = generate(pair.large, prompts, GREEDY)
+        together = generate_pair(pair, method, prompts, GREEDY, num_rows=num_rows)
+        assert tokens_of(together) == tokens_of(alone)
+        assert [text.text for text in together] == [text.text for text in alone]
+        assert [text.finish_reason for text in together] == [text.finish_reason for text in alone]
+        assert {text.method for text in together} == {method.name}
+
+
+def test_both_models_had_a_part_in_strict_texts(pair: Pair) -> None:
+    texts = generate_pair(pair, speculative(4), prompts_of(10), GREEDY)
+    writers = [writer for text in texts for writer in text.writers]
+    assert 20 < writers.count("small") < len(writers) - 20
+    assert sum(text.num_rolled_back for text in texts) > 20
+
+
+def test_without_a_threshold_the_small_model_writes_alone(pair: Pair) -> None:
+    prompts = prompts_of(5)
+    texts = generate_pair(pair, routed("none", MaxProbability(), 0.0), prompts, GREEDY)
+    assert tokens_of(texts) == tokens_of(generate(pair.small, prompts, GREEDY))
+    assert {text.large for text in texts} == {Traffic()}  # it did not read the prompts either
+    assert {writer for text in texts for writer in text.writers} == {"small"}
+
+
+@pytest.mark.parametrize("name", sorted(LOOSE.keys() - {"random"}))  # whose draws go to whoever asks first
+def test_a_text_does_not_depend_on_its_neighbours(pair: Pair, name: str) -> None:
+    method = LOOSE[name]
+    prompts = prompts_of(6)
+    together = generate_pair(pair, method, prompts, GREEDY, num_rows=4)
+    for prompt, text in zip(prompts, together, strict=True):
+        (alone,) = generate_pair(pair, method, [prompt], GREEDY)
+        assert alone.tokens == text.tokens
+        assert alone.writers == text.writers
+        assert alone.rolled_back == text.rolled_back
+
+
+@pytest.mark.parametrize("method", [*STRICT.values(), *LOOSE.values()], ids=[*STRICT, *LOOSE])
+def test_what_is_shown_is_never_taken_back(pair: Pair, method: Method) -> None:
+    shown: dict[int, str] = {}
+
+    def show(index: int, piece: str) -> None:
+        shown[index] = shown.get(index, "") + piece
+
+    texts = generate_pair(pair, method, prompts_of(5), Sampling(max_tokens=20, stop=("CA", "XY")), on_text=show)
+    assert [shown.get(index, "") for index in range(5)] == [text.text for text in texts]
+    for text in texts:
+        assert len(text.tokens) == len(text.writers) <= 20
+        assert "CA" not in text.text
+
+
+def test_stop_strings_end_a_text_within_a_pending_span(pair: Pair) -> None:
+    prompts = prompts_of(12)
+    whole = generate(pair.large, prompts, GREEDY)
+    stop = whole[0].text[7:9]
+    sampling = Sampling(max_tokens=30, stop=(stop,))
+    alone, together = generate(pair.large, prompts, sampling), generate_pair(pair, speculative(6), prompts, sampling)
+    assert [text.text for text in together] == [text.text for text in alone]
+    assert tokens_of(together) == tokens_of(alone)
+    assert whole[0].text != alone[0].text
+
+
+def scripted(scores: list[float], end_survival: float) -> Method:
+    return Method("scripted", After(50), Scripted(scores), Bounded(1.0), keeps_last=True, end_survival=end_survival)
+
+
+@pytest.mark.parametrize(("score", "end_survival", "calls"), [(0.9, 0.1, 0), (0.9, 0.9, 1), (1.0, ALWAYS, 1)])
+def test_the_end_of_a_text_is_checked_where_it_is_unlikely_to_stand(
+    pair: Pair, score: float, end_survival: float, calls: int
+) -> None:
+    (text,) = generate_pair(pair, scripted([score], end_survival), [[5, 6, 7]], Sampling(max_tokens=8))
+    assert text.num_calls == calls
+    assert (text.large.forwards > 0) == (calls > 0)
+    assert len(text.tokens) == 8
+
+
+def test_costs_are_those_of_the_forwards(pair: Pair) -> None:
+    method = Method("two", After(2), judge=Bounded(1.0), keeps_last=True, end_survival=ALWAYS)
+    (text,) = generate_pair(pair, method, [[5, 6, 7]], Sampling(max_tokens=6))
+    assert text.writers == ("small", "small", "large", "small", "small", "large")
+    assert text.num_calls == text.large.forwards == 2
+    assert text.large.new_tokens == 3 + 2 + 1 + 2  # the prompt and two tokens, then its own token and two more
+    assert text.small.new_tokens == 3 + 1 + 2 + 1  # its last token is read by nobody
+    assert text.traffic == text.small + text.large
+    assert text.traffic.flops > 0
+
+
+def test_what_a_scorer_costs_is_counted(pair: Pair) -> None:
+    scorer = MaxProbability()
+    scorer.traffic = Traffic(weight_bytes=10, flops=7)
+    (text,) = generate_pair(pair, routed("priced", scorer, 0.0), [[5, 6]], Sampling(max_tokens=4))
+    assert text.gate == Traffic(weight_bytes=4 * 10, flops=4 * 7)
+    assert text.traffic == text.small + text.gate
+
+
+def test_a_text_that_fills_the_context_ends_there(pair: Pair) -> None:
+    for method in (speculative(5), routed("none", MaxProbability(), 0.0), routed("all", MaxProbability(), 1.0)):
+        batch = PairBatch(pair, method, 2, capacity_tokens=16)
+        writing = batch.submit([5, 6, 7], Sampling())
+        while not batch.is_idle:
+            batch.step()
+        text = writing.pair_result(method.name)
+        assert text.finish_reason == "length"
+        assert len(text.tokens) == 13
+
+
+def test_texts_join_leave_and_are_cancelled(pair: Pair) -> None:
+    batch = PairBatch(pair, speculative(3), 2)
+    texts = [batch.submit(prompt, GREEDY) for prompt in prompts_of(5)]
+    ended = batch.step()
+    batch.cancel(texts[0])
+    batch.cancel(texts[4])
+    while not batch.is_idle:
+        ended += batch.step()
+    assert {id(text) for text in ended} == {id(text) for text in texts}
+    assert texts[0].finish_reason == texts[4].finish_reason == "cancelled"
+    rest = generate(pair.large, prompts_of(5)[1:4], GREEDY)
+    assert [tuple(text.tokens) for text in texts[1:4]] == tokens_of(rest)
+    assert batch.renewed().is_idle
+
+
+def test_every_call_tells_what_the_large_model_thinks_of_what_was_pending(pair: Pair) -> None:
+    heard: list[Judged] = []
+    batch = PairBatch(pair, speculative(4), 2, on_judged=heard.append)
+    texts = [batch.submit(prompt, GREEDY) for prompt in prompts_of(3)]
+    while not batch.is_idle:
+        batch.step()
+    kept = sum(
+        int((judged.p.argmax(-1) == judged.tokens).long().cumprod(0).sum())
+        for judged in heard
+        if judged.writing is texts[0]
+    )
+    assert kept == texts[0].pair_result("").writers.count("small")
+    for judged in heard:
+        assert torch.equal(judged.q.argmax(-1), judged.tokens)
+        assert judged.hidden.shape == (len(judged.tokens), pair.small.config.hidden_size)
+
+
+@pytest.mark.parametrize(("name", "value"), [("logprobs", 1), ("allowed_tokens", (5,)), ("choices", ("A",))])
+def test_what_only_one_model_can_do_is_refused(pair: Pair, name: str, value: object) -> None:
+    with pytest.raises(Unsupported, match=f"{name} is not supported where two models write"):
+        generate_pair(pair, speculative(2), [[5]], Sampling(**{name: value}))  # type: ignore[arg-type]
+
+
+def test_a_prompt_that_does_not_fit_is_refused(pair: Pair) -> None:
+    with pytest.raises(BadRequest, match="at most 63"):
+        generate_pair(pair, speculative(2), [[5] * 64])
+
+
+# Sampling. A tiny vocabulary of 60 ids and two tokens, so that every outcome is seen often.
+
+DRAWS = 3000
+TEMPERED = {"temperature": 0.9, "top_k": 3, "max_tokens": 2}
+
+
+def drawn(pair: Pair, method: Method) -> torch.Tensor:
+    """(60, 60) shares of the first two tokens."""
+    found = torch.zeros(60, 60)
+    for start in range(0, DRAWS, 64):
+        batch = PairBatch(pair, method, 64, 16)
+        seeds = range(start, start + 64)
+        writings = [batch.submit([5, 6, 7], Sampling(seed=seed, **TEMPERED)) for seed in seeds]  # type: ignore[arg-type]
+        while not batch.is_idle:
+            batch.step()
+        for writing in writings:
+            first, second = (*writing.tokens, 1)[:2]
+            found[first, second] += 1
+    return found / found.sum()
+
+
+def exact(pair: Pair) -> torch.Tensor:
+    """(60, 60) probabilities of the large model."""
+    sampling, result = Sampling(**TEMPERED), torch.zeros(60, 60)  # type: ignore[arg-type]
+    session = Session(pair.large.decoder, 1, 16)
+    first = distribution(session.extend([0], [[5, 6, 7]]).logits[0, 0], sampling)
+    for token in first.nonzero()[:, 0].tolist():
+        if token == 1:
+            result[1, 1] += first[1]
+            continue
+        second = distribution(session.extend([0], [[token]]).logits[0, 0], sampling)
+        session.truncate(0, 3)
+        result[token] += first[token] * second
+    return result
+
+
+@pytest.mark.parametrize("method", [speculative(1), speculative(3), ours(MaxProbability(), 0.5, 0.0, ALWAYS)])
+def test_strict_sampling_has_the_large_models_distribution(make_pair: MakePair, method: Method) -> None:
+    pair = make_pair(3, likeness=0.6)
+    expected, found = exact(pair), drawn(pair, method)
+    # With 9 outcomes and 3,000 draws the total variation is 0.02 on the average; the small model's is over 0.2 away.
+    assert 0.5 * float((expected - found).abs().sum()) < 0.05
+    assert isinstance(method.judge, Exact)
+    tolerant = drawn(pair, cascade(3, 1.0))
+    assert 0.5 * float((expected - tolerant).abs().sum()) > 0.15
+
+
+def test_a_seed_repeats_a_text(pair: Pair) -> None:
+    sampling = Sampling(max_tokens=20, temperature=1.0, seed=7)
+    first, second = (generate_pair(pair, cascade(3, 0.5), [[5, 6]], sampling)[0] for _ in range(2))
+    assert first.tokens == second.tokens
+    assert first.tokens != generate_pair(pair, cascade(3, 0.5), [[5, 6]], Sampling(20, 1.0, seed=8))[0].tokens
