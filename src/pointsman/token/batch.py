@@ -135,7 +135,8 @@ class PairBatch:
         """The small model's next token: it stands, is pending, or is left to the large model."""
         method, survival, num_pending = self.method, text.survival * score, len(text.pending) + 1
         hands_over = method.stop.hands_over(score, survival, num_pending)
-        if hands_over and not method.keeps_last:
+        is_full = method.judge is not None and text.num_known >= self.capacity_tokens  # no room for it to be read
+        if is_full or (hands_over and not method.keeps_last):
             text.asks = True
         elif method.judge is None:
             text.add(token, "small")
@@ -179,7 +180,7 @@ class PairBatch:
         text.asks = self.method.rewrites and num_kept < num_pending
 
     def _end_where_full(self, text: PairWriting) -> None:
-        if text.finish_reason is None and text.num_known >= self.capacity_tokens:
+        if text.finish_reason is None and text.num_known > self.capacity_tokens:  # the last token is read by nobody
             text.finish("length")
 
     def _leave(self) -> list[PairWriting]:

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+import torch
+from torch import Tensor
 
 from pointsman.engine import Decoder, LoadedModel
+from pointsman.engine.session import causal_attend
 from pointsman.engine.tokenizer import TextTokenizer
 from pointsman.token.pair import Pair
 
@@ -31,3 +34,14 @@ def make_pair(make_decoder: Callable[..., Decoder], letters: TextTokenizer) -> M
 def pair(make_pair: MakePair) -> Pair:
     """A pair whose models agree on some tokens and differ on others, and that rarely end a text."""
     return make_pair()
+
+
+@pytest.fixture(scope="session")
+def plain_logits() -> Callable[[Decoder, Tensor], Tensor]:
+    """Logits (B, T, V) of whole sequences (B, T), with no cache."""
+
+    @torch.no_grad()
+    def forward(decoder: Decoder, tokens: Tensor) -> Tensor:
+        return decoder.logits(decoder(tokens, torch.arange(tokens.shape[1]).expand_as(tokens), causal_attend))
+
+    return forward

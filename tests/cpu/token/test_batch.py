@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pointsman.core import BadRequest, Unsupported
-from pointsman.engine import Sampling, Session, Text, Traffic, distribution, generate
+from pointsman.engine import Batch, Sampling, Session, Text, Traffic, distribution, generate
 from pointsman.token.batch import Judged, PairBatch, generate_pair
 from pointsman.token.judges import Bounded, Exact
 from pointsman.token.method import (
@@ -156,15 +156,22 @@ def test_what_a_scorer_costs_is_counted(pair: Pair) -> None:
     assert text.traffic == text.small + text.gate
 
 
-def test_a_text_that_fills_the_context_ends_there(pair: Pair) -> None:
-    for method in (speculative(5), routed("none", MaxProbability(), 0.0), routed("all", MaxProbability(), 1.0)):
-        batch = PairBatch(pair, method, 2, capacity_tokens=16)
-        writing = batch.submit([5, 6, 7], Sampling())
-        while not batch.is_idle:
-            batch.step()
-        text = writing.pair_result(method.name)
-        assert text.finish_reason == "length"
-        assert len(text.tokens) == 13
+@pytest.mark.parametrize("method", [*STRICT.values(), *LOOSE.values()], ids=[*STRICT, *LOOSE])
+def test_a_text_that_fills_the_context_ends_there(pair: Pair, method: Method) -> None:
+    capacity = 16
+    prompts = [[5, 6, 7], [8] * 15, [9] * 9]
+    batch = PairBatch(pair, method, 3, capacity)
+    texts = [batch.submit(prompt, Sampling()) for prompt in prompts]
+    while not batch.is_idle:
+        batch.step()
+    alone = Batch(pair.large, 3, capacity)
+    expected = [alone.submit(prompt, Sampling()) for prompt in prompts]
+    while not alone.is_idle:
+        alone.step()
+    assert [text.finish_reason for text in texts] == ["length"] * 3
+    assert [len(text.tokens) for text in texts] == [len(text.tokens) for text in expected]
+    if method in STRICT.values():
+        assert [text.tokens for text in texts] == [text.tokens for text in expected]
 
 
 def test_texts_join_leave_and_are_cancelled(pair: Pair) -> None:
