@@ -1,0 +1,67 @@
+"""Risk control: which setting of the dials may be promised to lose little, from a finite sample.
+
+Learn then test (Angelopoulos et al., arXiv 2110.01052) with 0/1 losses and a fixed sequence: settings are tested from
+the safest on, each by the exact binomial tail, and the first that fails ends it. With the stated confidence no setting
+that passed has a risk above the limit, however many were tried.
+
+    settings = [(0, 500), (1, 500), (9, 500)]       # losses, tries; the safest first
+    num_certified(settings, limit=0.02, confidence=0.95)   # 2
+
+Covered: requests drawn like the sample, one dial path fixed before looking. Not covered: other traffic than the sample
+is from, and paths chosen by what they lost on it.
+"""
+
+import math
+from collections.abc import Sequence
+
+from pointsman.core.errors import BadRequest
+
+
+def num_certified(settings: Sequence[tuple[int, int]], *, limit: float, confidence: float) -> int:
+    """How many settings from the front are certified: (losses, tries) of each, in an order fixed beforehand.
+
+    Raises:
+        BadRequest: `invalid_risk` for a limit or confidence that is not strictly between 0 and 1, or for losses that
+            are not from 0 to the tries.
+    """
+    for name, value in (("limit", limit), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise BadRequest(f"{name} is {value!r}; expected a number between 0 and 1", code="invalid_risk", param=name)
+    certified = 0
+    for num_losses, num_tries in settings:
+        if p_value(num_losses, num_tries, limit) > 1 - confidence:
+            break
+        certified += 1
+    return certified
+
+
+def p_value(num_losses: int, num_tries: int, limit: float) -> float:
+    """Chance of so few losses or fewer, if the risk were `limit`: P(Binomial(tries, limit) <= losses).
+
+    Raises:
+        BadRequest: see `num_certified`.
+    """
+    if not 0 <= num_losses <= num_tries:
+        raise BadRequest(f"{num_losses} losses of {num_tries} tries cannot be", code="invalid_risk")
+    log_odds = math.log(limit) - math.log1p(-limit)
+    term, total = num_tries * math.log1p(-limit), 0.0  # of the logarithm, since powers of 1 - limit underflow
+    for losses in range(num_losses + 1):
+        total += math.exp(term)
+        if losses < num_tries:
+            term += math.log(num_tries - losses) - math.log(losses + 1) + log_odds
+    return min(total, 1.0)
+
+
+def upper_bound(num_losses: int, num_tries: int, confidence: float) -> float:
+    """The risk that is exceeded with no more than 1 - confidence (Clopper and Pearson, one side), to 1e-9.
+
+    1.0 where nothing was tried: what is unknown is not safe.
+    """
+    low, high = 0.0, 1.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        if p_value(num_losses, num_tries, middle) > 1 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high

@@ -1,0 +1,74 @@
+"""Certificates hold as often as they say, and are as strict as the exact binomial tail."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.core import BadRequest
+from pointsman.core.risk import num_certified, p_value, upper_bound
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0.001, 0.999))
+def test_the_p_value_is_the_binomial_tail(losses: int, more: int, limit: float) -> None:
+    tries = losses + more
+    exact = math.fsum(math.comb(tries, k) * limit**k * (1 - limit) ** (tries - k) for k in range(losses + 1))
+    assert p_value(losses, tries, limit) == pytest.approx(min(exact, 1.0), rel=1e-9, abs=1e-12)
+
+
+def test_many_tries_do_not_underflow() -> None:
+    assert p_value(100_000, 200_000, 0.5) == pytest.approx(0.5, abs=0.01)
+    assert p_value(0, 1_000_000, 0.5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "certified"),
+    [
+        ([(0, 298)], 0),  # 0.99 ** 298 is just above 0.05
+        ([(0, 299)], 1),
+        ([(0, 500), (1, 500), (9, 500), (0, 500)], 2),  # what comes after a failure is not looked at
+        ([], 0),
+        ([(0, 0)], 0),
+    ],
+)
+def test_settings_are_certified_from_the_front(settings: list[tuple[int, int]], certified: int) -> None:
+    assert num_certified(settings, limit=0.01, confidence=0.95) == certified
+
+
+def test_a_certificate_is_wrong_no_more_often_than_it_says() -> None:
+    rng, limit, wrong = random.Random(0), 0.05, 0
+    risks = [0.01, 0.03, 0.049, 0.06, 0.08]
+    for _ in range(1000):
+        settings = [(sum(rng.random() < risk for _ in range(200)), 200) for risk in risks]
+        certified = num_certified(settings, limit=limit, confidence=0.9)
+        wrong += any(risk > limit for risk in risks[:certified])
+    assert wrong / 1000 < 0.12  # 0.1 and two deviations
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.floats(0.5, 0.99))
+def test_the_upper_bound_is_where_the_certificate_ends(losses: int, more: int, confidence: float) -> None:
+    tries = losses + more
+    bound = upper_bound(losses, tries, confidence)
+    assert bound >= losses / tries
+    if bound < 0.999:
+        assert num_certified([(losses, tries)], limit=min(bound + 1e-6, 0.9999), confidence=confidence) == 1
+    if bound > 1e-6:
+        assert num_certified([(losses, tries)], limit=bound - 1e-7, confidence=confidence) == 0
+
+
+def test_nothing_tried_is_not_safe() -> None:
+    assert upper_bound(0, 0, 0.95) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("limit", "confidence"), [(0.0, 0.9), (1.0, 0.9), (0.1, 1.0), (0.1, 0.0), (math.nan, 0.9)])
+def test_numbers_that_mean_nothing_are_refused(limit: float, confidence: float) -> None:
+    with pytest.raises(BadRequest, match="between 0 and 1"):
+        num_certified([(0, 9)], limit=limit, confidence=confidence)
+
+
+@pytest.mark.parametrize("losses", [-1, 4])
+def test_losses_that_cannot_be_are_refused(losses: int) -> None:
+    with pytest.raises(BadRequest, match="cannot be"):
+        p_value(losses, 3, 0.1)
