@@ -9,6 +9,7 @@ Not done here: sharing the cache of equal prefixes, splitting long prompts, pre-
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from torch import Tensor
 
@@ -44,6 +45,16 @@ class Batch:
         self._busy: list[Writing] = []
 
     @property
+    def name(self) -> str:
+        """The model's."""
+        return self._model.name
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids that the model knows."""
+        return self._model.config.vocab_size
+
+    @property
     def is_idle(self) -> bool:
         """Whether a step would do nothing."""
         return not self._busy and not self._waiting
@@ -70,14 +81,9 @@ class Batch:
         self._admit()
         return left + self._leave()
 
-    def renewed(self) -> "Batch":
+    def renewed(self) -> Self:
         """An empty batch of the same size, for when a step failed and left this one undefined."""
-        return Batch(self._model, self._num_rows, self.capacity_tokens)
-
-    def cancel(self, writing: Writing) -> None:
-        """Ends a text that is waiting or being written; it leaves with the next step."""
-        if writing.finish_reason is None:
-            writing.finish("cancelled")
+        return type(self)(self._model, self._num_rows, self.capacity_tokens)
 
     def _admit(self) -> None:
         first = len(self._busy)

@@ -1,6 +1,6 @@
 """A model that answers many callers at once: one thread computes, and everybody's texts share its batch.
 
-    service = ModelService(load_model("..."), num_rows=8)
+    service = ModelService(Batch(load_model("..."), num_rows=8))
     ticket = service.submit(prompt, Sampling(), on_text, on_end)     # from any thread
     service.cancel(ticket)                                           # the caller went away
     service.close()
@@ -14,11 +14,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 from pointsman.core import InternalError, OverBudget
-from pointsman.engine.batch import Batch, require_prompt
-from pointsman.engine.load import LoadedModel
+from pointsman.engine.batch import require_prompt
 from pointsman.engine.sampling import Sampling
 from pointsman.engine.writing import Text, Writing
 
@@ -43,17 +42,53 @@ class Ticket:
     is_cancelled: bool = False
 
 
-class ModelService:
-    """The thread, its batch, and the queue between it and the callers."""
+class TextBatch(Protocol):
+    """Texts that are written together, by one model (`Batch`) or by two. Not safe for threads.
 
-    def __init__(self, model: LoadedModel, num_rows: int = 8, capacity_tokens: int | None = None) -> None:
-        self.model = model
-        self._batch = Batch(model, num_rows, capacity_tokens)
+    Attributes:
+        capacity_tokens: longest prompt and text together.
+    """
+
+    capacity_tokens: int
+
+    @property
+    def name(self) -> str:
+        """Who writes, in messages."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids that a prompt may have."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a step would do nothing."""
+
+    def submit(
+        self, prompt: Sequence[int], sampling: Sampling, on_text: Callable[[str], None] | None = None
+    ) -> Writing:
+        """See `Batch.submit`."""
+
+    def step(self) -> Sequence[Writing]:
+        """Goes on with every text; returns those that ended."""
+
+    def renewed(self) -> Self:
+        """An empty batch of the same kind, for when a step failed and left this one undefined."""
+
+
+class ModelService:
+    """The thread, its batch, and the queue between it and the callers.
+
+    Args:
+        batch: what writes; nobody else may use it.
+    """
+
+    def __init__(self, batch: TextBatch) -> None:
+        self._batch = batch
         self._condition = threading.Condition()
         self._arrived: deque[Ticket] = deque()
         self._open: dict[Writing, Ticket] = {}
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name=f"model {model.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"model {batch.name}", daemon=True)
         self._thread.start()
 
     def submit(
@@ -66,13 +101,13 @@ class ModelService:
             OverBudget: `too_many_waiting`.
             InternalError: the service is closed.
         """
-        require_prompt(prompt, self.model.config.vocab_size, self._batch.capacity_tokens)
+        require_prompt(prompt, self._batch.vocab_size, self._batch.capacity_tokens)
         ticket = Ticket(tuple(prompt), sampling, on_text, on_end)
         with self._condition:
             if self._is_closed:
-                raise InternalError(f"the model {self.model.name} is shut down", code="model_closed")
+                raise InternalError(f"the model {self._batch.name} is shut down", code="model_closed")
             if len(self._arrived) + len(self._open) >= MAX_WAITING:
-                problem = f"{MAX_WAITING} texts wait for {self.model.name}; try again later"
+                problem = f"{MAX_WAITING} texts wait for {self._batch.name}; try again later"
                 raise OverBudget(problem, code="too_many_waiting")
             self._arrived.append(ticket)
             self._condition.notify()
@@ -102,7 +137,7 @@ class ModelService:
                 self._start(ticket)
             for writing, ticket in self._open.items():
                 if ticket.is_cancelled or is_closed:
-                    self._batch.cancel(writing)
+                    writing.cancel()
             self._step()
             if is_closed and not self._open:
                 return

@@ -128,6 +128,11 @@ class Writing:
         self.finish_reason = reason
         self._seconds = time.perf_counter() - self._started
 
+    def cancel(self) -> None:
+        """Ends the text where it has not ended; it leaves its batch with the next step."""
+        if self.finish_reason is None:
+            self.finish("cancelled")
+
     def result(self) -> Text:
         """The finished text."""
         assert self.finish_reason is not None, "the text is not finished"

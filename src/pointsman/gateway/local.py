@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from pointsman.core import BadRequest, Cost
-from pointsman.engine import LoadedModel, ModelService, Sampling, Text, TokenReport, load_model
+from pointsman.engine import Batch, LoadedModel, ModelService, Sampling, Text, TokenReport, load_model
 from pointsman.engine.tokenizer import TextTokenizer
 from pointsman.gateway import wire
 from pointsman.gateway.chat import TextRequest
@@ -33,7 +33,7 @@ class LocalModel:
 
     def __init__(self, model: LoadedModel, num_rows: int, context_tokens: int) -> None:
         self._model = model
-        self._service = ModelService(model, num_rows, min(context_tokens, model.config.context_tokens))
+        self._service = ModelService(Batch(model, num_rows, min(context_tokens, model.config.context_tokens)))
 
     def prepare(self, request: TextRequest) -> Start:
         """See `TextModel.prepare`; the model's chat template makes one text of the messages."""

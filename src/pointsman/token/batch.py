@@ -9,7 +9,7 @@ text that asked early waits for the others: small steps are cheap. What is pendi
     writing = batch.submit(prompt, Sampling())
     while not batch.is_idle:
         batch.step()
-    writing.pair_result(batch.method.name)
+    writing.result()
 
 A large model that no text asks never runs, and does not read the prompt either.
 """
@@ -17,6 +17,7 @@ A large model that no text asks never runs, and does not read the prompt either.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -77,6 +78,16 @@ class PairBatch:
         self._busy: list[PairWriting] = []
 
     @property
+    def name(self) -> str:
+        """The models'."""
+        return f"{self.pair.small.name} with {self.pair.large.name}"
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids that both models know."""
+        return self.pair.vocab_size
+
+    @property
     def is_idle(self) -> bool:
         """Whether a step would do nothing."""
         return not self._busy and not self._waiting
@@ -86,19 +97,14 @@ class PairBatch:
     ) -> PairWriting:
         """Lets a text wait for a place. Raises as `engine.Batch.submit` and `PairWriting`."""
         require_prompt(prompt, self.pair.vocab_size, self.capacity_tokens)
-        writing = PairWriting(tuple(prompt), sampling, self.pair, on_text)
+        writing = PairWriting(tuple(prompt), sampling, self.pair, self.method.name, on_text)
         writing.asks = self.method.begins_large
         self._waiting.append(writing)
         return writing
 
-    def cancel(self, writing: PairWriting) -> None:
-        """Ends a text that is waiting or being written; it leaves with the next step."""
-        if writing.finish_reason is None:
-            writing.finish("cancelled")
-
-    def renewed(self) -> "PairBatch":
+    def renewed(self) -> Self:
         """An empty batch of the same kind, for when a step failed and left this one undefined."""
-        return PairBatch(self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged)
+        return type(self)(self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged)
 
     @torch.inference_mode()
     def step(self) -> list[PairWriting]:
@@ -271,4 +277,4 @@ def generate_pair(
     texts = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
     while not batch.is_idle:
         batch.step()
-    return [text.pair_result(method.name) for text in texts]
+    return [text.result() for text in texts]

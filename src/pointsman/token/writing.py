@@ -52,7 +52,12 @@ class PairWriting(Writing):
     """
 
     def __init__(
-        self, prompt: tuple[int, ...], sampling: Sampling, pair: Pair, on_text: Callable[[str], None] | None
+        self,
+        prompt: tuple[int, ...],
+        sampling: Sampling,
+        pair: Pair,
+        method: str,
+        on_text: Callable[[str], None] | None = None,
     ) -> None:
         for name in ("logprobs", "allowed_tokens", "choices"):
             if getattr(sampling, name) is not None:
@@ -60,6 +65,7 @@ class PairWriting(Writing):
                 raise Unsupported(problem, code="unsupported_parameter")
         eos_tokens = tuple(dict.fromkeys((*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)))
         super().__init__(prompt, sampling, pair.large.tokenizer, eos_tokens, on_text)
+        self.method = method
         self.sampler = Sampler(sampling)
         self.generator = torch.Generator()
         if sampling.seed is None:
@@ -106,22 +112,22 @@ class PairWriting(Writing):
         limit = self.sampling.max_tokens
         return token in self._eos_tokens or (limit is not None and len(self.tokens) + len(self.pending) + 1 >= limit)
 
-    def pair_result(self, method: str) -> PairText:
+    def result(self) -> PairText:
         """The finished text."""
-        text = self.result()
+        text = super().result()
         return PairText(
-            text.text,
-            text.tokens,
-            text.prompt_tokens,
-            text.finish_reason,
-            None,
-            self.small + self.large + self.gate,
-            text.seconds,
-            method,
-            tuple(self._writers),
-            self.small,
-            self.large,
-            self.gate,
-            self.num_calls,
-            tuple(self._rolled_back),
+            text=text.text,
+            tokens=text.tokens,
+            prompt_tokens=text.prompt_tokens,
+            finish_reason=text.finish_reason,
+            logprobs=None,
+            traffic=self.small + self.large + self.gate,
+            seconds=text.seconds,
+            method=self.method,
+            writers=tuple(self._writers),
+            small=self.small,
+            large=self.large,
+            gate=self.gate,
+            num_calls=self.num_calls,
+            rolled_back=tuple(self._rolled_back),
         )

@@ -154,15 +154,15 @@ def test_a_cancelled_text_leaves(model: LoadedModel) -> None:
     going, waiting = batch.submit([5], Sampling(allowed_tokens=(2,))), batch.submit([6], Sampling(max_tokens=2))
     dropped = batch.submit([7], Sampling())
     batch.step()
-    batch.cancel(going)
-    batch.cancel(dropped)
+    going.cancel()
+    dropped.cancel()
     while not batch.is_idle:
         batch.step()
     assert going.result().finish_reason == "cancelled"
     assert len(going.result().tokens) == 1
     assert dropped.result().tokens == ()
     assert waiting.result().tokens == generate(model, [[6]], Sampling(max_tokens=2))[0].tokens
-    batch.cancel(waiting)
+    waiting.cancel()
     assert waiting.result().finish_reason != "cancelled"
 
 

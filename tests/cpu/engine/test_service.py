@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from pointsman.core import BadRequest, InternalError, OverBudget
-from pointsman.engine import Decoder, LoadedModel, ModelService, Sampling, Session, Text, generate, service
+from pointsman.engine import Batch, Decoder, LoadedModel, ModelService, Sampling, Session, Text, generate, service
 
 Ended = Text | BaseException
 
@@ -20,7 +20,7 @@ def model(make_decoder: Callable[..., Decoder], letters: object) -> LoadedModel:
 
 @pytest.fixture
 def running(model: LoadedModel) -> Iterator[ModelService]:
-    running = ModelService(model, num_rows=3)
+    running = ModelService(Batch(model, 3))
     yield running
     running.close()
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_written_is_told_to_its_caller(running: ModelService) -> 
 
 
 def test_closing_ends_every_text(model: LoadedModel) -> None:
-    closing = ModelService(model, num_rows=2)
+    closing = ModelService(Batch(model, 2))
     ended: SimpleQueue[Ended] = SimpleQueue()
     for _ in range(5):
         closing.submit([5], Sampling(allowed_tokens=(2,)), None, ended.put)

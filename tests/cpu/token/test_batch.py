@@ -178,8 +178,8 @@ def test_texts_join_leave_and_are_cancelled(pair: Pair) -> None:
     batch = PairBatch(pair, speculative(3), 2)
     texts = [batch.submit(prompt, GREEDY) for prompt in prompts_of(5)]
     ended = batch.step()
-    batch.cancel(texts[0])
-    batch.cancel(texts[4])
+    texts[0].cancel()
+    texts[4].cancel()
     while not batch.is_idle:
         ended += batch.step()
     assert {id(text) for text in ended} == {id(text) for text in texts}
@@ -200,7 +200,7 @@ def test_every_call_tells_what_the_large_model_thinks_of_what_was_pending(pair: 
         for judged in heard
         if judged.writing is texts[0]
     )
-    assert kept == texts[0].pair_result("").writers.count("small")
+    assert kept == texts[0].result().writers.count("small")
     for judged in heard:
         assert torch.equal(judged.q.argmax(-1), judged.tokens)
         assert judged.hidden.shape == (len(judged.tokens), pair.small.config.hidden_size)
