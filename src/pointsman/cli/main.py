@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import pointsman
-from pointsman.cli import bench, compile_, coverage, diff, evaluate, generate, prove, run, serve, show, train
+from pointsman.cli import bench, compile_, coverage, diff, evaluate, fit, generate, prove, run, serve, show, train
 from pointsman.cli.failures import exit_status, shown
 from pointsman.core import PointsmanError
 
@@ -37,6 +37,7 @@ app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
 app.add_typer(train.app, name="train")
+app.add_typer(fit.app, name="fit")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(bench.app, name="bench")
 

@@ -18,3 +18,8 @@ def model_folder(size: str) -> Path:
     if size not in SIZES:
         raise NotFound(f"there is no embedded model {size!r}; there is {', '.join(SIZES)}", code="model_not_found")
     return Path(__file__).parent / "models" / size
+
+
+def router_folder() -> Path:
+    """The folder with the gates of the embedded pair, for the token level."""
+    return Path(__file__).parent / "models" / "router"

@@ -13,6 +13,7 @@ Every gate learns from the same tasks:
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Protocol
@@ -24,6 +25,7 @@ from pointsman.core import BadRequest
 from pointsman.engine import Sampling, generate
 from pointsman.token import labels
 from pointsman.token.batch import Judged, PairBatch
+from pointsman.token.calibration import Promise, calibrate
 from pointsman.token.gate import Gate, GateCard, GateShape, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
 from pointsman.token.method import ALWAYS, Method, ours, routed
@@ -99,12 +101,23 @@ class Fit:
         settings: everything else.
         folder: gets a folder for each gate, and `work` for what is half done.
         progress: who watches.
+        calibration: other tasks, on which the dials of ours are certified; none for dials that check everything.
+        promise: what they have to keep.
     """
 
-    def __init__(self, pair: Pair, tasks: Sequence[Task], settings: Settings, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        tasks: Sequence[Task],
+        settings: Settings,
+        folder: Path,
+        progress: Progress,
+        calibration: Sequence[Task] = (),
+        promise: Promise | None = None,
+    ) -> None:
         self.pair, self.settings, self.folder, self._progress = pair, settings, folder, progress
         self._hashes = weights_hash(pair.small), weights_hash(pair.large)
-        self._tasks = list(tasks)
+        self._tasks, self._calibration, self._promise = list(tasks), calibration, promise or Promise()
         told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]
         self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
 
@@ -191,9 +204,25 @@ class Fit:
         for number in range(1, self.settings.rounds + 1):
             collected.append(self._on_policy(f"policy-{number}", method))
             states = States.joined(collected)
+            states = states.at(states.reached)
             targets = _stands(states, tolerance)
             gate = self._fit("pointsman", states, cross_entropy(targets), targets, round_number=number)
-            method = ours(gate, self._threshold(gate, collected[0]), tolerance, ALWAYS)
+            least_survival = self._threshold(gate, collected[0])
+            method = ours(gate, least_survival, tolerance, ALWAYS)
+        self._certify(gate, least_survival)
+
+    def _certify(self, gate: Gate, least_survival: float) -> None:
+        """Adds the dials to the description of the gate."""
+        folder = self.folder / "pointsman"
+        _, card = load_gate(folder, self.pair)
+        card = replace(card, figures={**card.figures, "least_survival": least_survival})
+        if self._calibration:
+            self._progress.begin("certifying dials", 0)
+            tell = partial(self._progress.advance, 0)
+            card = calibrate(self.pair, gate, card, self._calibration, self._promise, on_tried=tell)
+        else:
+            card = replace(card, figures={**card.figures, "end_survival": ALWAYS, "certified": 0.0})
+        save_gate(folder, gate, card)
 
     def _threshold(self, gate: Gate, spans: States) -> float:
         """The survival at which handing over moves the fewest bytes, from the fixed spans of the first round."""
@@ -221,7 +250,8 @@ class Fit:
             return _as_tensors(States.joined(seen))
 
         def told(made: dict[str, Tensor]) -> str:
-            stands = _stands(States(**made), self.settings.tolerance)
+            states = States(**made)
+            stands = _stands(states.at(states.reached), self.settings.tolerance)
             return f"{len(stands):,} labels, {float(stands.mean()):.1%} stand"
 
         return States.joined([States(**made) for _, made in self._chunks(name, self._tasks, write, told)])

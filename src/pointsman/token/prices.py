@@ -45,20 +45,24 @@ class Prices:
         return num_pending * self.small + self.call + (num_pending + 1) * self.token
 
 
-def counted_prices(pair: Pair, gate: Traffic, currency: Literal["bytes", "flops"], context_tokens: int) -> Prices:
-    """Prices in bytes or operations, of texts of about `context_tokens`."""
-    small, large = (_counted(model, context_tokens, currency) for model in (pair.small, pair.large))
-    scoring = gate.moved_bytes if currency == "bytes" else gate.flops
+def counted_prices(
+    pair: Pair, gate: Traffic, currency: Literal["bytes", "flops"], context_tokens: int, num_rows: int = 1
+) -> Prices:
+    """Prices in bytes or operations for each of `num_rows` texts of about `context_tokens`, which share the weights."""
+    small, large = (_counted(model, context_tokens, num_rows, currency) for model in (pair.small, pair.large))
+    scoring = gate.moved_bytes / num_rows if currency == "bytes" else gate.flops
     return Prices(currency, sum(small) + scoring, *large)
 
 
-def _counted(model: LoadedModel, context_tokens: int, currency: Literal["bytes", "flops"]) -> tuple[float, float]:
-    """Of a forward, and of each of its tokens."""
+def _counted(
+    model: LoadedModel, context_tokens: int, num_rows: int, currency: Literal["bytes", "flops"]
+) -> tuple[float, float]:
+    """Of a row's part of a forward, and of each of its tokens."""
     config = model.config
     if currency == "flops":
         return 0.0, float(forward_flops(config, context_tokens, 1, 1))
     token_bytes = config.kv_token_bytes(model.decoder.embedding.element_size())
-    return float(fixed_weight_bytes(model.decoder) + context_tokens * token_bytes), float(token_bytes)
+    return fixed_weight_bytes(model.decoder) / num_rows + context_tokens * token_bytes, float(token_bytes)
 
 
 def measured_prices(pair: Pair, gate_seconds: float, context_tokens: int, num_rows: int = 1) -> Prices:
@@ -91,7 +95,7 @@ def best_threshold(prices: Prices, scores: Sequence[Tensor], stands: Sequence[Te
 
     Args:
         prices: of the steps.
-        scores: (k,) of each recorded span: the predicted chance of every token.
+        scores: (k,) of each recorded span: the predicted chance of every token, also behind those that did not stand.
         stands: (k,) bool of the same spans: whether the token was let stand.
     """
     survivals = [span.cumprod(0) for span in scores]

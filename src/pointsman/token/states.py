@@ -4,7 +4,7 @@ A state is reduced to what any gate or label needs at once, so that a large voca
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -29,6 +29,7 @@ class States:
         log_p: (N,) float32, the same in the large one.
         text: (N,) which text.
         place: (N,) how many tokens of the text are before it.
+        reached: (N,) bool, whether a text that the large model writes in the end comes through here.
     """
 
     hidden: Tensor
@@ -42,6 +43,7 @@ class States:
     log_p: Tensor
     text: Tensor
     place: Tensor
+    reached: Tensor
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -61,8 +63,8 @@ class States:
         return States(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
-def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int, places: Tensor) -> States:
-    """The states of one text: (N, D), (N, V) and (N, V) logits, (N,) ids, the text's number, (N,) places."""
+def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int) -> States:
+    """The states of a text or a span from its beginning: (N, D), (N, V) and (N, V) logits, (N,) ids, its number."""
     proposals = q.argmax(-1)
     seen, large = observe(hidden, q, proposals), p.float().log_softmax(-1)
     return States(
@@ -76,19 +78,20 @@ def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int, pla
         _of(q.float().log_softmax(-1), tokens),
         _of(large, tokens),
         torch.full_like(tokens, text),
-        places,
+        torch.arange(len(tokens)),
+        torch.ones(len(tokens), dtype=torch.bool),
     )
 
 
 def judged_states(judged: Judged, text: int) -> States:
-    """The states of a pending span up to the first token that is not the large model's own: those on its policy.
+    """The states of a pending span; `place` counts from its beginning.
 
-    `place` counts from the beginning of the span.
+    What stands behind the first token that is not the large model's own is not reached.
     """
-    is_own = judged.p.argmax(-1) == judged.tokens
-    count = min(int(is_own.long().cumprod(0).sum()) + 1, len(is_own))
-    hidden, q, p, tokens = (part[:count] for part in (judged.hidden, judged.q, judged.p, judged.tokens))
-    return reduced(hidden, q, p, tokens, text, torch.arange(count))
+    states = reduced(judged.hidden, judged.q, judged.p, judged.tokens, text)
+    is_own = states.tokens == states.best
+    before = torch.cat((torch.ones(1, dtype=torch.bool), is_own[:-1]))
+    return replace(states, reached=before.long().cumprod(0).bool())
 
 
 @torch.inference_mode()
@@ -115,7 +118,6 @@ def states_along(
                     large.logits[row, :count, :vocab],
                     torch.tensor(texts[index]),
                     index,
-                    torch.arange(count),
                 )
                 for row, (index, count) in enumerate(zip(chunk, wanted, strict=True))
             ]

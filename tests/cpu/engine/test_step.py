@@ -113,6 +113,7 @@ def test_a_session_takes_the_loops_for_as_many_tokens_as_pay(
         return hidden(self, tokens, window)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FewTokens, "hidden", counted)
+    monkeypatch.setattr(step, "MOST_LINES_ALONE", 8)
     session = Session(make_decoder(), ROWS, CAPACITY)
     for tokens in ([[1]], [[1] * 8], [[1] * 9], [[1] * 4, [1] * 4], [[1] * 4, [1] * 5]):
         session.extend(range(len(tokens)), tokens)

@@ -40,7 +40,7 @@ def test_states_are_those_of_whole_texts(pair: Pair, plain_logits: FullLogits) -
         at += count
 
 
-def test_states_of_a_call_end_with_the_first_token_that_is_not_its_own(pair: Pair) -> None:
+def test_states_of_a_call_are_reached_up_to_the_first_token_that_is_not_its_own(pair: Pair) -> None:
     heard: list[States] = []
     lengths = []
 
@@ -53,11 +53,13 @@ def test_states_of_a_call_end_with_the_first_token_that_is_not_its_own(pair: Pai
         batch.submit(prompt, Sampling(max_tokens=20))
     while not batch.is_idle:
         batch.step()
+    assert [len(states) for states in heard] == lengths
     assert len(heard) > 5
-    assert min(map(len, heard)) < max(lengths)
-    for states, length in zip(heard, lengths, strict=True):
+    assert sum(int((~states.reached).sum()) for states in heard) > 0
+    for states in heard:
         stands = states.proposals == states.best
-        assert stands[:-1].all()
-        assert len(states) == length or not stands[-1]
+        num_kept = int(stands.long().cumprod(0).sum())
+        assert states.reached.tolist() == [place <= num_kept for place in range(len(states))]
         assert torch.equal(states.behind_nats == 0, stands)
         assert states.text.tolist() == [7] * len(states)
+        assert states.place.tolist() == list(range(len(states)))

@@ -1,0 +1,83 @@
+"""Which dials of ours may be promised: the cheapest on a fixed path that loses little against the large model.
+
+The path goes from strict over tolerant to ever fewer checked ends, so each setting is cheaper and riskier than the one
+before. A loss is a task that the large model answers rightly and the pair does not; see `core.risk` for what a
+certificate says and does not say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pointsman.core.risk import num_certified
+from pointsman.token.evaluation import Measured, measure, measure_alone
+from pointsman.token.gate import Gate, GateCard
+from pointsman.token.lineup import Dials, grid, make
+from pointsman.token.pair import Pair
+from pointsman.token.tasks import Task
+
+NAME = "pointsman"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the dials have to keep.
+
+    Attributes:
+        most_losses: share of tasks that may be lost against the large model.
+        confidence: with which.
+    """
+
+    most_losses: float = 0.01
+    confidence: float = 0.95
+
+
+def calibrate(
+    pair: Pair,
+    gate: Gate,
+    card: GateCard,
+    tasks: Sequence[Task],
+    promise: Promise,
+    num_rows: int = 32,
+    on_tried: Callable[[str], None] = lambda _: None,
+) -> GateCard:
+    """The card with the cheapest certified dials in its figures, and what was seen of them.
+
+    Settings are tried until the first that is not certified. Where none is, which few tasks alone can cause, the dials
+    are strict and `certified` is 0.
+    """
+    path = grid(NAME, card.figures["least_survival"], card.figures["tolerance"])
+    reference = measure_alone(pair.large, tasks, num_rows)
+    tried: list[Measured] = []
+    for dials in path:
+        tried.append(measure(pair, make(NAME, {NAME: gate}, dials), dials, tasks, num_rows))
+        losses = [(one.losses_against(reference), len(tasks)) for one in tried]
+        on_tried(
+            f"{_told(dials)}: {losses[-1][0]} of {len(tasks)} lost, {_share(tried[-1], reference):.3f} of the bytes"
+        )
+        certified = num_certified(losses, limit=promise.most_losses, confidence=promise.confidence)
+        if certified < len(tried):
+            break
+    chosen = max(certified - 1, 0)
+    figures = {
+        **tried[chosen].dials,
+        "certified": float(certified > 0),
+        "certified_losses": promise.most_losses,
+        "certified_confidence": promise.confidence,
+        "calibration_tasks": float(len(tasks)),
+        "calibration_losses": float(losses[chosen][0]),
+        "calibration_bytes_share": _share(tried[chosen], reference),
+    }
+    return replace(card, figures={**card.figures, **figures})
+
+
+def certified_dials(card: GateCard) -> Dials:
+    """The dials that `calibrate` wrote into a card."""
+    return {name: card.figures[name] for name in ("least_survival", "tolerance", "end_survival")}
+
+
+def _share(one: Measured, reference: Measured) -> float:
+    return one.total_bytes / reference.total_bytes
+
+
+def _told(dials: Dials) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in dials.items())
