@@ -65,8 +65,9 @@ def token(
     """
     require_local()
     from pointsman.engine import load_model
-    from pointsman.token import KINDS, Fit, Pair, Settings
+    from pointsman.token import Fit, Pair, Settings
     from pointsman.token.calibration import Promise
+    from pointsman.token.fitting import KINDS
 
     if unknown := set(gates or ()) - set(KINDS):
         problem = f"there is no gate {', '.join(sorted(unknown))}; there is {', '.join(KINDS)}"

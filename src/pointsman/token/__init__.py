@@ -1,7 +1,7 @@
 """Token level: a small and a large model write one text. See `docs/token.md`."""
 
 from pointsman.token.batch import PairBatch, generate_pair
-from pointsman.token.fitting import KINDS, Fit, Kind, Settings, load_gates
+from pointsman.token.fitting import Fit, Kind, Settings, load_gates
 from pointsman.token.gate import Gate, GateCard, load_gate, save_gate
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
@@ -9,7 +9,6 @@ from pointsman.token.tasks import Task, read_tasks
 from pointsman.token.writing import PairText, PairWriting
 
 __all__ = [
-    "KINDS",
     "Fit",
     "Gate",
     "GateCard",

@@ -18,7 +18,8 @@ def states_of(count: int = 2000) -> States:
     text = torch.arange(count) // 10
     flat = torch.zeros(count)
     return States(
-        hidden, torch.zeros(count, 4), torch.zeros(count, 16), zeros, zeros, zeros, flat, flat, flat, text, zeros
+        *(hidden, torch.zeros(count, 4), torch.zeros(count, 16), zeros, zeros, zeros, flat, flat, flat, text, zeros),
+        reached=zeros == 0,
     )
 
 
