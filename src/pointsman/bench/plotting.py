@@ -42,3 +42,31 @@ def draw_panels(
         figure.savefig(path, dpi=130)
     except (OSError, ValueError) as exc:
         raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc
+
+
+def draw_costs(curves: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
+    """Accuracy over bytes, seconds and operations, a panel each and a line for each method; see `token_curves.points`.
+
+    Raises BadRequest ``bad_plot`` as `draw_panels`.
+    """
+    figure = Figure((5.2 * 3, 5.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 3, sharey=True)
+    for axis, cost in zip(axes, ("bytes", "seconds", "flops"), strict=True):
+        for index, (name, found) in enumerate(curves.items()):
+            ordered = sorted(found, key=lambda point: point[f"{cost}_share"])
+            style = (
+                {"color": "black", "linewidth": 2.2, "zorder": 9}
+                if name == "pointsman"
+                else {"color": f"C{index % 10}"}
+            )
+            xs, ys = [point[f"{cost}_share"] for point in ordered], [point["accuracy"] for point in ordered]
+            axis.plot(xs, ys, "-" if index < 10 else "--", marker="o", markersize=3, label=name, **style)
+        axis.set_xlabel(f"{cost}, share of the large model alone")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("share right, held-out tasks")
+    axes[0].legend(fontsize=7)
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as exc:
+        raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc

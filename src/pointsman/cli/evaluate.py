@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pointsman.cli.extras import require_local
+from pointsman.core import BadRequest
 
 __all__ = ["app"]
 
@@ -19,6 +20,8 @@ def _evaluate() -> None:
     """Measure quality on problems that were kept from training; each ends in one JSON line.
 
     pointsman evaluate embedded --quick
+
+    pointsman evaluate token --quick
     """
 
 
@@ -42,3 +45,44 @@ def embedded(
 
     folders = {"large": large or model_folder("large"), "small": small or model_folder("small")}
     main(quick=quick, seed=seed, plot=plot, folders=folders)
+
+
+@app.command("token")
+def token(
+    router: Annotated[Path | None, typer.Option(help="Folder of `fit token` [default: the embedded pair's].")] = None,
+    small: Annotated[str, typer.Option(help="The small model: a name, a folder or a Hub id.")] = "embedded/small",
+    large: Annotated[str, typer.Option(help="The large model.")] = "embedded/large",
+    data: Annotated[
+        str, typer.Option(help="embedded, or a JSON Lines file with prompt, answer and perhaps reference.")
+    ] = "embedded",
+    tasks: Annotated[int, typer.Option(min=8, help="At most so many.")] = 1000,
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; repeatable [default: all].")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Texts written at a time.")] = 1,
+    delimiter: Annotated[str, typer.Option(help="Stands before the answer in a text.")] = "=>",
+    csv: Annotated[Path | None, typer.Option(help="Write every point to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw accuracy over each cost to this .png or .svg.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="80 tasks, every third setting; says so.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the embedded tasks.")] = 0,
+) -> None:
+    """Accuracy of every way to mix two models against seconds, bytes and operations.
+
+    pointsman evaluate token --quick --plot token.png
+
+    pointsman evaluate token --method pointsman --method citer --rows 16
+
+    pointsman evaluate token --small models/small --large models/large --router router --data tasks.jsonl
+    """
+    require_local()
+    from pointsman.bench.token import main
+    from pointsman.bench.token_curves import OURS, RIVALS
+    from pointsman.cli.pairs import load_pair, pair_tasks
+    from pointsman.embedded.pair import router_folder
+
+    names = method or [*RIVALS, OURS]
+    if unknown := set(names) - {*RIVALS, OURS}:
+        problem = f"there is no method {', '.join(sorted(unknown))}; there is {', '.join((*RIVALS, OURS))}"
+        raise BadRequest(problem, code="unknown_method", param="method")
+    pair = load_pair(small, large)
+    found = pair_tasks(pair, data, 80 if quick else tasks, "test", delimiter, seed)
+    every = 3 if quick else 1
+    main(pair, router or router_folder(), found, names, num_rows=rows, every=every, seed=seed, plot=plot, csv=csv)

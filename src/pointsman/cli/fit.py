@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from pointsman.cli.extras import require_local
-from pointsman.cli.models import source_of
 from pointsman.core import BadRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pointsman.token import Pair, Task
 
 __all__ = ["app"]
 
@@ -42,8 +36,8 @@ def token(
     small: Annotated[str, typer.Option(help="The small model: a name, a folder or a Hub id.")] = "embedded/small",
     large: Annotated[str, typer.Option(help="The large model.")] = "embedded/large",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the gates.")] = Path("router"),
-    tasks: Annotated[int, typer.Option(min=40, help="With --data embedded: so many tasks to learn from.")] = 4000,
-    calibration: Annotated[int, typer.Option(min=40, help="With --data embedded: so many to certify with.")] = 1000,
+    tasks: Annotated[int, typer.Option(min=40, help="So many tasks to learn from; of a file at most.")] = 4000,
+    calibration: Annotated[int, typer.Option(min=40, help="So many to certify with; of a file one in four.")] = 1000,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="How far behind its best the large model lets a token stand.")
     ] = 0.1,
@@ -64,16 +58,22 @@ def token(
     pointsman fit token --small models/small --large models/large --data tasks.jsonl --delimiter "####" -o router
     """
     require_local()
-    from pointsman.engine import load_model
-    from pointsman.token import Fit, Pair, Settings
+    from pointsman.cli.pairs import load_pair, pair_tasks
+    from pointsman.token import Fit, Settings
     from pointsman.token.calibration import Promise
     from pointsman.token.fitting import KINDS
 
     if unknown := set(gates or ()) - set(KINDS):
         problem = f"there is no gate {', '.join(sorted(unknown))}; there is {', '.join(KINDS)}"
         raise BadRequest(problem, code="unknown_method")
-    pair = Pair(load_model(source_of(small)), load_model(source_of(large)))
-    learned, kept = _tasks(pair, data, tasks, calibration, delimiter, seed)
+    pair = load_pair(small, large)
+    if data == "embedded":
+        learned = pair_tasks(pair, data, tasks, "train", delimiter, seed)
+        kept = pair_tasks(pair, data, calibration, "test", delimiter, seed + 1)
+    else:
+        found = pair_tasks(pair, data, tasks + calibration, "train", delimiter, seed)
+        kept = found[::_CALIBRATION_SHARE]
+        learned = [task for index, task in enumerate(found) if index % _CALIBRATION_SHARE]
     settings = Settings(f"{data}, {len(learned)} tasks, seed {seed}", tolerance, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as shown:
@@ -101,20 +101,3 @@ class _Shown:
         """More of the stage is done."""
         assert self._bar is not None
         self._shown.update(self._bar, advance=done, description=f"{self._stage}: {told}".ljust(60))
-
-
-def _tasks(
-    pair: Pair, data: str, num_learned: int, num_kept: int, delimiter: str, seed: int
-) -> tuple[Sequence[Task], Sequence[Task]]:
-    """Tasks to learn from, and others to certify with."""
-    from pointsman.embedded.tasks import draw_tasks
-    from pointsman.token import read_tasks
-
-    if data == "embedded":
-        return draw_tasks(pair.large, num_learned, "train", seed), draw_tasks(pair.large, num_kept, "test", seed + 1)
-    if not pair.large.config.eos_tokens:
-        problem = f"{pair.large.name} has no token that ends a text; expected one, so that references can end"
-        raise BadRequest(problem, code="invalid_model")
-    found = read_tasks(Path(data), pair.large.tokenizer, pair.large.config.eos_tokens[0], delimiter)
-    kept = found[::_CALIBRATION_SHARE]
-    return [task for index, task in enumerate(found) if index % _CALIBRATION_SHARE], kept

@@ -25,8 +25,8 @@ THREADS_FROM_BYTES = 4 << 20
 serves someone else. Measured on a Zen 4."""
 
 MOST_LINES_ALONE, MOST_LINES_THREADED = 24, 4
-"""New tokens up to which these loops win, on one thread and on several. A row each of 24 in the embedded large model: 1.7
-ms in place of 2.0, of 32: 2.7 in place of 2.6; half a billion parameters in bf16, 4 rows: 50 ms in place of 57, 8 rows:
+"""New tokens up to which these loops win, on one thread and on several. 24 rows of the embedded large model take 1.7 ms
+in place of 2.0, 32 rows 2.7 in place of 2.6; 4 rows of half a billion parameters in bf16 50 ms in place of 57, 8 rows
 98 in place of 67. Measured on a Zen 4, with two threads for torch."""
 
 Array = NDArray[Any]

@@ -98,7 +98,8 @@ class PairBatch:
         """Lets a text wait for a place. Raises as `engine.Batch.submit` and `PairWriting`."""
         require_prompt(prompt, self.pair.vocab_size, self.capacity_tokens)
         writing = PairWriting(tuple(prompt), sampling, self.pair, self.method.name, on_text)
-        writing.asks = self.method.begins_large
+        writing.is_assisted = self.method.is_assisted(prompt)
+        writing.asks = self.method.begins_large and writing.is_assisted
         self._waiting.append(writing)
         return writing
 
@@ -140,11 +141,12 @@ class PairBatch:
     def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor, hidden: Tensor) -> None:
         """The small model's next token: it stands, is pending, or is left to the large model."""
         method, survival, num_pending = self.method, text.survival * score, len(text.pending) + 1
-        hands_over = method.stop.hands_over(score, survival, num_pending)
-        is_full = method.judge is not None and text.num_known >= self.capacity_tokens  # no room for it to be read
+        hands_over = text.is_assisted and method.stop.hands_over(score, survival, num_pending)
+        is_judged = text.is_assisted and method.judge is not None
+        is_full = is_judged and text.num_known >= self.capacity_tokens  # no room for it to be read
         if is_full or (hands_over and not method.keeps_last):
             text.asks = True
-        elif method.judge is None:
+        elif not is_judged:
             text.add(token, "small")
             self._end_where_full(text)
         else:
@@ -221,8 +223,8 @@ def _draw(logits: Tensor, texts: Sequence[PairWriting]) -> Tensor:
     return proposals
 
 
-def _keeps_logits(judge: Judge, text: PairWriting) -> bool:
-    return judge.needs_small or (isinstance(judge, Exact) and text.sampling.temperature > 0)
+def _keeps_logits(judge: Judge | None, text: PairWriting) -> bool:
+    return (judge is not None and judge.needs_small) or (isinstance(judge, Exact) and text.sampling.temperature > 0)
 
 
 def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int]:

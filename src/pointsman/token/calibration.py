@@ -1,8 +1,8 @@
 """Which dials of ours may be promised: the cheapest on a fixed path that loses little against the large model.
 
-The path goes from strict over tolerant to ever fewer checked ends, so each setting is cheaper and riskier than the one
-before. A loss is a task that the large model answers rightly and the pair does not; see `core.risk` for what a
-certificate says and does not say.
+The path goes from strict over tolerant to ever fewer checked ends and assisted texts, so each setting is cheaper and
+riskier than the one before. A loss is a task that the large model answers rightly and the pair does not; see
+`core.risk` for what a certificate says and does not say.
 """
 
 from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ def calibrate(
 
 def certified_dials(card: GateCard) -> Dials:
     """The dials that `calibrate` wrote into a card."""
-    return {name: card.figures[name] for name in ("least_survival", "tolerance", "end_survival")}
+    return {name: card.figures[name] for name in ("least_survival", "tolerance", "end_survival", "assists")}
 
 
 def _share(one: Measured, reference: Measured) -> float:

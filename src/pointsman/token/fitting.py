@@ -221,7 +221,7 @@ class Fit:
             tell = partial(self._progress.advance, 0)
             card = calibrate(self.pair, gate, card, self._calibration, self._promise, on_tried=tell)
         else:
-            card = replace(card, figures={**card.figures, "end_survival": ALWAYS, "certified": 0.0})
+            card = replace(card, figures={**card.figures, "end_survival": ALWAYS, "assists": 1.0, "certified": 0.0})
         save_gate(folder, gate, card)
 
     def _threshold(self, gate: Gate, spans: States) -> float:

@@ -5,6 +5,8 @@ arXiv 2502.01976, R2R 2505.21600, Co-LLM 2403.03870, BiLD 2302.07863, SpecDec++ 
 2405.19261).
 """
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pointsman.core import BadRequest
@@ -31,6 +33,8 @@ class Method:
         end_survival: a text that the small model ends is checked where the pending span's survival is below this.
         begins_large: the large model writes the first token.
         rewrites: after a rollback the large model writes one token more.
+        assists: share of the texts that both models write; the small one writes the others alone. A hash of the prompt
+            decides, so the same prompt is always treated alike.
     """
 
     name: str
@@ -42,6 +46,11 @@ class Method:
     end_survival: float = 0.0
     begins_large: bool = False
     rewrites: bool = False
+    assists: float = 1.0
+
+    def is_assisted(self, prompt: Sequence[int]) -> bool:
+        """Whether both models write the text behind this prompt."""
+        return zlib.crc32(repr(tuple(prompt)).encode()) < self.assists * 2**32
 
     def __post_init__(self) -> None:
         """Raises `BadRequest` (`invalid_method`) for parts that do not go together."""
@@ -99,7 +108,7 @@ def bild(scorer: Scorer, fallback: float = 0.6, rollback_nats: float = 5.0) -> M
     return Method("bild", stop, scorer, judge, most_pending=10, begins_large=True, rewrites=True)
 
 
-def ours(scorer: Scorer, least_survival: float, tolerance: float, end_survival: float) -> Method:
+def ours(scorer: Scorer, least_survival: float, tolerance: float, end_survival: float, assists: float = 1.0) -> Method:
     """A trained stop whose threshold follows from prices, and a bounded check of everything pending at every call.
 
     Args:
@@ -107,10 +116,12 @@ def ours(scorer: Scorer, least_survival: float, tolerance: float, end_survival: 
         least_survival: see `prices.best_threshold`.
         tolerance: of the judge; 0 is strict.
         end_survival: texts that end with a higher survival of what is pending are not checked; above 1, all are.
+        assists: share of the texts that both write; see `Method`.
     """
     judge = Exact() if require_share(tolerance, "tolerance") == 0 else Bounded(tolerance)
     stop = Unlikely(require_share(least_survival, "least_survival"))
-    return Method("pointsman", stop, scorer, judge, keeps_last=True, end_survival=end_survival)
+    share = require_share(assists, "assists")
+    return Method("pointsman", stop, scorer, judge, keeps_last=True, end_survival=end_survival, assists=share)
 
 
 def require_share(value: float, name: str) -> float:

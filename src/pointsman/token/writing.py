@@ -76,7 +76,7 @@ class PairWriting(Writing):
         self.pending_logits: list[Tensor] = []
         self.pending_hidden: list[Tensor] = []
         self.survival = 1.0
-        self.asks = False
+        self.is_assisted, self.asks = True, False
         self.small, self.large, self.gate = Traffic(), Traffic(), Traffic()
         self.num_calls = 0
         self._writers: list[Writer] = []
