@@ -66,6 +66,7 @@ def token(
     if unknown := set(gates or ()) - set(KINDS):
         problem = f"there is no gate {', '.join(sorted(unknown))}; there is {', '.join(KINDS)}"
         raise BadRequest(problem, code="unknown_method")
+    promise = Promise(most_losses, confidence)
     pair = load_pair(small, large)
     if data == "embedded":
         learned = pair_tasks(pair, data, tasks, "train", delimiter, seed)
@@ -77,7 +78,6 @@ def token(
     settings = Settings(f"{data}, {len(learned)} tasks, seed {seed}", tolerance, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as shown:
-        promise = Promise(most_losses, confidence)
         fit = Fit(pair, learned, settings, output, _Shown(shown), kept, promise)
         fit.run([kind for kind in KINDS if gates is None or kind in gates])
     print(f"{output}: fitted; see it with: pointsman evaluate token --router {output}")

@@ -6,13 +6,14 @@ import json
 import math
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
 from rich.console import Console
 
 from pointsman.cli.extras import require_local
-from pointsman.cli.models import source_of
+from pointsman.cli.writers import PAIR, PairChoice, coloured, one_model, pair_facts_of, shared_work, two_models
 from pointsman.core import BadRequest, Unsupported
 
 if TYPE_CHECKING:  # torch is loaded by the command, not by --help
@@ -29,7 +30,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 def generate_command(
     prompt: Annotated[str, typer.Argument(help="What the model answers or continues, or - to read it from stdin.")],
     model: Annotated[
-        str, typer.Option(help="embedded/large, embedded/small, a folder, a llama2.c .bin file or a Hub id.")
+        str, typer.Option(help="embedded/large, /small or /pair, a folder, a llama2.c .bin file or a Hub id.")
     ] = "embedded/large",
     raw: Annotated[bool, typer.Option("--raw", help="Continue the prompt, without the chat template.")] = False,
     mode: Annotated[
@@ -49,8 +50,14 @@ def generate_command(
         bool, typer.Option("--compile", help="Use torch.compile; worth it for long texts only.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    small: Annotated[str | None, typer.Option(help="Two models write: the small one.")] = None,
+    large: Annotated[str | None, typer.Option(help="Two models write: the large one.")] = None,
+    router: Annotated[Path | None, typer.Option(help="Folder of `fit token` for the two.")] = None,
+    method: Annotated[str | None, typer.Option(help="How the two share the work [default: pointsman].")] = None,
+    dial: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER of the method [default: the certified]")] = None,
+    color: Annotated[bool, typer.Option("--color", help="Show who wrote what, and what was rolled back.")] = False,
 ) -> None:
-    """Let a model answer, or continue a text. The text appears as it is written, and a summary on stderr.
+    """Let a model, or two, answer or continue a text. The text appears as it is written, and a summary on stderr.
 
     pointsman generate "Mina has 8 coins now. Bena has 5 more coins than Mina. How many coins does Bena have?"
 
@@ -58,14 +65,23 @@ def generate_command(
 
     pointsman generate --model Qwen/Qwen3-0.6B --raw --temperature 0.8 --seed 1 --max-tokens 50 "Once upon a time"
 
+    pointsman generate --model embedded/pair --color "What is the pet of Suna?"
+
+    pointsman generate --model embedded/pair --method citer --dial threshold=0.9 "What is the pet of Suna?"
+
     pointsman generate - < question.txt
     """
     if logprobs is not None and not as_json:
         raise BadRequest("--logprobs needs --json", code="conflicting_options")
     if raw and mode is not None:
         raise BadRequest("--raw does not go together with --mode", code="conflicting_options")
+    choice = PairChoice(small, large, router, method, tuple(dial or ()))
+    is_pair = model == PAIR or choice.is_given
+    if color and (as_json or not is_pair):
+        problem = "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router"
+        raise BadRequest("--color does not go together with --json" if as_json else problem, code="conflicting_options")
     require_local()
-    from pointsman.engine import Sampling, generate, load_model
+    from pointsman.engine import Sampling
 
     given: dict[str, Any] = {
         "max_tokens": max_tokens,
@@ -79,15 +95,16 @@ def generate_command(
     }
     sampling = Sampling(**{name: value for name, value in given.items() if value is not None})
     text = _read_stdin() if prompt == "-" else prompt
-    with Console(stderr=True).status(f"loading {model}; {_FIRST_TIME}") as status:
-        loaded = load_model(source_of(model), dtype=dtype, device=device)
-        tokens = _tokens(loaded, text, raw=raw, mode=mode)
-        if as_json:
-            (written,) = generate(loaded, [tokens], sampling, compiles=compiles)
-            print(_as_json(model, loaded, written))
-            return
+    with Console(stderr=True).status(f"loading {PAIR if is_pair else model}; {_FIRST_TIME}") as status:
+        writer = two_models(choice, dtype, device) if is_pair else one_model(model, dtype, device, compiles=compiles)
+        tokens = _tokens(writer.model, text, raw=raw, mode=mode)
         with _Line(status.stop) as line:
-            (written,) = generate(loaded, [tokens], sampling, on_text=line.add, compiles=compiles)
+            written = writer.write(tokens, sampling, None if as_json or color else line.add)
+    if as_json:
+        print(_as_json(model, writer.model, written))
+        return
+    if color:
+        print(coloured(written, writer.model.tokenizer, tokens[-1]))  # type: ignore[arg-type]  # it is a pair's
     sys.stderr.write(_summary(written) + "\n")
 
 
@@ -150,6 +167,7 @@ def _as_json(model: str, loaded: LoadedModel, written: Text) -> str:
         "finish_reason": written.finish_reason,
         "tokens": list(written.tokens),
         "cost": asdict(cost_of(written)),
+        **pair_facts_of(written),
     }
     if written.logprobs is not None:
         answer["logprobs"] = to_builtins(logprobs_of(written, loaded))
@@ -158,9 +176,10 @@ def _as_json(model: str, loaded: LoadedModel, written: Text) -> str:
 
 def _summary(written: Text) -> str:
     count, seconds = len(written.tokens), written.seconds
+    shared = f", {told}" if (told := shared_work(written)) else ""
     return (
         f"{count} tokens in {seconds:.2f} s, {count / seconds:,.0f} tokens/s, {_in_bytes(written.traffic.moved_bytes)} "
-        f"moved, prompt of {written.prompt_tokens} tokens, ended by {written.finish_reason}"
+        f"moved, prompt of {written.prompt_tokens} tokens, ended by {written.finish_reason}{shared}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pointsman.cli.extras import has_local, require_local
 
 if TYPE_CHECKING:
-    from pointsman.gateway import Config, ModelConfig, ModelSource, TextModel
+    from pointsman.gateway import Config, ModelConfig, ModelSource, PairConfig, TextModel
 
 __all__ = ["model_sources", "source_of"]
 
@@ -19,6 +19,9 @@ _DESCRIPTIONS: Final = {
     "embedded/large": "The large model of the pair that ships with Pointsman",
     "embedded/small": "The small model of the pair that ships with Pointsman",
 }
+_PAIR: Final = "embedded/pair"
+_EMBEDDED_PAIR: Final = ("embedded/small", "embedded/large")
+_PAIR_DESCRIPTION: Final = "Both: the small one writes most tokens, the large one the critical ones"
 
 
 def source_of(name: str) -> str:
@@ -34,15 +37,27 @@ def model_sources(settings: Config) -> list[ModelSource]:
 
     Raises Unsupported ``extra_missing`` where models are configured and cannot run.
     """
-    from pointsman.gateway import ModelConfig, ModelSource
+    from pointsman.embedded.pair import router_folder
+    from pointsman.gateway import ModelConfig, ModelSource, PairConfig
 
-    if settings.models:
+    if settings.models or settings.pairs:
         require_local()
-    taken = {model.name for model in settings.models}.union(*(upstream.models for upstream in settings.upstreams))
-    pair = [ModelConfig(name, name) for name in _DESCRIPTIONS if name not in taken] if has_local() else []
+    own = {model.name for model in settings.models} | {pair.name for pair in settings.pairs}
+    taken = own.union(*(upstream.models for upstream in settings.upstreams))
+    models, pairs = list(settings.models), list(settings.pairs)
+    if has_local():
+        models += [ModelConfig(name, name) for name in _DESCRIPTIONS if name not in taken]
+        pairs += [PairConfig(_PAIR, *_EMBEDDED_PAIR, router_folder())] if _PAIR not in taken else []
     return [
-        ModelSource(config.name, _DESCRIPTIONS.get(config.source, "A model of this machine"), partial(_load, config))
-        for config in [*settings.models, *pair]
+        ModelSource(one.name, _DESCRIPTIONS.get(one.source, "A model of this machine"), partial(_load, one))
+        for one in models
+    ] + [
+        ModelSource(
+            one.name,
+            _PAIR_DESCRIPTION if one.router == router_folder() else "Two models of this machine that write one text",
+            partial(_load_pair, one),
+        )
+        for one in pairs
     ]
 
 
@@ -51,3 +66,10 @@ def _load(config: ModelConfig) -> TextModel:
     from pointsman.gateway.local import load_local
 
     return load_local(replace(config, source=source_of(config.source)))
+
+
+def _load_pair(config: PairConfig) -> TextModel:
+    require_local()
+    from pointsman.gateway.local_pair import load_local_pair
+
+    return load_local_pair(replace(config, small=source_of(config.small), large=source_of(config.large)))

@@ -33,7 +33,8 @@ def serve_command(
 ) -> None:
     """Start the OpenAI-compatible server. A compiled program is the model program/NAME.
 
-    Where PyTorch is installed, embedded/large and embedded/small are models too, each loaded at its first request.
+    Where PyTorch is installed, embedded/large, embedded/small and embedded/pair, which is both together, are models
+    too, each loaded at its first request.
 
     pointsman serve build/
 
@@ -54,6 +55,7 @@ def serve_command(
             "origins": dict(settings.origins),
             "upstreams": [_without_key(upstream) for upstream in settings.upstreams],
             "models": [asdict(one) for one in settings.models],
+            "pairs": [asdict(one) for one in settings.pairs],
         }
         print(json.dumps(shown, default=str, indent=2))
         return

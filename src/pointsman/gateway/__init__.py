@@ -2,7 +2,15 @@
 
 from pointsman.gateway.app import create_app
 from pointsman.gateway.chat import TextRequest
-from pointsman.gateway.config import Config, ModelConfig, Overrides, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway.config import (
+    Config,
+    ModelConfig,
+    Overrides,
+    PairConfig,
+    ServerConfig,
+    UpstreamConfig,
+    load_config,
+)
 from pointsman.gateway.models import ModelSource, TextModel, Written
 from pointsman.gateway.programs import Program, ProgramAnswer, load_folder
 from pointsman.gateway.server import serve
@@ -12,6 +20,7 @@ __all__ = [
     "ModelConfig",
     "ModelSource",
     "Overrides",
+    "PairConfig",
     "Program",
     "ProgramAnswer",
     "ServerConfig",

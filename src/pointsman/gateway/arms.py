@@ -1,8 +1,9 @@
 """What the gateway asks of everything that answers under a model's name, and the one shape of our own answers."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Send
@@ -49,6 +50,7 @@ class Ending:
         finish_reason: why the text ends.
         states_visited: states of a program's table, or UNSET where a model answered.
         logprobs: of each token, where they were asked for.
+        shared: what is told besides where two models wrote, as arguments of `wire.PairNote`; None elsewhere.
     """
 
     decision: Decision
@@ -56,10 +58,13 @@ class Ending:
     finish_reason: wire.FinishReason
     states_visited: int | UnsetType = UNSET
     logprobs: wire.Logprobs | None = None
+    shared: Mapping[str, Any] | None = None
 
     @property
     def note(self) -> wire.AnswerNote:
         """The `pointsman` field."""
+        if self.shared is not None:
+            return wire.PairNote(self.decision.arm, self.decision.reason, self.cost, **self.shared)
         return wire.AnswerNote(self.decision.arm, self.decision.reason, self.cost, self.states_visited)
 
     @property

@@ -71,6 +71,12 @@ class _ChatMessage(wire.Message, frozen=True):
     tool_calls: list[Raw] | None = None
 
 
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Our own field of a request."""
+
+    writers: bool = False
+
+
 class _Body(Struct, frozen=True):
     """What is honoured. Null is as good as absent, as in OpenAI's API."""
 
@@ -88,6 +94,7 @@ class _Body(Struct, frozen=True):
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, str | int | float | bool | None] | None = None
     guided_choice: Annotated[list[_Text], Meta(min_length=1)] | None = None
+    pointsman: _Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +105,13 @@ class TextRequest:
         messages: `role`, `content` and perhaps `name` of each.
         variables: what the model's chat template may read besides.
         sampling: the arguments of `pointsman.engine.Sampling` that were given.
+        wants_writers: whether to tell, where two models write, which of them wrote each token.
     """
 
     messages: tuple[Mapping[str, str], ...]
     variables: Mapping[str, object]
     sampling: Mapping[str, Any]
+    wants_writers: bool = False
 
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -122,7 +131,8 @@ def read_text_request(body: bytes) -> TextRequest:
     _refuse_others(wire.read(_decode_fields, body, what, code))
     parameters = wire.read(_decode_body, body, what, code)
     messages = tuple(_message(index, message) for index, message in enumerate(parameters.messages))
-    return TextRequest(messages, _variables(parameters), _sampling(parameters))
+    wants_writers = parameters.pointsman is not None and parameters.pointsman.writers
+    return TextRequest(messages, _variables(parameters), _sampling(parameters), wants_writers)
 
 
 def _refuse_others(fields: Mapping[str, Raw]) -> None:

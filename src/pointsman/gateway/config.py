@@ -21,6 +21,18 @@
     dtype = "auto"
     device = "auto"
 
+    [[pair]]
+    name = "mine"                  # two models that write one text
+    small = "models/small"         # sources, as above
+    large = "models/large"
+    router = "router"              # folder of `pointsman fit token`, relative to this file
+    method = "pointsman"           # how they share the work
+    dials = {}                     # of the method; left out: those that were certified
+    num_rows = 8
+    context_tokens = 4096
+    dtype = "auto"
+    device = "auto"
+
 A key that is unknown, or that contradicts another, is an error before anything starts.
 """
 
@@ -107,12 +119,42 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PairConfig:
+    """Two models of this machine that write one text.
+
+    Attributes:
+        name: under which clients reach them.
+        small: source of the small model; see `ModelConfig`.
+        large: source of the large model.
+        router: folder of `pointsman fit token`.
+        method: how they share the work.
+        dials: of the method, or none for those that were certified.
+        num_rows: texts computed together.
+        context_tokens: longest prompt and text together, in tokens.
+        dtype: of the weights.
+        device: where they compute.
+    """
+
+    name: str
+    small: str
+    large: str
+    router: Path
+    method: str = "pointsman"
+    dials: Mapping[str, float] = field(default_factory=dict)
+    num_rows: int = 8
+    context_tokens: int = 4096
+    dtype: Dtype = "auto"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; `origins` says where each server setting comes from."""
 
     server: ServerConfig = ServerConfig()
     upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
+    pairs: tuple[PairConfig, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -150,10 +192,24 @@ class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     device: Device | None = None
 
 
+class _PairTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    name: _Model
+    small: _Model
+    large: _Model
+    router: _Model
+    method: str | None = None
+    dials: dict[str, float] | None = None
+    num_rows: _Positive | None = None
+    context_tokens: _Positive | None = None
+    dtype: Dtype | None = None
+    device: Device | None = None
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     server: _ServerTable = _ServerTable()
     upstream: list[_UpstreamTable] = []
     model: list[_ModelTable] = []
+    pair: list[_PairTable] = []
 
 
 def load_config(
@@ -187,8 +243,9 @@ def load_config(
     upstreams = tuple(_upstream(table, environ) for table in file.upstream)
     local = [_model(table, path.parent if path else Path()) for table in file.model]
     local += [_model(_ModelTable(source), Path()) for source in models]
-    _refuse_conflicts(upstreams, local)
-    return Config(server, upstreams, tuple(local), origins)
+    pairs = [_pair(table, path.parent if path else Path()) for table in file.pair]
+    _refuse_conflicts(upstreams, local, pairs)
+    return Config(server, upstreams, tuple(local), tuple(pairs), origins)
 
 
 def _refuse_address(server: ServerConfig, origins: Mapping[str, str]) -> None:
@@ -261,22 +318,42 @@ def _is_base_url(text: str) -> bool:
 
 
 def _model(table: _ModelTable, folder: Path) -> ModelConfig:
-    path = folder / Path(table.source).expanduser()
-    is_here = path.exists()
-    if not is_here and (path.suffix == ".bin" or not _HUB_ID.fullmatch(table.source)):
-        expected = "a folder, a llama2.c .bin file or an id such as Qwen/Qwen3-0.6B"
-        raise _invalid(f"there is no model {table.source!r}; expected {expected}")
+    source = _source(table.source, folder)
     name = table.name
     if name is None:
-        name = path.resolve().name.removesuffix(".bin") if is_here else table.source
+        is_here = source != table.source or Path(source).exists()
+        name = Path(source).resolve().name.removesuffix(".bin") if is_here else table.source
     if not _MODEL_NAME.fullmatch(name):
         expected = "a name of letters, digits and . _ : / -, which the key `name` of [[model]] can give it"
         raise _invalid(f"the model {table.source!r} is named {name!r}; expected {expected}")
-    given = {**to_builtins(table), "name": name, "source": str(path) if is_here else table.source}
-    return ModelConfig(**given)
+    return ModelConfig(**{**to_builtins(table), "name": name, "source": source})
 
 
-def _refuse_conflicts(upstreams: Sequence[UpstreamConfig], models: Sequence[ModelConfig]) -> None:
+def _pair(table: _PairTable, folder: Path) -> PairConfig:
+    if not _MODEL_NAME.fullmatch(table.name):
+        problem = f"a [[pair]] is named {table.name!r}; expected a name of letters, digits and . _ : / -"
+        raise _invalid(problem)
+    router = folder / Path(table.router).expanduser()
+    if not router.is_dir():
+        raise _invalid(f"the pair {table.name!r}: there is no folder {str(router)!r}; expected one of `fit token`")
+    sources = {role: _source(getattr(table, role), folder) for role in ("small", "large")}
+    return PairConfig(**{**to_builtins(table), **sources, "router": router})
+
+
+def _source(given: str, folder: Path) -> str:
+    """The path of a model that is here, else the id on the Hub."""
+    path = folder / Path(given).expanduser()
+    if path.exists():
+        return str(path)
+    if path.suffix == ".bin" or not _HUB_ID.fullmatch(given):
+        expected = "a folder, a llama2.c .bin file or an id such as Qwen/Qwen3-0.6B"
+        raise _invalid(f"there is no model {given!r}; expected {expected}")
+    return given
+
+
+def _refuse_conflicts(
+    upstreams: Sequence[UpstreamConfig], models: Sequence[ModelConfig], pairs: Sequence[PairConfig]
+) -> None:
     names: set[str] = set()
     for upstream in upstreams:
         if upstream.name in names:
@@ -284,7 +361,9 @@ def _refuse_conflicts(upstreams: Sequence[UpstreamConfig], models: Sequence[Mode
         names.add(upstream.name)
     owners: dict[str, str] = {}
     owned = [(name, f"the upstream {upstream.name!r}") for upstream in upstreams for name in upstream.models]
-    for name, owner in [*owned, *((model.name, f"the model of {model.source!r}") for model in models)]:
+    owned += [(model.name, f"the model of {model.source!r}") for model in models]
+    owned += [(pair.name, f"the pair of {pair.small!r} and {pair.large!r}") for pair in pairs]
+    for name, owner in owned:
         if name.startswith(PREFIX):
             raise _invalid(f"{owner}: the name {name!r} is reserved for programs")
         if name in owners:

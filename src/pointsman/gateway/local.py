@@ -9,10 +9,12 @@ from functools import partial
 
 from pointsman.core import BadRequest, Cost
 from pointsman.engine import Batch, LoadedModel, ModelService, Sampling, Text, TokenReport, load_model
+from pointsman.engine.service import TextBatch
 from pointsman.engine.tokenizer import TextTokenizer
 from pointsman.gateway import wire
 from pointsman.gateway.chat import TextRequest
 from pointsman.gateway.config import ModelConfig
+from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.models import Cancel, OnEnd, OnText, Start, Written
 
 _LEAST_LOGPROB = -9999.0
@@ -26,29 +28,42 @@ class LocalModel:
     """A `TextModel` of the engine.
 
     Args:
-        model: what writes.
-        num_rows: texts computed together.
-        context_tokens: longest prompt and text together; the model's own context where that is shorter.
+        model: whose tokenizer and chat template are used.
+        batch: what writes.
     """
 
-    def __init__(self, model: LoadedModel, num_rows: int, context_tokens: int) -> None:
-        self._model = model
-        self._service = ModelService(Batch(model, num_rows, min(context_tokens, model.config.context_tokens)))
+    def __init__(self, model: LoadedModel, batch: TextBatch) -> None:
+        self.model = model
+        self._service = ModelService(batch)
 
     def prepare(self, request: TextRequest) -> Start:
         """See `TextModel.prepare`; the model's chat template makes one text of the messages."""
+        self.require_answerable(request)
         sampling = Sampling(**request.sampling)
-        tokenizer = self._model.tokenizer
+        tokenizer = self.model.tokenizer
         tokens = tokenizer.encode(tokenizer.render_chat(request.messages, **request.variables), special=False)
-        return partial(self._start, tokens, sampling)
+        return partial(self._start, tokens, sampling, request)
 
     def close(self) -> None:
         """See `TextModel.close`."""
         self._service.close()
 
-    def _start(self, tokens: Sequence[int], sampling: Sampling, on_text: OnText | None, on_end: OnEnd) -> Cancel:
+    def require_answerable(self, request: TextRequest) -> None:
+        """Raises `UnsupportedParameter` for what this kind of model cannot tell."""
+        if request.wants_writers:
+            problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
+            raise UnsupportedParameter(problem, param="pointsman.writers")
+
+    def _start(
+        self,
+        tokens: Sequence[int],
+        sampling: Sampling,
+        request: TextRequest,
+        on_text: OnText | None,
+        on_end: OnEnd,
+    ) -> Cancel:
         def end(result: Text | BaseException) -> None:
-            on_end(_renamed(result) if isinstance(result, BaseException) else self._written(result))
+            on_end(_renamed(result) if isinstance(result, BaseException) else self.written(result, tokens, request))
 
         try:
             ticket = self._service.submit(tokens, sampling, on_text, end)
@@ -56,14 +71,20 @@ class LocalModel:
             raise _renamed(error) from error.__cause__
         return partial(self._service.cancel, ticket)
 
-    def _written(self, text: Text) -> Written:
-        return Written(text.text, text.finish_reason, cost_of(text), logprobs_of(text, self._model))
+    def written(self, text: Text, prompt: Sequence[int], request: TextRequest) -> Written:
+        """What is told of a finished text."""
+        return Written(text.text, text.finish_reason, cost_of(text), logprobs_of(text, self.model))
 
 
 def load_local(config: ModelConfig) -> LocalModel:
     """The model that `config` describes, ready to write. Raises as `pointsman.engine.load_model`."""
     model = load_model(config.source, dtype=config.dtype, device=config.device)
-    return LocalModel(replace(model, name=config.name), config.num_rows, config.context_tokens)
+    return local_model(replace(model, name=config.name), config.num_rows, config.context_tokens)
+
+
+def local_model(model: LoadedModel, num_rows: int, context_tokens: int) -> LocalModel:
+    """Writes `num_rows` texts together, each at most `context_tokens` or the model's own context with its prompt."""
+    return LocalModel(model, Batch(model, num_rows, min(context_tokens, model.config.context_tokens)))
 
 
 def _renamed(error: BaseException) -> BaseException:

@@ -13,11 +13,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from starlette.types import Receive, Send
 
@@ -46,12 +46,14 @@ class Written:
         finish_reason: OpenAI's word for why it ends, or `cancelled`.
         cost: what it took.
         logprobs: of each token, where the request asked for them.
+        shared: what is told besides where two models wrote; see `Ending`.
     """
 
     text: str
     finish_reason: Literal["stop", "length", "cancelled"]
     cost: Cost
     logprobs: wire.Logprobs | None = None
+    shared: Mapping[str, Any] | None = None
 
 
 OnText = Callable[[str], None]
@@ -151,7 +153,9 @@ class ModelArm:
     def _ending(self, written: Written) -> Ending:
         if written.finish_reason == "cancelled":
             raise ServerStopping
-        return Ending(self._decision, written.cost, written.finish_reason, logprobs=written.logprobs)
+        return Ending(
+            self._decision, written.cost, written.finish_reason, logprobs=written.logprobs, shared=written.shared
+        )
 
     async def _loaded(self) -> TextModel:
         """The model, which the first request loads while others wait for it; after a failure the next one tries."""

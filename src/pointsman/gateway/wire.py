@@ -72,6 +72,30 @@ class AnswerNote(Struct, frozen=True):
     states_visited: int | UnsetType = UNSET
 
 
+class WrittenToken(Struct, frozen=True):
+    """A token of two models' text, and which of them wrote it."""
+
+    token: str
+    writer: Literal["small", "large"]
+
+
+class PairNote(AnswerNote, frozen=True, kw_only=True):
+    """The same where two models wrote: who wrote how much, and what that cost.
+
+    `bytes` and `flops` are those of both models and of what decides; `rolled_back` are tokens of the small model that
+    the large one did not let stand.
+    """
+
+    method: str
+    large_tokens: int
+    small_tokens: int
+    rolled_back: int
+    calls: int
+    bytes: int
+    flops: int
+    writers: tuple[WrittenToken, ...] | UnsetType = UNSET
+
+
 class TopLogprob(Struct, frozen=True):
     """A token that could have been written. `logprob` is a natural logarithm; `bytes` are the token's own."""
 

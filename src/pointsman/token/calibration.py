@@ -8,6 +8,7 @@ riskier than the one before. A loss is a task that the large model answers right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from pointsman.core import BadRequest
 from pointsman.core.risk import num_certified
 from pointsman.token.evaluation import Measured, measure, measure_alone
 from pointsman.token.gate import Gate, GateCard
@@ -25,10 +26,16 @@ class Promise:
     Attributes:
         most_losses: share of tasks that may be lost against the large model.
         confidence: with which.
+
+    Raises:
+        BadRequest: `invalid_risk` for numbers that are not between 0 and 1.
     """
 
     most_losses: float = 0.01
     confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        num_certified((), limit=self.most_losses, confidence=self.confidence)
 
 
 def calibrate(
@@ -71,7 +78,16 @@ def calibrate(
 
 
 def certified_dials(card: GateCard) -> Dials:
-    """The dials that `calibrate` wrote into a card."""
+    """The dials that `calibrate` wrote into a card.
+
+    Raises:
+        BadRequest: `dials_missing` where its fit was interrupted before.
+    """
+    if "assists" not in card.figures:
+        problem = (
+            "the gate has no dials, because its fit was interrupted; run the same `fit token` again, or give dials"
+        )
+        raise BadRequest(problem, code="dials_missing")
     return {name: card.figures[name] for name in ("least_survival", "tolerance", "end_survival", "assists")}
 
 

@@ -127,19 +127,19 @@ class Fit:
         Raises:
             BadRequest: `no_right_texts` where no task has a reference and the large model answers none rightly.
         """
-        own = self._own_texts()
-        found = [task if task.reference else mine for task, mine in zip(self._tasks, own, strict=True)]
-        guided = [task for task in found if task is not None]
-        right = [task for task in own if task is not None]
-        if not guided or not right:
-            problem = "the large model answers none of the tasks rightly"
-            raise BadRequest(f"{problem}; there is nothing to learn from", code="no_right_texts")
         if {"citer", "citer-s", "co-llm"} & set(kinds):
-            self._fit_along(guided, kinds)
+            self._fit_along(_required(self._guided()), kinds)
         if "r2r" in kinds:
-            self._fit_r2r(right)
+            self._fit_r2r(_required([task for task in self._own_texts() if task is not None]))
         if "pointsman" in kinds:
             self._fit_ours()
+
+    def _guided(self) -> list[Task]:
+        """The tasks with references, of which the large model's own texts are some where none is known."""
+        if all(task.reference for task in self._tasks):
+            return self._tasks
+        pairs = zip(self._tasks, self._own_texts(), strict=True)
+        return [task for given, own in pairs if (task := given if given.reference else own) is not None]
 
     def _own_texts(self) -> list[Task | None]:
         """Each task with the large model's own text as its reference, or None where that is wrong."""
@@ -337,6 +337,13 @@ def load_gates(folder: Path, pair: Pair) -> dict[str, tuple[Gate, GateCard]]:
     names = sorted(path.parent.name for path in folder.glob("*/gate.json"))
     found = {name: load_gate(folder / name, pair) for name in names}
     return found or {folder.name: load_gate(folder, pair)}
+
+
+def _required(tasks: list[Task]) -> list[Task]:
+    if not tasks:
+        problem = "the large model answers none of the tasks rightly; there is nothing to learn from"
+        raise BadRequest(problem, code="no_right_texts")
+    return tasks
 
 
 def _stands(states: States, tolerance: float) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 
 from pointsman.engine import LoadedModel, load_model
 from pointsman.gateway import Config, ModelSource, TextModel, create_app
-from pointsman.gateway.local import LocalModel
+from pointsman.gateway.local import local_model
 
 _PATH = Path(__file__).parents[2] / "unit/gateway/conftest.py"
 _SPEC = importlib.util.spec_from_file_location("gateway_clients", _PATH)
@@ -59,7 +59,7 @@ def serving() -> Any:
         model: LoadedModel | Callable[[], TextModel], num_rows: int = 4, context_tokens: int = 8192
     ) -> AsyncIterator[Gateway]:
         is_loaded = isinstance(model, LoadedModel)
-        gateway = Gateway((lambda: LocalModel(model, num_rows, context_tokens)) if is_loaded else model)
+        gateway = Gateway((lambda: local_model(model, num_rows, context_tokens)) if is_loaded else model)
         async with gateway.app.router.lifespan_context(gateway.app):
             yield gateway
 

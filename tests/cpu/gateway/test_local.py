@@ -15,7 +15,7 @@ from pointsman.core import Cost
 from pointsman.engine import LoadedModel, Sampling, Text, generate, load, service
 from pointsman.engine.session import Session
 from pointsman.gateway import Config, ModelConfig, ModelSource, config, create_app, local
-from pointsman.gateway.local import LocalModel, cost_of, load_local
+from pointsman.gateway.local import cost_of, load_local, local_model
 
 pytestmark = pytest.mark.anyio
 
@@ -144,7 +144,7 @@ async def test_a_client_that_hangs_up_over_a_socket_stops_the_computation(
     serve_app: Any, make_model: MakeModel, endings: Endings
 ) -> None:
     model = make_model(context_tokens=8192)
-    app = create_app(Config(), [], [ModelSource("m", "", lambda: LocalModel(model, 2, 8192))])
+    app = create_app(Config(), [], [ModelSource("m", "", lambda: local_model(model, 2, 8192))])
     with serve_app(app) as url:
         async with aiohttp.request("POST", f"{url}/v1/chat/completions", json={**ENDLESS, "stream": True}) as response:
             assert b'"role":"assistant"' in await response.content.readline()

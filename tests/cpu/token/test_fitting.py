@@ -104,5 +104,7 @@ def test_a_chunk_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
 def test_tasks_that_nobody_answers_teach_nothing(pair: Pair, tmp_path: Path) -> None:
     hopeless = [Task((5, 6), (), lambda _: False)]
     with pytest.raises(BadRequest, match="answers none of the tasks rightly") as caught:
-        Fit(pair, hopeless, SETTINGS, tmp_path, Heard()).run()
+        Fit(pair, hopeless, SETTINGS, tmp_path, Heard()).run(("citer",))
+    with pytest.raises(BadRequest, match="answers none of the tasks rightly"):
+        Fit(pair, hopeless, SETTINGS, tmp_path, Heard()).run(("r2r",))
     assert caught.value.code == "no_right_texts"

@@ -9,7 +9,7 @@ import pytest
 
 from pointsman.cli.models import model_sources
 from pointsman.core import Unsupported
-from pointsman.gateway import Config, ModelConfig, UpstreamConfig
+from pointsman.gateway import Config, ModelConfig, PairConfig, UpstreamConfig
 
 
 @pytest.fixture
@@ -24,14 +24,16 @@ def names(settings: Config) -> list[str]:
 
 @pytest.mark.usefixtures("has_torch")
 def test_the_pair_is_offered_beside_what_is_configured() -> None:
-    assert names(Config()) == ["embedded/large", "embedded/small"]
-    assert names(Config(models=(ModelConfig("m", "a/b"),))) == ["m", "embedded/large", "embedded/small"]
+    ours = ["embedded/large", "embedded/small"]
+    assert names(Config()) == [*ours, "embedded/pair"]
+    pair = PairConfig("p", "a/b", "c/d", Path())
+    assert names(Config(models=(ModelConfig("m", "a/b"),), pairs=(pair,))) == ["m", *ours, "p", "embedded/pair"]
 
 
 @pytest.mark.usefixtures("has_torch")
 def test_a_name_of_the_pair_that_is_taken_is_left_to_its_owner() -> None:
     models = (ModelConfig("embedded/large", "embedded/large", num_rows=2),)
-    upstreams = (UpstreamConfig("u", "http://127.0.0.1", ("embedded/small",)),)
+    upstreams = (UpstreamConfig("u", "http://127.0.0.1", ("embedded/small", "embedded/pair")),)
     (large,) = model_sources(Config(models=models, upstreams=upstreams))
     assert large.name == "embedded/large"
     assert large.description.startswith("The large model of the pair")
@@ -43,6 +45,8 @@ def test_without_torch_nothing_is_offered_and_what_is_configured_is_an_error(mon
     with pytest.raises(Unsupported, match=r"pip install 'pointsman\[local\]'") as caught:
         names(Config(models=(ModelConfig("m", "a/b"),)))
     assert caught.value.code == "extra_missing"
+    with pytest.raises(Unsupported, match=r"pip install 'pointsman\[local\]'"):
+        names(Config(pairs=(PairConfig("p", "a/b", "c/d", Path()),)))
 
 
 @pytest.mark.usefixtures("has_torch")
@@ -64,6 +68,7 @@ def test_serve_hands_over_the_models_of_the_file_and_of_flags(
     assert pm("serve", "--model", "c/d", "--model", "e/f").code == 0
     ((settings, sources),) = served
     assert [model.num_rows for model in settings.models] == [3, 8, 8]
-    assert [source.name for source in sources] == ["first", "c/d", "e/f", "embedded/large", "embedded/small"]
+    embedded = ["embedded/large", "embedded/small", "embedded/pair"]
+    assert [source.name for source in sources] == ["first", "c/d", "e/f", *embedded]
     shown = json.loads(pm("serve", "--model", "c/d", "--print-config").out)
     assert [(model["name"], model["source"]) for model in shown["models"]] == [("first", "a/b"), ("c/d", "c/d")]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.core import BadRequest
-from pointsman.gateway import Config, ModelConfig, Overrides, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway import Config, ModelConfig, Overrides, PairConfig, ServerConfig, UpstreamConfig, load_config
 
 UPSTREAM = '[[upstream]]\nname = "local"\nbase_url = "http://127.0.0.1:8000/v1"\nmodels = ["a", "b"]\n'
 
@@ -45,6 +45,39 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
     assert load_config(environ=environ).server == ServerConfig("h", programs=(Path("a"), Path("b")))
     flags = Overrides(programs=(Path("c"),))
     assert load_config(environ=environ, flags=flags).server.programs == (Path("c"),)
+
+
+PAIR = '[[pair]]\nname = "two"\nsmall = "a/b"\nlarge = "models/mine"\nrouter = "router"\n'
+
+
+def test_pairs_are_two_models_and_a_router(tmp_path: Path) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "router").mkdir()
+    path = tmp_path / "pointsman.toml"
+    path.write_text(PAIR + 'method = "citer"\ndials = { threshold = 0.9 }\nnum_rows = 3\n')
+    (pair,) = load_config(path, environ={}).pairs
+    large, router = str(tmp_path / "models/mine"), tmp_path / "router"
+    assert pair == PairConfig("two", "a/b", large, router, "citer", {"threshold": 0.9}, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (PAIR.replace("models/mine", "none"), "there is no model 'none'"),
+        (PAIR.replace('"router"', '"none"'), "expected one of `fit token`"),
+        (PAIR.replace("two", "t wo"), "expected a name of letters"),
+        (PAIR.replace('small = "a/b"\n', ""), "lacks the field"),
+        (PAIR + "colour = 1\n", "colour"),
+        (PAIR + PAIR, "the model 'two' is listed twice: by the pair of 'a/b'"),
+    ],
+)
+def test_a_pair_that_cannot_be_is_an_error(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "router").mkdir()
+    path = tmp_path / "pointsman.toml"
+    path.write_text(text)
+    with pytest.raises(BadRequest, match=told):
+        load_config(path, environ={})
 
 
 def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,176 @@
+"""Who writes for ``generate``: one model, or two that share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pointsman.cli.models import source_of
+from pointsman.core import BadRequest
+
+if TYPE_CHECKING:
+    from pointsman.engine import LoadedModel, Sampling, Text
+    from pointsman.engine.tokenizer import TextTokenizer
+    from pointsman.token import Method, Pair, PairText
+
+__all__ = ["PAIR", "PairChoice", "Writer", "coloured", "one_model", "pair_facts_of", "shared_work", "two_models"]
+
+PAIR = "embedded/pair"
+_LARGE, _DROPPED, _PLAIN = "\x1b[1;36m", "\x1b[9;31m", "\x1b[0m"
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+Device = Literal["auto", "cpu", "cuda"]
+Write = Callable[["Sequence[int]", "Sampling", "Callable[[int, str], None] | None"], "Text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What writes a text.
+
+    Attributes:
+        model: whose tokenizer and chat template are used.
+        write: ids, sampling and a listener to a text.
+    """
+
+    model: LoadedModel
+    write: Write
+
+
+@dataclass(frozen=True, slots=True)
+class PairChoice:
+    """Two models by name, and how they share the work; None: those that ship in the package.
+
+    Attributes:
+        small: the small model.
+        large: the large model.
+        router: folder of `fit token`.
+        method: one of `token.lineup.METHODS`.
+        dials: `name=value` each; the certified ones where none is given.
+    """
+
+    small: str | None = None
+    large: str | None = None
+    router: Path | None = None
+    method: str | None = None
+    dials: Sequence[str] = ()
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything of it is."""
+        return any((self.small, self.large, self.router, self.method, self.dials))
+
+
+def one_model(name: str, dtype: Dtype, device: Device, *, compiles: bool) -> Writer:
+    """One model. Raises as `load_model`."""
+    from pointsman.engine import generate, load_model
+
+    model = load_model(source_of(name), dtype=dtype, device=device)
+
+    def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
+        return generate(model, [tokens], sampling, on_text=on_text, compiles=compiles)[0]
+
+    return Writer(model, write)
+
+
+def two_models(choice: PairChoice, dtype: Dtype, device: Device) -> Writer:
+    """Two models.
+
+    Raises:
+        BadRequest: `missing_option` where only a part of a pair of one's own is named, or as `Pair`, `load_gates` and
+            `lineup.make`.
+    """
+    from pointsman.embedded.pair import router_folder
+    from pointsman.engine import load_model
+    from pointsman.token import Pair, generate_pair
+
+    named = (choice.small, choice.large, choice.router)
+    if any(named) and not all(named):
+        problem = "--small, --large and --router go together; leave all three out for the pair that ships here"
+        raise BadRequest(problem, code="missing_option")
+    small, large = choice.small or "embedded/small", choice.large or "embedded/large"
+    pair = Pair(*(load_model(source_of(name), dtype=dtype, device=device) for name in (small, large)))
+    method = chosen_method(pair, choice.router or router_folder(), choice.method, _dials(choice.dials))
+
+    def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
+        return generate_pair(pair, method, [tokens], sampling, on_text=on_text)[0]
+
+    return Writer(pair.large, write)
+
+
+def chosen_method(pair: Pair, router: Path, name: str | None, dials: Mapping[str, float]) -> Method:
+    """The method of that name, with its certified dials where it is ours and none are given."""
+    from pointsman.token import load_gates
+    from pointsman.token.calibration import NAME, certified_dials
+    from pointsman.token.lineup import make
+
+    loaded = load_gates(router, pair)
+    gates = {key: gate for key, (gate, _) in loaded.items()}
+    if name in (None, NAME) and not dials and NAME in loaded:
+        return make(NAME, gates, certified_dials(loaded[NAME][1]))
+    return make(name or NAME, gates, dials)
+
+
+def _dials(given: Sequence[str]) -> dict[str, float]:
+    dials = {}
+    for one in given:
+        name, separator, value = one.partition("=")
+        try:
+            dials[name] = float(value)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise BadRequest(f"--dial {one!r}: expected NAME=NUMBER, such as threshold=0.9", code="invalid_dial")
+    return dials
+
+
+def pair_facts_of(text: Text) -> dict[str, object]:
+    """What only a text of two models has, for JSON; nothing for another."""
+    from pointsman.token import PairText
+
+    if not isinstance(text, PairText):
+        return {}
+    return {
+        "method": text.method,
+        "writers": list(text.writers),
+        "large_tokens": text.writers.count("large"),
+        "small_tokens": text.writers.count("small"),
+        "rolled_back": text.num_rolled_back,
+        "calls": text.num_calls,
+        "traffic": {name: asdict(getattr(text, name)) for name in ("small", "large", "gate")},
+    }
+
+
+def shared_work(text: Text) -> str:
+    """Who wrote how much of a text of two models, for people; nothing for another."""
+    from pointsman.token import PairText
+
+    if not isinstance(text, PairText):
+        return ""
+    return (
+        f"{text.method}: {text.writers.count('large')} tokens by the large model in {text.num_calls} calls, "
+        f"{text.num_rolled_back} rolled back"
+    )
+
+
+def coloured(text: PairText, tokenizer: TextTokenizer, after: int) -> str:
+    """The text for a terminal: bold cyan is the large model's, red and struck out what did not stand.
+
+    `after` is the last token of the prompt.
+    """
+    stream, shown = tokenizer.stream(after=after), 0
+    dropped = dict(text.rolled_back)
+    parts = []
+    for place, (token, writer) in enumerate(zip(text.tokens, text.writers, strict=True)):
+        parts.append(_struck(dropped.get(place, ()), tokenizer))
+        piece = stream.push(token)[: len(text.text) - shown]  # a stop string is not part of the text
+        shown += len(piece)
+        parts.append(f"{_LARGE}{piece}{_PLAIN}" if writer == "large" and piece else piece)
+    parts.append(_struck(dropped.get(len(text.tokens), ()), tokenizer))
+    return "".join(parts)
+
+
+def _struck(tokens: Sequence[int], tokenizer: TextTokenizer) -> str:
+    gone = b"".join(map(tokenizer.token_bytes, tokens)).decode(errors="replace")
+    return f"{_DROPPED}{gone}{_PLAIN}" if gone else ""

@@ -1,0 +1,69 @@
+"""Two models of the engine that write one text, as the gateway uses them. Imports torch, so it is imported late."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pointsman.engine import Text, load_model
+from pointsman.gateway import wire
+from pointsman.gateway.chat import TextRequest
+from pointsman.gateway.config import PairConfig
+from pointsman.gateway.errors import UnsupportedParameter
+from pointsman.gateway.local import LocalModel, cost_of
+from pointsman.gateway.models import Written
+from pointsman.token import Method, Pair, PairBatch, PairText, load_gates
+from pointsman.token.calibration import NAME, certified_dials
+from pointsman.token.lineup import make
+
+
+class LocalPair(LocalModel):
+    """A `TextModel` of two models.
+
+    Args:
+        pair: the models.
+        method: how they share the work.
+        num_rows: texts computed together.
+        context_tokens: longest prompt and text together; what both models can read where that is shorter.
+    """
+
+    def __init__(self, pair: Pair, method: Method, num_rows: int, context_tokens: int) -> None:
+        super().__init__(pair.large, PairBatch(pair, method, num_rows, min(context_tokens, pair.context_tokens)))
+
+    def require_answerable(self, request: TextRequest) -> None:
+        """Raises `UnsupportedParameter` for what is defined for one model only."""
+        for name, param in (("logprobs", "logprobs"), ("choices", "guided_choice")):
+            if name in request.sampling:
+                problem = f"{param} is not supported where two models write; ask one of them alone"
+                raise UnsupportedParameter(problem, param=param)
+
+    def written(self, text: Text, prompt: Sequence[int], request: TextRequest) -> Written:
+        """See `LocalModel.written`."""
+        assert isinstance(text, PairText)
+        shared = self._shared(text, prompt, request)
+        return Written(text.text, text.finish_reason, cost_of(text), shared=shared)
+
+    def _shared(self, text: PairText, prompt: Sequence[int], request: TextRequest) -> Mapping[str, Any]:
+        facts: dict[str, Any] = {
+            "method": text.method,
+            "large_tokens": text.writers.count("large"),
+            "small_tokens": text.writers.count("small"),
+            "rolled_back": text.num_rolled_back,
+            "calls": text.num_calls,
+            "bytes": text.traffic.moved_bytes,
+            "flops": text.traffic.flops,
+        }
+        if request.wants_writers:
+            stream = self.model.tokenizer.stream(after=prompt[-1])
+            written = zip(text.tokens, text.writers, strict=True)
+            facts["writers"] = tuple(wire.WrittenToken(stream.push(token), writer) for token, writer in written)
+        return facts
+
+
+def load_local_pair(config: PairConfig) -> LocalPair:
+    """The pair that `config` describes, ready to write. Raises as `load_model`, `Pair`, `load_gates` and `make`."""
+    pair = Pair(*(load_model(name, dtype=config.dtype, device=config.device) for name in (config.small, config.large)))
+    loaded = load_gates(config.router, pair)
+    gates = {name: gate for name, (gate, _) in loaded.items()}
+    dials = config.dials
+    if config.method == NAME and not dials and NAME in loaded:
+        dials = certified_dials(loaded[NAME][1])
+    return LocalPair(pair, make(config.method, gates, dials), config.num_rows, config.context_tokens)
