@@ -39,7 +39,7 @@ __all__ = ["main", "run"]
 
 ENGINES: Final = ("pointsman", "transformers")
 
-_RANDOM: Final = ModelConfig(
+HALF_BILLION: Final = ModelConfig(
     architecture="LlamaForCausalLM",
     vocab_size=32_000,
     hidden_size=1280,
@@ -154,8 +154,8 @@ def _embedded(report: Report, sides: Sequence[Side], size: _Size, rng: random.Ra
 
 
 def _half_billion(report: Report, sides: Sequence[Side], size: _Size, rng: random.Random, tick: Tick) -> None:
-    prompts = [[rng.randrange(_RANDOM.vocab_size) for _ in range(_PROMPT_TOKENS)] for _ in range(8)]
-    long = [rng.randrange(_RANDOM.vocab_size) for _ in range(512)]
+    prompts = [[rng.randrange(HALF_BILLION.vocab_size) for _ in range(_PROMPT_TOKENS)] for _ in range(8)]
+    long = [rng.randrange(HALF_BILLION.vocab_size) for _ in range(512)]
     _check_logits(sides, prompts[0], "bfloat16")
 
     def written(num_prompts: int) -> Callable[[], dict[str, Any]]:
@@ -180,7 +180,7 @@ def _half_billion(report: Report, sides: Sequence[Side], size: _Size, rng: rando
 
 def _share_of_ceiling(report: Report, copies: Sequence[float], decoded: Sequence[float], num_tokens: int) -> None:
     """What our decoding reached, by round, of the copy bandwidth (bytes/s) that was measured before it."""
-    moved_bytes = token_bytes(_RANDOM, _PROMPT_TOKENS + num_tokens // 2)
+    moved_bytes = token_bytes(HALF_BILLION, _PROMPT_TOKENS + num_tokens // 2)
     shares = [
         (num_tokens - 1) * moved_bytes / seconds / bytes_per_s
         for bytes_per_s, seconds in zip(copies, decoded, strict=True)
@@ -266,7 +266,7 @@ def token_bytes(config: ModelConfig, num_tokens_before: int) -> int:
 
 def save_random(folder: Path, seed: int) -> None:
     """Writes the random Llama in bf16, with a tokenizer, which nothing that is measured depends on."""
-    decoder = Decoder(_RANDOM)
+    decoder = Decoder(HALF_BILLION)
     decoder.initialise(torch.Generator().manual_seed(seed))
     save_weights(decoder.to(torch.bfloat16), folder)
     save_tokenizer(folder)

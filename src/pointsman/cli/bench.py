@@ -55,3 +55,18 @@ def engine(
     from pointsman.bench.engine import main
 
     main(quick=quick, seed=seed)
+
+
+@app.command("token")
+def token(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer problems and settings; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of problems and random weights.")] = 0,
+) -> None:
+    """Two models that write one text, against every published way to mix them; half an hour without --quick.
+
+    pointsman bench token --quick
+    """
+    require_local()
+    from pointsman.bench.token_bench import main
+
+    main(quick=quick, seed=seed)

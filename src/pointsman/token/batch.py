@@ -22,7 +22,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pointsman.engine import Extension, Sampling, Session, distribution
+from pointsman.engine import Extension, Sampling, Session, TextRows, distribution
 from pointsman.engine.batch import require_prompt
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.method import Method
@@ -58,6 +58,7 @@ class PairBatch:
         num_rows: how many texts at once.
         capacity_tokens: longest prompt and text together, or None for the pair's context.
         on_judged: gets what each call of the large model says of pending tokens.
+        sessions: where the small and the large model read, or None for new cached ones.
     """
 
     def __init__(
@@ -67,13 +68,16 @@ class PairBatch:
         num_rows: int,
         capacity_tokens: int | None = None,
         on_judged: Callable[[Judged], None] | None = None,
+        sessions: tuple[TextRows, TextRows] | None = None,
     ) -> None:
         self.pair, self.method = pair, method
         self._on_judged = on_judged
         self.capacity_tokens = capacity_tokens or pair.context_tokens
         self._num_rows = num_rows
-        self._small = Session(pair.small.decoder, num_rows, self.capacity_tokens)
-        self._large = Session(pair.large.decoder, num_rows, self.capacity_tokens)
+        self._small, self._large = sessions or (
+            Session(pair.small.decoder, num_rows, self.capacity_tokens),
+            Session(pair.large.decoder, num_rows, self.capacity_tokens),
+        )
         self._waiting: deque[PairWriting] = deque()
         self._busy: list[PairWriting] = []
 
@@ -207,7 +211,7 @@ class PairBatch:
 
 
 def _extend(
-    session: Session, rows: Sequence[int], texts: Sequence[PairWriting], want: Sequence[int] | None = None
+    session: TextRows, rows: Sequence[int], texts: Sequence[PairWriting], want: Sequence[int] | None = None
 ) -> Extension:
     """One forward over everything that the session's model has not read of the texts."""
     unseen = [text.known[session.lengths[row] :] for row, text in zip(rows, texts, strict=True)]

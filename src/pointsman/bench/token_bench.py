@@ -1,0 +1,215 @@
+"""``pointsman bench token``: what two models save, against every published way to mix them.
+
+    pointsman bench token --quick
+
+The embedded pair on held-out problems. Settings are chosen on other problems than those that are reported; ratios are
+of totals over the same problems, with intervals over problems.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from pointsman.bench.report import Figure, Report, absent, interval, sha256_of
+from pointsman.bench.token import describe, watched
+from pointsman.bench.token_curves import (
+    LARGE,
+    OURS,
+    Curves,
+    Tick,
+    cheapest,
+    dominated_share,
+    measure_all,
+    points,
+    settings_of,
+)
+from pointsman.bench.token_loop import measure_loop
+from pointsman.embedded.pair import model_folder, router_folder
+from pointsman.embedded.tasks import draw_tasks
+from pointsman.engine import Sampling, generate, load_model
+from pointsman.token import Pair, Task, generate_pair, load_gates
+from pointsman.token.calibration import certified_dials
+from pointsman.token.evaluation import MOST_TOKENS, Measured, measure, measure_alone
+from pointsman.token.lineup import Dials, Gates, grid, make
+
+__all__ = ["main"]
+
+_NAMES: Final = (
+    *("citer", "citer-s", "citer-1", "co-llm", "r2r", "bild", "cascade", "confidence", "speculative"),
+    *(OURS, "pointsman by confidence", "pointsman without judge"),
+)
+_DOMINATED: Final = {"citer": "citer", "r2r": "r2r", "bild": "bild", "cascade": "cascade"}
+_GAINS: Final = {  # what is added, over what
+    "citer_over_citer_s": ("citer", "citer-s"),
+    "second_iteration": ("citer", "citer-1"),
+    "trained_stop": (OURS, "pointsman by confidence"),
+    "judge": (OURS, "pointsman without judge"),
+}
+_POINT: Final = 0.01
+"""A point of accuracy."""
+
+_SHARES: Final = tuple(step / 20 for step in range(2, 20))
+"""Bytes, as shares of the large model alone, over which curves are averaged for a gain."""
+
+
+def main(quick: bool = False, seed: int = 0) -> None:
+    """Measures everything, with progress on stderr, and prints the report."""
+    report = Report("token", seed, quick)
+    pair = Pair(*(load_model(str(model_folder(size)), dtype="float32") for size in ("small", "large")))
+    loaded = load_gates(router_folder(), pair)
+    gates: Gates = {name: gate for name, (gate, _) in loaded.items()}
+    figures = loaded[OURS][1].figures
+    for name in sorted(gates):
+        report.data[f"router/{name}"] = sha256_of(router_folder() / name / "gate.safetensors")
+    num_tasks, num_chosen, every = (80, 80, 4) if quick else (1000, 320, 2)
+    tasks = draw_tasks(pair.large, num_tasks, "test", seed)
+    others = draw_tasks(pair.large, num_chosen, "test", seed + 2)
+    settings = settings_of(_NAMES, gates, figures, every)
+    total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 2 * 14) + 12 * num_tasks
+    with watched(total) as tick:
+        _lossless(report, pair, gates, tasks, tick)
+        curves = measure_all(pair, gates, settings, tasks, 1, tick)
+        report.curves = points(curves, seed)
+        _dominated(report, curves)
+        _gains(report, curves, seed)
+        _parity(report, pair, gates, certified_dials(loaded[OURS][1]), tasks, others, tick)
+    measure_loop(report, quick, seed)
+    report.details += describe(curves, num_tasks, 1)
+    sys.stdout.write(report.text())
+
+
+def _lossless(report: Report, pair: Pair, gates: Gates, tasks: Sequence[Task], tick: Tick) -> None:
+    """Strict texts beside those of the large model alone."""
+    strict = make(OURS, gates, grid(OURS)[0])
+    prompts, sampling, differing = [task.prompt for task in tasks], Sampling(max_tokens=MOST_TOKENS), 0
+    for start in range(0, len(prompts), 16):
+        part = prompts[start : start + 16]
+        alone = generate(pair.large, part, sampling, num_rows=16)
+        together = generate_pair(pair, strict, part, sampling, num_rows=16)
+        for one, other in zip(alone, together, strict=True):
+            longest = max(len(one.tokens), len(other.tokens))
+            same = sum(a == b for a, b in zip(one.tokens, other.tokens, strict=False))
+            differing += longest - same
+        tick("lossless", 2 * len(part))
+    report.figures["lossless_differing_tokens"] = Figure(differing, "tokens", len(prompts), at_most=0)
+
+
+def _dominated(report: Report, curves: Curves) -> None:
+    ours = [*curves[OURS], *curves["small"]]  # leaving all texts to the small model is a setting of ours too
+    for label, name in _DOMINATED.items():
+        share = dominated_share(curves[name], ours)
+        report.figures[f"dominated.{label}"] = Figure(share, "share", len(curves[name]), at_least=0.95)
+
+
+def _gains(report: Report, curves: Curves, seed: int) -> None:
+    """What an addition is worth: accuracy at equal bytes, on the average over bytes."""
+    large = curves[LARGE][0]
+    num_tasks = len(large.right)
+    rng = random.Random(seed)  # noqa: S311
+    for label, (with_it, without) in _GAINS.items():
+        everyone = list(range(num_tasks))
+        value = _mean_accuracy(curves[with_it], large, everyone) - _mean_accuracy(curves[without], large, everyone)
+        resampled = []
+        for _ in range(200):
+            chosen = rng.choices(everyone, k=num_tasks)
+            resampled.append(
+                _mean_accuracy(curves[with_it], large, chosen) - _mean_accuracy(curves[without], large, chosen)
+            )
+        ordered = sorted(resampled)
+        report.figures[f"gain.{label}"] = Figure(value, "accuracy", num_tasks, ordered[4], ordered[194])
+    report.figures["gain.lookup"] = absent("accuracy", "lookup is not built yet")
+
+
+def _mean_accuracy(curve: Sequence[Measured], large: Measured, chosen: Sequence[int]) -> float:
+    """The best accuracy within each number of bytes, averaged over them; 0 within fewer than the curve has."""
+    whole = sum(large.moved_bytes[index] for index in chosen)
+    found = [
+        (sum(point.moved_bytes[index] for index in chosen) / whole, statistics.fmean(point.right[i] for i in chosen))
+        for point in curve
+    ]
+    return statistics.fmean(
+        max((accuracy for share, accuracy in found if share <= limit), default=0.0) for limit in _SHARES
+    )
+
+
+def _parity(
+    report: Report,
+    pair: Pair,
+    gates: Gates,
+    dials: Dials,
+    tasks: Sequence[Task],
+    others: Sequence[Task],
+    tick: Tick,
+) -> None:
+    """Ours at its certified dials, beside rivals at settings that were chosen on other tasks."""
+    chosen = {
+        "co-llm": _chosen(pair, gates, "co-llm", others, lambda point: point.total_bytes, tick),
+        "speculative": _chosen(pair, gates, "speculative", others, lambda point: point.seconds, tick),
+    }
+    for num_rows in (1, 16):
+        large = measure_alone(pair.large, tasks, num_rows, lambda done: tick(LARGE, done))
+        ours = measure(pair, make(OURS, gates, dials), dials, tasks, num_rows, lambda done: tick(OURS, done))
+        found = {
+            name: measure(pair, make(name, gates, its), its, tasks, num_rows, lambda done: tick(name, done))  # noqa: B023
+            for name, its in chosen.items()
+        }
+        _tell(report, num_rows, large, ours, found)
+        if num_rows == 1:
+            seed = report.seed
+            report.figures["accuracy_lost_at_parity"] = Figure(
+                large.accuracy - ours.accuracy, "accuracy", len(tasks), at_most=_POINT
+            )
+            report.figures["bytes_over_large_at_parity"] = _ratio(ours.moved_bytes, large.moved_bytes, seed, 0.5)
+            report.figures["bytes_over_co_llm_at_parity"] = _ratio(
+                ours.moved_bytes, found["co-llm"].moved_bytes, seed, 0.68
+            )
+            seconds = [ours.seconds / found["speculative"].seconds]
+            for _ in range(1 if report.quick else 4):  # both in turn, since the machine's speed changes
+                mine = measure(pair, make(OURS, gates, dials), dials, tasks, 1).seconds
+                its = chosen["speculative"]
+                theirs = measure(pair, make("speculative", gates, its), its, tasks, 1).seconds
+                seconds.append(mine / theirs)
+            low, high = interval(seconds, statistics.median, seed)
+            report.figures["seconds_over_speculative_at_parity"] = Figure(
+                statistics.median(seconds), "ratio", len(seconds), low, high, at_most=0.75
+            )
+
+
+def _chosen(
+    pair: Pair, gates: Gates, name: str, tasks: Sequence[Task], cost: Callable[[Measured], float], tick: Tick
+) -> Dials:
+    """The cheapest setting within a point of the large model on these tasks; the most accurate one where none is."""
+    large = measure_alone(pair.large, tasks, 1, lambda done: tick(LARGE, done))
+    curve = [
+        measure(pair, make(name, gates, dials), dials, tasks, 1, lambda done: tick(name, done)) for dials in grid(name)
+    ]
+    index = cheapest(curve, large.accuracy - _POINT, cost)
+    best = max(range(len(curve)), key=lambda at: curve[at].accuracy) if index is None else index
+    return curve[best].dials
+
+
+def _ratio(ours: Sequence[int], theirs: Sequence[int], seed: int, at_most: float) -> Figure:
+    """Of totals over the same tasks, with an interval over tasks."""
+    pairs = list(zip(ours, theirs, strict=True))
+
+    def of(chosen: Sequence[tuple[int, int]]) -> float:
+        return sum(mine for mine, _ in chosen) / sum(its for _, its in chosen)
+
+    rng = random.Random(seed)  # noqa: S311
+    ordered = sorted(of(rng.choices(pairs, k=len(pairs))) for _ in range(400))
+    return Figure(of(pairs), "ratio", len(pairs), ordered[9], ordered[389], at_most=at_most)
+
+
+def _tell(report: Report, num_rows: int, large: Measured, ours: Measured, found: Mapping[str, Measured]) -> None:
+    report.details.append(f"at parity, {num_rows} at a time, shares of the large model alone:")
+    for name, one in {LARGE: large, OURS: ours, **found}.items():
+        dials = ", ".join(f"{dial} {value:g}" for dial, value in one.dials.items())
+        report.details.append(
+            f"  {name:<12} right {one.accuracy:.3f}, bytes {one.total_bytes / large.total_bytes:.3f}, "
+            f"operations {one.total_flops / large.total_flops:.3f}, seconds {one.seconds / large.seconds:.3f}, "
+            f"by the large model {one.large_share:.3f} of the tokens; {dials}"
+        )
