@@ -5,6 +5,7 @@ others. A folder holds `gate.safetensors` and `gate.json`.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
@@ -105,17 +106,23 @@ class Gate(nn.Module):
     @torch.inference_mode()
     def forward(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
         """See `Scorer`."""
-        return self.logit(self.inputs(observe(hidden, logits, proposals))).sigmoid()
+        made: dict[str, Callable[[], Tensor]] = {  # what is not looked at is not computed
+            "hidden": lambda: hidden.float(),
+            "confidence": lambda: _confidence(logits.float()),
+            "top_logits": lambda: _top_logits(logits.float()),
+            "embedding": lambda: self._embedding[proposals].float(),
+        }
+        return self.logit(torch.cat([made[feature]() for feature in self.shape.features], -1)).sigmoid()
 
     def inputs(self, seen: "Observed") -> Tensor:
         """(N, F) float32: the features of N proposals, before they are scaled."""
-        made = {
-            "hidden": seen.hidden,
-            "confidence": seen.confidence,
-            "top_logits": seen.top_logits,
-            "embedding": self._embedding[seen.proposals].float() if "embedding" in self.shape.features else None,
+        made: dict[str, Callable[[], Tensor]] = {
+            "hidden": lambda: seen.hidden,
+            "confidence": lambda: seen.confidence,
+            "top_logits": lambda: seen.top_logits,
+            "embedding": lambda: self._embedding[seen.proposals].float(),
         }
-        return torch.cat([part for feature in self.shape.features if (part := made[feature]) is not None], -1)
+        return torch.cat([made[feature]() for feature in self.shape.features], -1)
 
     def logit(self, inputs: Tensor) -> Tensor:
         """(B,) the score's log-odds, from `inputs`."""
@@ -150,12 +157,19 @@ class Observed:
 def observe(hidden: Tensor, logits: Tensor, proposals: Tensor) -> Observed:
     """What gates see of (N, D), (N, V) and (N,)."""
     wide = logits.float()
-    logs = wide.log_softmax(-1)
+    return Observed(hidden.float(), _confidence(wide), _top_logits(wide), proposals)
+
+
+def _confidence(logits: Tensor) -> Tensor:
+    logs = logits.log_softmax(-1)
     best = logs.topk(2, -1).values
     others = (1 - best[:, 0].exp()).clamp(min=_LEAST).log()
     entropy = (logs.exp() * logs).nan_to_num().sum(-1)
-    told = torch.stack((best[:, 0], others, best[:, 1].clamp(min=math.log(_LEAST)), entropy), -1)
-    return Observed(hidden.float(), told, wide.topk(min(NUM_TOP_LOGITS, wide.shape[-1]), -1).values, proposals)
+    return torch.stack((best[:, 0], others, best[:, 1].clamp(min=math.log(_LEAST)), entropy), -1)
+
+
+def _top_logits(logits: Tensor) -> Tensor:
+    return logits.topk(min(NUM_TOP_LOGITS, logits.shape[-1]), -1).values
 
 
 def weights_hash(model: LoadedModel) -> str:

@@ -148,3 +148,10 @@ def test_a_description_that_does_not_fit_is_refused(
 def test_no_gate_is_said(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no gate in"):
         load_gate(tmp_path / "none", pair)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_gate_scores_what_it_was_taught_on(pair: Pair, shape: GateShape) -> None:
+    gate, seen = make_gate(pair, shape), rows(pair, 6)
+    learned = gate.logit(gate.inputs(observe(*seen))).sigmoid()
+    assert torch.equal(gate(*seen), learned)
