@@ -49,6 +49,9 @@ _GAINS: Final = {  # what is added, over what
     "trained_stop": (OURS, "pointsman by confidence"),
     "judge": (OURS, "pointsman without judge"),
 }
+_CERTIFIED: Final = (1000, 1)
+"""Number and seed of the tasks on which the shipped dials were certified: the defaults of `fit token`."""
+
 _POINT: Final = 0.01
 """A point of accuracy."""
 
@@ -66,8 +69,8 @@ def main(quick: bool = False, seed: int = 0) -> None:
     for name in sorted(gates):
         report.data[f"router/{name}"] = sha256_of(router_folder() / name / "gate.safetensors")
     num_tasks, num_chosen, every = (80, 80, 4) if quick else (1000, 320, 2)
-    tasks = draw_tasks(pair.large, num_tasks, "test", seed)
     others = draw_tasks(pair.large, num_chosen, "test", seed + 2)
+    tasks = _unseen(pair, num_tasks, seed, others)
     settings = settings_of(_NAMES, gates, figures, every)
     total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 2 * 14) + 12 * num_tasks
     with watched(total) as tick:
@@ -80,6 +83,13 @@ def main(quick: bool = False, seed: int = 0) -> None:
     measure_loop(report, quick, seed)
     report.details += describe(curves, num_tasks, 1)
     sys.stdout.write(report.text())
+
+
+def _unseen(pair: Pair, count: int, seed: int, others: Sequence[Task]) -> list[Task]:
+    """Tasks of which no prompt certified the shipped dials or chose a setting: a few short questions come up again."""
+    seen = {task.prompt for task in (*draw_tasks(pair.large, _CERTIFIED[0], "test", _CERTIFIED[1]), *others)}
+    drawn = draw_tasks(pair.large, 2 * count, "test", seed)
+    return list({task.prompt: task for task in drawn if task.prompt not in seen}.values())[:count]
 
 
 def _lossless(report: Report, pair: Pair, gates: Gates, tasks: Sequence[Task], tick: Tick) -> None:
