@@ -21,9 +21,10 @@ def fitted() -> dict[str, Path]:
 
 @pytest.fixture
 def models(chat_folder: Callable[..., Path]) -> list[str]:
-    """Options that name a pair whose models share a tokenizer; texts end by the letter e."""
-    sizes = {"eos_tokens": (14,), "context_tokens": 40}
-    small, large = chat_folder("small", **sizes), chat_folder("large", num_layers=3, **sizes)
+    """Options that name a Qwen and a Llama that share a tokenizer; texts end by the letter e."""
+    sizes = {"eos_tokens": (14,), "context_tokens": 40, "has_qk_norm": False}
+    small = chat_folder("small", architecture="Qwen2ForCausalLM", has_qkv_bias=True, **sizes)
+    large = chat_folder("large", architecture="LlamaForCausalLM", num_layers=3, **sizes)
     return ["--small", str(small), "--large", str(large)]
 
 
