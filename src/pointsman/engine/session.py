@@ -87,11 +87,34 @@ class Session:
         self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
+        self._no_positions = torch.empty(0, dtype=torch.long)
         self._few = None if compiles else FewTokens.over(decoder, self.cache)
 
     @property
     def lengths(self) -> Sequence[int]:
         return self.cache.lengths
+
+    @property
+    def few_tokens(self) -> FewTokens | None:
+        """What reads a few tokens in compiled loops, where there is such a thing for this decoder."""
+        return self._few
+
+    def decoded(self, rows: Sequence[int], counts: Sequence[int]) -> list[Traffic]:
+        """Takes note that loops of `few_tokens` read one token after another, `counts[i]` of `rows[i]`, all at once.
+
+        Returns what that cost by row: each forward reads the weights once for the rows that still go on.
+        """
+        shares = [Traffic()] * len(rows)
+        for step in range(max(counts)):
+            going = [index for index, count in enumerate(counts) if count > step]
+            starts = tuple(self.cache.lengths[rows[index]] + step for index in going)
+            names, ones = tuple(rows[index] for index in going), (1,) * len(going)
+            window = Window(names, ones, starts, self._no_positions)
+            for index, share in zip(going, self._shares(window, ones), strict=True):
+                shares[index] += share
+        for row, count in zip(rows, counts, strict=True):
+            self.cache.lengths[row] += count
+        return shares
 
     def truncate(self, row: int, num_tokens: int) -> None:
         self.cache.truncate(row, num_tokens)

@@ -49,8 +49,8 @@ class FewTokens:
         self._weights = [_block_arrays(block) for block in decoder.blocks if isinstance(block, Block)]
         self._cache = [(_array(keys), _array(values)) for keys, values in zip(cache.keys, cache.values, strict=True)]
         block_bytes = sum(parameter.nbytes for parameter in decoder.blocks[0].parameters())
-        self._is_threaded = block_bytes >= THREADS_FROM_BYTES
-        self.most_lines = MOST_LINES_THREADED if self._is_threaded else MOST_LINES_ALONE
+        self.is_threaded = block_bytes >= THREADS_FROM_BYTES
+        self.most_lines = MOST_LINES_THREADED if self.is_threaded else MOST_LINES_ALONE
         self._compile()
 
     @classmethod
@@ -61,6 +61,16 @@ class FewTokens:
             return None
         kernels = usable_kernels()
         return None if kernels is None else cls(decoder, cache, kernels)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Embedding, last norm, head, blocks (attention, MLP and cache of each), rotary tables and eps, for loops."""
+        blocks = tuple((*weights, stored) for weights, stored in zip(self._weights, self._cache, strict=True))
+        return self._embedding, self._norm, self._head, blocks, self._rope, self._eps
+
+    def use_threads(self) -> None:
+        """Lets the calling thread's loops run on as many threads as pay for this model."""
+        self._kernels.use_threads(torch.get_num_threads() if self.is_threaded else 1)
 
     def hidden(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
         """(B, T, D) after the last norm, in the decoder's dtype; unspecified beyond a row's new tokens."""
@@ -80,7 +90,7 @@ class FewTokens:
     def _read(self, tokens: Array, rows: Array, slots: Array) -> Array:
         """(N, D) float32 after the last norm, of N tokens that go into these slots of these rows; all (N,) int64."""
         loops = self._kernels
-        loops.use_threads(torch.get_num_threads() if self._is_threaded else 1)
+        self.use_threads()
         x = np.empty((len(tokens), self._embedding.shape[1]), np.float32)
         loops.embed(self._embedding, tokens, x)
         for (attention, mlp), stored in zip(self._weights, self._cache, strict=True):

@@ -24,10 +24,14 @@ from torch import Tensor
 
 from pointsman.engine import Extension, Sampling, Session, TextRows, distribution
 from pointsman.engine.batch import require_prompt
+from pointsman.token.fast_turn import FastTurn
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
 from pointsman.token.writing import PairText, PairWriting
+
+_NOTHING = torch.empty(0)
+"""Logits and hidden states that nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class PairBatch:
             Session(pair.small.decoder, num_rows, self.capacity_tokens),
             Session(pair.large.decoder, num_rows, self.capacity_tokens),
         )
+        ends = (*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)
+        self._fast = FastTurn.over(self._small, method, pair.vocab_size, ends)
         self._waiting: deque[PairWriting] = deque()
         self._busy: list[PairWriting] = []
 
@@ -131,16 +137,56 @@ class PairBatch:
             for index, (text, share) in enumerate(zip(texts, seen.shares, strict=True)):
                 text.small += share
                 self._propose(text, int(proposals[index]), scores[index], logits[index], seen.hidden[index, 0])
+            if self._fast is not None:
+                self._go_on(rows)
+
+    def _go_on(self, rows: Sequence[int]) -> None:
+        """The rest of the turn in one compiled call, for the texts that it can write."""
+        assert self._fast is not None
+        judge = self.method.judge
+        going = [
+            row
+            for row in rows
+            if not (text := self._busy[row]).asks
+            and text.finish_reason is None
+            and text.sampling.temperature == 0
+            and text.is_assisted
+            and text.num_known < self.capacity_tokens
+        ]
+        if not going or self._on_judged is not None or (judge is not None and judge.needs_small):
+            return
+        texts = [self._busy[row] for row in going]
+        written = self._fast.write(
+            going,
+            [text.known[-1] for text in texts],
+            [text.survival for text in texts],
+            [len(text.pending) for text in texts],
+            [text.num_room(self.capacity_tokens + (judge is None)) for text in texts],  # the last is read by nobody
+        )
+        for text, found in zip(texts, written, strict=True):
+            text.small += found.traffic
+            for token, score in zip(found.tokens, found.scores, strict=True):
+                self._count_score(text, len(texts))
+                self._propose(text, token, score, _NOTHING, _NOTHING)
+                if text.asks or text.finish_reason is not None:
+                    break
+        for row, text in zip(going, texts, strict=True):
+            self._small.truncate(row, min(self._small.lengths[row], text.num_known))
 
     def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:
         scorer = self.method.scorer
         if scorer is None:
             return [1.0] * len(texts)
-        share = replace(scorer.traffic, weight_bytes=scorer.traffic.weight_bytes // len(texts))  # read once for all
         for text in texts:
-            text.gate += share
+            self._count_score(text, len(texts))
         scores: list[float] = scorer(hidden, logits, proposals).tolist()
         return scores
+
+    def _count_score(self, text: PairWriting, num_texts: int) -> None:
+        """Adds what a score cost, where so many texts are scored at once: the gate is read once for all."""
+        if self.method.scorer is not None:
+            traffic = self.method.scorer.traffic
+            text.gate += replace(traffic, weight_bytes=traffic.weight_bytes // num_texts)
 
     def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor, hidden: Tensor) -> None:
         """The small model's next token: it stands, is pending, or is left to the large model."""

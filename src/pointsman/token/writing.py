@@ -92,6 +92,11 @@ class PairWriting(Writing):
         """Length of `known`."""
         return len(self.prompt) + len(self.tokens) + len(self.pending)
 
+    def num_room(self, capacity_tokens: int) -> int:
+        """Tokens that may be added to what is known, all of which fit into the context."""
+        room, limit = capacity_tokens - self.num_known, self.sampling.max_tokens
+        return room if limit is None else min(room, limit - len(self.tokens) - len(self.pending))
+
     def add(self, token: int, writer: Writer) -> None:
         """A token that stands."""
         self._writers.append(writer)

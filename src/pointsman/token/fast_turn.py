@@ -1,0 +1,141 @@
+"""The small model's turn by `kernels.write`: the fast twin of the loop in `PairBatch`.
+
+Taken for greedy texts on a CPU, of a small model whose blocks one core reads, with the scorers and stop rules that ship
+here. Everything else takes the loop, and so does whoever listens to judged spans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from pointsman.engine import Session, TextRows, Traffic
+from pointsman.engine.step import FewTokens
+from pointsman.token.gate import FEATURES, Gate
+from pointsman.token.method import Method
+from pointsman.token.scores import Entropy, Margin, MaxProbability
+from pointsman.token.stops import After, Below, Hazard, Unlikely
+
+_ROUTED_SPAN = 1 << 30
+"""Where nothing is judged nothing is pending, so no number of tokens ends a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the small model proposed for one row, in order, and what that took."""
+
+    tokens: tuple[int, ...]
+    scores: tuple[float, ...]
+    traffic: Traffic
+
+
+class FastTurn:
+    """Writes on for rows whose session has read everything but their last token.
+
+    Args:
+        session: of the small model.
+        few: what reads for it.
+        method: whose scorer and stop rule decide.
+        vocab_size: ids that may be written.
+        eos_tokens: ids that end a text.
+    """
+
+    def __init__(
+        self, session: Session, few: FewTokens, method: Method, vocab_size: int, eos_tokens: Sequence[int]
+    ) -> None:
+        from pointsman.token import kernels
+
+        self._session, self._few, self._write = session, few, kernels.write
+        self._model = (*few.arrays, vocab_size)
+        self._gate = _scorer(method.scorer)
+        most = _ROUTED_SPAN if method.judge is None else method.most_pending
+        self._rule = (*_stop(method.stop), most)
+        self._ends = np.array(eos_tokens or [-1])
+
+    @classmethod
+    def over(cls, session: TextRows, method: Method, vocab_size: int, eos_tokens: Sequence[int]) -> Self | None:
+        """One for this session and method, or None where the loop has to do."""
+        few = session.few_tokens if isinstance(session, Session) else None
+        if few is None or few.is_threaded or not _knows(method):
+            return None
+        return cls(session, few, method, vocab_size, eos_tokens)  # type: ignore[arg-type]  # it is a Session
+
+    def write(
+        self,
+        rows: Sequence[int],
+        last: Sequence[int],
+        survivals: Sequence[float],
+        num_pending: Sequence[int],
+        limits: Sequence[int],
+    ) -> list[Written]:
+        """Goes on with each row behind its last token, for at most as many tokens as its limit. Extends the cache."""
+        lengths = self._session.lengths
+        starts = [lengths[row] for row in rows]
+        ids = np.zeros((len(rows), max(limits)), np.int64)
+        scores, counts = np.zeros(ids.shape), np.zeros(len(rows), np.int64)
+        self._few.use_threads()
+        self._write(
+            np.array(last),
+            (np.array(rows), np.array(starts)),
+            (np.array(survivals), np.array(num_pending), np.array(limits)),
+            self._model,
+            self._gate,
+            self._rule,
+            self._ends,
+            (ids, scores, counts),
+        )
+        found = [int(count) for count in counts]
+        traffic = self._session.decoded(rows, found)
+        return [
+            Written(tuple(ids[index, :count].tolist()), tuple(scores[index, :count].tolist()), traffic[index])
+            for index, count in enumerate(found)
+        ]
+
+
+def _knows(method: Method) -> bool:
+    kinds = (type(None), Gate, MaxProbability, Margin, Entropy)
+    return type(method.scorer) in kinds and type(method.stop) in (Below, After, Hazard, Unlikely)
+
+
+def _scorer(scorer: object) -> tuple[int, Any]:
+    """Kind and arrays; those of an empty gate where there is none, so that all kinds are one type."""
+    from pointsman.token import kernels
+
+    kinds: dict[type, int] = {
+        MaxProbability: kernels.MAX_PROBABILITY,
+        Margin: kernels.MARGIN,
+        Entropy: kernels.ENTROPY,
+    }
+    if not isinstance(scorer, Gate):
+        none, nothing = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        return kinds.get(type(scorer), kernels.NO_SCORE), (nothing, none, none, nothing, none, 0, False)
+    layers = [layer for layer in scorer.layers if isinstance(layer, nn.Linear)]
+    widths = np.array([scorer.mean.shape[0], *(layer.out_features for layer in layers)])
+    flat = np.concatenate([_array(part).ravel() for layer in layers for part in (layer.weight, layer.bias)])
+    features = np.array([FEATURES.index(feature) for feature in scorer.shape.features])
+    num_active = len(layers) - 1 - scorer.shape.is_linear_at_the_end
+    is_relu = scorer.shape.activation == "relu"
+    return kernels.GATE, (features, _array(scorer.mean), _array(scorer.scale), widths, flat, num_active, is_relu)
+
+
+def _stop(stop: object) -> tuple[int, Any]:
+    from pointsman.token import kernels
+
+    match stop:
+        case Below(threshold):
+            return kernels.BELOW, np.array([threshold, 0.0, 0.0])
+        case After(num_tokens):
+            return kernels.AFTER, np.array([float(num_tokens), 0.0, 0.0])
+        case Hazard(most, least_tokens, most_tokens):
+            return kernels.HAZARD, np.array([most, float(least_tokens), float(most_tokens)])
+        case Unlikely(least_survival):
+            return kernels.UNLIKELY, np.array([least_survival, 0.0, 0.0])
+        case _:
+            return kernels.NEVER, np.zeros(3)
+
+
+def _array(tensor: torch.Tensor) -> Any:
+    return tensor.detach().float().contiguous().numpy()
