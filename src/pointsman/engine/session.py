@@ -99,21 +99,23 @@ class Session:
         """What reads a few tokens in compiled loops, where there is such a thing for this decoder."""
         return self._few
 
-    def decoded(self, rows: Sequence[int], counts: Sequence[int]) -> list[Traffic]:
-        """Takes note that loops of `few_tokens` read one token after another, `counts[i]` of `rows[i]`, all at once.
+    def decoded(self, rows: Sequence[int], unread: Sequence[int], counts: Sequence[int]) -> list[Traffic]:
+        """Takes note of `counts[i]` forwards over `rows[i]` by loops of `few_tokens`, all rows at once.
 
-        Returns what that cost by row: each forward reads the weights once for the rows that still go on.
+        The first forward reads `unread[i]` tokens, each other one more. Returns what that cost by row: a forward reads
+        the weights once for the rows that still go on.
         """
         shares = [Traffic()] * len(rows)
         for step in range(max(counts)):
             going = [index for index, count in enumerate(counts) if count > step]
-            starts = tuple(self.cache.lengths[rows[index]] + step for index in going)
-            names, ones = tuple(rows[index] for index in going), (1,) * len(going)
-            window = Window(names, ones, starts, self._no_positions)
-            for index, share in zip(going, self._shares(window, ones), strict=True):
+            read = [unread[index] + step - 1 if step else 0 for index in going]  # by the forwards before
+            starts = tuple(self.cache.lengths[rows[index]] + count for index, count in zip(going, read, strict=True))
+            new = tuple(1 if step else unread[index] for index in going)
+            window = Window(tuple(rows[index] for index in going), new, starts, self._no_positions)
+            for index, share in zip(going, self._shares(window, (1,) * len(going)), strict=True):
                 shares[index] += share
-        for row, count in zip(rows, counts, strict=True):
-            self.cache.lengths[row] += count
+        for row, first, count in zip(rows, unread, counts, strict=True):
+            self.cache.lengths[row] += first + count - 1
         return shares
 
     def truncate(self, row: int, num_tokens: int) -> None:

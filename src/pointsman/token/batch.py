@@ -24,7 +24,7 @@ from torch import Tensor
 
 from pointsman.engine import Extension, Sampling, Session, TextRows, distribution
 from pointsman.engine.batch import require_prompt
-from pointsman.token.fast_turn import FastTurn
+from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
@@ -129,6 +129,9 @@ class PairBatch:
 
     def _small_turn(self) -> None:
         while rows := [row for row, text in enumerate(self._busy) if not text.asks and text.finish_reason is None]:
+            if fast := [row for row in rows if self._can_go_on(row)]:
+                self._go_on(fast)
+                continue
             texts = [self._busy[row] for row in rows]
             seen = _extend(self._small, rows, texts)
             logits = seen.logits[:, 0, : self.pair.vocab_size]
@@ -137,31 +140,27 @@ class PairBatch:
             for index, (text, share) in enumerate(zip(texts, seen.shares, strict=True)):
                 text.small += share
                 self._propose(text, int(proposals[index]), scores[index], logits[index], seen.hidden[index, 0])
-            if self._fast is not None:
-                self._go_on(rows)
+
+    def _can_go_on(self, row: int) -> bool:
+        """Whether the compiled turn can write this text."""
+        text, judge = self._busy[row], self.method.judge
+        if self._fast is None or self._on_judged is not None or (judge is not None and judge.needs_small):
+            return False
+        has_room = text.num_known < self.capacity_tokens
+        is_read = text.num_known - self._small.lengths[row] <= MOST_UNREAD
+        return has_room and is_read and text.is_assisted and text.sampling.temperature == 0
 
     def _go_on(self, rows: Sequence[int]) -> None:
-        """The rest of the turn in one compiled call, for the texts that it can write."""
+        """These texts' whole turn in one compiled call."""
         assert self._fast is not None
-        judge = self.method.judge
-        going = [
-            row
-            for row in rows
-            if not (text := self._busy[row]).asks
-            and text.finish_reason is None
-            and text.sampling.temperature == 0
-            and text.is_assisted
-            and text.num_known < self.capacity_tokens
-        ]
-        if not going or self._on_judged is not None or (judge is not None and judge.needs_small):
-            return
-        texts = [self._busy[row] for row in going]
+        texts = [self._busy[row] for row in rows]
+        capacity = self.capacity_tokens + (self.method.judge is None)  # a last token that stands is read by nobody
         written = self._fast.write(
-            going,
-            [text.known[-1] for text in texts],
+            rows,
+            [text.known[self._small.lengths[row] :] for row, text in zip(rows, texts, strict=True)],
             [text.survival for text in texts],
             [len(text.pending) for text in texts],
-            [text.num_room(self.capacity_tokens + (judge is None)) for text in texts],  # the last is read by nobody
+            [text.num_room(capacity) for text in texts],
         )
         for text, found in zip(texts, written, strict=True):
             text.small += found.traffic
@@ -170,7 +169,7 @@ class PairBatch:
                 self._propose(text, token, score, _NOTHING, _NOTHING)
                 if text.asks or text.finish_reason is not None:
                     break
-        for row, text in zip(going, texts, strict=True):
+        for row, text in zip(rows, texts, strict=True):
             self._small.truncate(row, min(self._small.lengths[row], text.num_known))
 
     def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:

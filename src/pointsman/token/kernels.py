@@ -154,12 +154,13 @@ def _round_as(like: Any, x: Any) -> None:
 
 
 @compiled()
-def write(tokens: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any, ends: Any, written: Any) -> None:
+def write(unread: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any, ends: Any, written: Any) -> None:
     """Writes greedily for B rows until each hands over, ends, or has no more room.
 
     Args:
-        tokens: (B,) the last token of each row, which its model has not read.
-        places: rows of the cache and their next slots, two of (B,) int64.
+        unread: what the model has not read of the rows, as N lines: ids, rows and slots, three of (N,) int64, and which
+            line is each row's last, (B,) int64.
+        places: rows of the cache, and the slots behind all of that, two of (B,) int64.
         spans: survival (B,) float64 and number (B,) int64 of what is pending, and the most tokens (B,) to write.
         model: embedding, norm, head, blocks, rope, eps and how many ids may be written; see `FewTokens.arrays`.
         gate: kind of score, and the gate's arrays.
@@ -167,20 +168,19 @@ def write(tokens: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any
         ends: (n,) ids that end a text.
         written: ids (B, M) int64, scores (B, M) float64 and counts (B,) int64, which are filled.
     """
+    tokens, line_rows, line_slots, last = unread
     (rows, slots), (survivals, pendings, limits), (kind, gate_arrays) = places, spans, gate
     embedding, norm, head, blocks, rope, eps, vocab = model
     stop, numbers, most_pending = rule
     ids, scores, counts = written
-    active = np.arange(tokens.shape[0])
-    told = np.empty(4, np.float32)
+    active, told, latest = np.arange(rows.shape[0]), np.empty(4, np.float32), np.empty_like(rows)
     while active.shape[0] > 0:
-        x = np.empty((active.shape[0], embedding.shape[1]), np.float32)
-        embed(embedding, tokens[active], x)
-        lines = (rows[active], slots[active])
+        x = np.empty((tokens.shape[0], embedding.shape[1]), np.float32)
+        embed(embedding, tokens, x)
         for block in blocks:
-            attention(x, lines, block[0], rope, block[2], eps)
+            attention(x, (line_rows, line_slots), block[0], rope, block[2], eps)
             mlp(x, block[1], eps)
-        hidden = normalised(x, norm, eps)
+        hidden = normalised(x[last], norm, eps)
         _round_as(embedding, hidden)
         logits = np.zeros((active.shape[0], head.shape[0]), np.float32)
         multiply(head, hidden, logits)
@@ -193,8 +193,7 @@ def write(tokens: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any
             score = float(_score(kind, gate_arrays, hidden[n], told, line, embedding[token]))
             ids[b, counts[b]], scores[b, counts[b]] = token, score
             counts[b] += 1
-            slots[b] += 1
-            tokens[b] = token
+            latest[b] = token
             survivals[b] *= score
             pendings[b] += 1
             is_end = counts[b] >= limits[b] or pendings[b] >= most_pending
@@ -202,3 +201,6 @@ def write(tokens: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any
                 is_end = is_end or token == end
             goes_on[n] = not is_end and not _hands_over(stop, numbers, score, survivals[b], pendings[b])
         active = active[goes_on]
+        tokens, line_rows, line_slots, last = latest[active], rows[active], slots[active], np.arange(active.shape[0])
+        for b in active:
+            slots[b] += 1
