@@ -27,9 +27,11 @@ from pointsman.bench.token_curves import (
     settings_of,
     write_csv,
 )
+from pointsman.core import BadRequest
 from pointsman.token import GateCard, Pair, Task, load_gates
 from pointsman.token.calibration import certified_dials
-from pointsman.token.lineup import Gates
+from pointsman.token.label_errors import label_errors
+from pointsman.token.lineup import Gates, make
 
 __all__ = ["describe", "evaluate", "main", "watched"]
 
@@ -45,8 +47,12 @@ def main(
     seed: int = 0,
     plot: Path | None = None,
     csv: Path | None = None,
+    num_labelled: int = 0,
 ) -> None:
-    """Evaluates with progress on stderr, prints the report, and writes the files that are asked for."""
+    """Evaluates with progress on stderr, prints the report, and writes the files that are asked for.
+
+    `num_labelled`: tasks along whose references the label rules are compared with exact labels.
+    """
     loaded = load_gates(router, pair)
     gates: Gates = {name: gate for name, (gate, _) in loaded.items()}
     cards = {name: card for name, (_, card) in loaded.items()}
@@ -58,6 +64,8 @@ def main(
         report.figures[f"{name}_accuracy"] = mean_figure(right, "share", seed=seed)
     report.details += describe(curves, len(tasks), num_rows)
     report.details += [_promised(card) for name, card in cards.items() if name == OURS]
+    if num_labelled:
+        report.details += labelled(pair, gates, cards, tasks[:num_labelled])
     if csv is not None:
         write_csv(curves, csv, seed)
     if plot is not None:
@@ -82,6 +90,30 @@ def evaluate(
     total = len(tasks) * (2 + sum(map(len, settings.values())))
     with watched(total) as tick:
         return measure_all(pair, gates, settings, tasks, num_rows, tick)
+
+
+def labelled(pair: Pair, gates: Gates, cards: dict[str, GateCard], tasks: Sequence[Task]) -> list[str]:
+    """How wrong the rules are by which gates are taught, for people.
+
+    Raises BadRequest ``no_references`` where no task has a reference, ``gate_missing`` where ours is not there.
+    """
+    if OURS not in cards:
+        raise BadRequest("label errors need the gate pointsman, under which texts are finished", code="gate_missing")
+    guided = [task for task in tasks if task.reference]
+    if not guided:
+        raise BadRequest("label errors need tasks with references; none of these has one", code="no_references")
+    card = cards[OURS]
+    method = make(OURS, gates, certified_dials(card))
+    with watched(4 * sum(len(task.reference) for task in guided)) as tick:  # at most: the models mostly agree
+        found = label_errors(pair, guided, method, card.figures["tolerance"], lambda done: tick("labels", done))
+    lines = [
+        f"labels: the models differ at {found.num_differing:,} of {found.num_states:,} tokens of {len(guided)} right "
+        f"texts; at {found.critical:.1%} of those the small model's token loses the answer"
+    ]
+    for rule in found.rules:
+        told = f"{rule.wrong:.1%} wrong, {rule.false_alarms:.1%} false alarms, {rule.misses:.1%} misses"
+        lines.append(f"  {rule.rule:<8} {told}")
+    return lines
 
 
 class watched:  # noqa: N801  used like a function

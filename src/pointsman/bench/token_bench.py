@@ -191,7 +191,7 @@ def _parity(
 
 
 def _quickest(pair: Pair, gates: Gates, dials: Dials, tasks: Sequence[Task], tick: Tick) -> Dials:
-    """The certified dials with the survival at which these tasks take the fewest seconds, as rivals' lengths are chosen.
+    """The certified dials with the survival at which these tasks take the fewest seconds, as rivals' lengths are.
 
     The certified survival is the cheapest in bytes. A higher one checks more often, so it loses no more.
     """

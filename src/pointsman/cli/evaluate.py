@@ -61,6 +61,9 @@ def token(
     delimiter: Annotated[str, typer.Option(help="Stands before the answer in a text.")] = "=>",
     csv: Annotated[Path | None, typer.Option(help="Write every point to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy over each cost to this .png or .svg.")] = None,
+    labels: Annotated[
+        int, typer.Option("--labels", min=0, help="Along so many references, how wrong label rules are.")
+    ] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="80 tasks, every third setting; says so.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the embedded tasks.")] = 0,
 ) -> None:
@@ -85,4 +88,15 @@ def token(
     pair = load_pair(small, large)
     found = pair_tasks(pair, data, 80 if quick else tasks, "test", delimiter, seed)
     every = 3 if quick else 1
-    main(pair, router or router_folder(), found, names, num_rows=rows, every=every, seed=seed, plot=plot, csv=csv)
+    main(
+        pair,
+        router or router_folder(),
+        found,
+        names,
+        num_rows=rows,
+        every=every,
+        seed=seed,
+        plot=plot,
+        csv=csv,
+        num_labelled=labels,
+    )

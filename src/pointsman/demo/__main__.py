@@ -36,7 +36,7 @@ def main() -> None:
     cases = [(key.partition(":")[2], case) for key, given in inputs.items() for case in given]
     expected = expected_answers(examples, inputs, tables)
     with served(build) as url:
-        console.print(f"server on {url} with {len(expected)} programs and two models")
+        console.print(f"server on {url} with {len(expected)} programs, two models and their pair")
         report, states = ask_programs(console, url, cases, expected)
         models = ask_models(console, url)
     summary = {

@@ -1,4 +1,4 @@
-"""The models of the demo: both embedded ones answer the same held-out problems over HTTP."""
+"""The models of the demo: both embedded ones, and the two together, answer the same held-out problems over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ask_models(console: Console, url: str) -> dict[str, dict[str, float]]:
         for index in range(EACH)
     ]
     found: dict[str, dict[str, float]] = {}
-    for size in SIZES:
+    for size in (*SIZES, "pair"):
         start = time.perf_counter()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"asking embedded/{size}", total=len(problems))

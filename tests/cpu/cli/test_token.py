@@ -60,7 +60,7 @@ def test_a_fit_makes_gates_that_are_evaluated_and_write(
     assert card["figures"]["tolerance"] == 0
     table, picture = tmp_path / "curves.csv", tmp_path / "curves.png"
     chosen = ["--method", "citer-s", "--method", "speculative", "--method", "pointsman"]
-    options = ["--router", router, "--data", data, "--quick", "--csv", table, "--plot", picture]
+    options = ["--router", router, "--data", data, "--quick", "--csv", table, "--plot", picture, "--labels", 5]
     found = pm("evaluate", "token", *models, *chosen, *options)
     assert found.code == 0, found.err
     report = json.loads(found.out.splitlines()[-1])
@@ -68,6 +68,8 @@ def test_a_fit_makes_gates_that_are_evaluated_and_write(
     assert set(report["curves"]) == {"large", "small", "citer-s", "speculative", "pointsman"}
     assert {"accuracy", "bytes_share", "flops_share", "seconds_share"} <= set(report["curves"]["pointsman"][0])
     assert "no dials are certified" in found.out
+    assert re.search(r"labels: the models differ at \d+ of 40 tokens of 5 right texts", found.out)
+    assert re.search(r"r2r +\d+\.\d% wrong", found.out)
     rows = table.read_text().splitlines()
     assert len(rows) == 1 + sum(map(len, report["curves"].values()))
     assert picture.stat().st_size > 10_000
