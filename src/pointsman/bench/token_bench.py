@@ -71,7 +71,8 @@ def main(quick: bool = False, seed: int = 0) -> None:
     num_tasks, num_chosen, every = (80, 80, 4) if quick else (1000, 320, 2)
     others = draw_tasks(pair.large, num_chosen, "test", seed + 2)
     tasks = _unseen(pair, num_tasks, seed, others)
-    settings = settings_of(_NAMES, gates, figures, every)
+    settings = {**settings_of(_NAMES, gates, figures, every)}
+    settings[OURS] = settings_of([OURS], gates, figures, 3 if quick else 1)[OURS]  # rivals' points lie between ours
     total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 14 + 6 + 4) + 12 * num_tasks
     with watched(total) as tick:
         _lossless(report, pair, gates, tasks, tick)

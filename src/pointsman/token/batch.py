@@ -173,11 +173,11 @@ class PairBatch:
             self._small.truncate(row, min(self._small.lengths[row], text.num_known))
 
     def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:
-        scorer = self.method.scorer
-        if scorer is None:
+        scorer, scored = self.method.scorer, [text for text in texts if text.is_assisted]
+        if scorer is None or not scored:
             return [1.0] * len(texts)
-        for text in texts:
-            self._count_score(text, len(texts))
+        for text in scored:
+            self._count_score(text, len(scored))
         scores: list[float] = scorer(hidden, logits, proposals).tolist()
         return scores
 

@@ -12,7 +12,7 @@ from pointsman.core import BadRequest
 from pointsman.core.risk import num_certified
 from pointsman.token.evaluation import Measured, measure, measure_alone
 from pointsman.token.gate import Gate, GateCard
-from pointsman.token.lineup import Dials, grid, make
+from pointsman.token.lineup import Dials, make, path
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
 
@@ -52,10 +52,10 @@ def calibrate(
     Settings are tried until the first that is not certified. Where none is, which few tasks alone can cause, the dials
     are strict and `certified` is 0.
     """
-    path = grid(NAME, card.figures["least_survival"], card.figures["tolerance"])
+    settings = path(card.figures["least_survival"], card.figures["tolerance"])
     reference = measure_alone(pair.large, tasks, num_rows)
     tried: list[Measured] = []
-    for dials in path:
+    for dials in settings:
         tried.append(measure(pair, make(NAME, {NAME: gate}, dials), dials, tasks, num_rows))
         losses = [(one.losses_against(reference), len(tasks)) for one in tried]
         on_tried(

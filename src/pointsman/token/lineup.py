@@ -16,7 +16,8 @@ Gates = Mapping[str, Gate]
 _THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998)
 _LENGTHS = (1, 2, 3, 4, 6, 8)
 _END_SURVIVALS = (ALWAYS, 0.99, 0.98, 0.97, 0.95, 0.92, 0.9, 0.85, 0.8, 0.75, 0.7)
-_ASSISTED = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0)
+_ASSISTED = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.0)
+_TOLERANCES = (0.5, 0.9)
 
 ROUTED = ("citer", "citer-1", "citer-s", "co-llm", "r2r")
 """Methods whose gate alone decides; each needs the gate of its name."""
@@ -91,6 +92,17 @@ def make(name: str, gates: Gates, dials: Dials) -> Method:
     return maker(gates[needed], **given)
 
 
+def path(least_survival: float, tolerance: float) -> list[Dials]:
+    """Settings of ours from the safest on: strict, tolerant, with ever fewer checked ends, ever fewer assisted texts.
+
+    Leaving texts to the small model alone was measured to be worth more than checking still fewer ends.
+    """
+    common = {"least_survival": [least_survival], "tolerance": [tolerance]}
+    strict = _grid(**(common | {"tolerance": [0.0]}), end_survival=[ALWAYS], assists=[1.0])
+    ends = _grid(**common, end_survival=_END_SURVIVALS, assists=[1.0])
+    return strict + ends + _grid(**common, end_survival=[_END_SURVIVALS[-1]], assists=_ASSISTED)
+
+
 def dials_of(name: str) -> tuple[str, ...]:
     """What a method's dials are called."""
     return tuple(grid(name)[0])
@@ -102,9 +114,7 @@ def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1) -> list
     Args:
         name: of the method.
         least_survival: ours: the threshold that prices gave.
-        tolerance: ours: with which the gate was taught. The path goes from the safest setting on: strict, then
-            tolerant, then with ever fewer ends checked, then with ever more texts left to the small model. (Checking
-            still fewer ends was measured to be worth less than that.)
+        tolerance: ours: with which the gate was taught.
     """
     match name:
         case "random":
@@ -120,9 +130,7 @@ def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1) -> list
         case "kl":
             return _grid(num_tokens=(2, 4, 8), most_nats=(0.5, 2.0, 8.0))
         case "pointsman" | "pointsman by confidence":
-            common = {"least_survival": [least_survival], "tolerance": [tolerance]}
-            strict = _grid(**(common | {"tolerance": [0.0]}), end_survival=[ALWAYS], assists=[1.0])
-            ends = _grid(**common, end_survival=_END_SURVIVALS, assists=[1.0])
-            return strict + ends + _grid(**common, end_survival=[_END_SURVIVALS[-1]], assists=_ASSISTED)
+            loose = _grid(least_survival=[least_survival], tolerance=_TOLERANCES, end_survival=[ALWAYS], assists=[1.0])
+            return path(least_survival, tolerance) + [dials for dials in loose if dials["tolerance"] > tolerance]
         case _:
             return _thresholds()

@@ -11,7 +11,7 @@ from pointsman.token import calibration
 from pointsman.token.calibration import Promise, calibrate, certified_dials
 from pointsman.token.evaluation import Measured, measure, measure_alone
 from pointsman.token.gate import Gate, GateCard, GateShape
-from pointsman.token.lineup import grid
+from pointsman.token.lineup import path
 from pointsman.token.method import ALWAYS, cascade, speculative
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
@@ -69,10 +69,10 @@ def test_the_cheapest_setting_that_keeps_the_promise_is_certified(ending: Pair) 
     found = calibrate(ending, gate, card(ending, gate), tasks, Promise(0.2, 0.9), 16, told.append)
     assert found.figures["certified"] == 1
     dials = certified_dials(found)
-    assert dials in grid("pointsman", 0.3, 0.9)
+    assert dials in path(0.3, 0.9)
     assert found.figures["calibration_losses"] <= 0.2 * 60
     assert found.figures["calibration_tasks"] == 60
-    assert len(told) >= grid("pointsman", 0.3, 0.9).index(dials) + 1
+    assert len(told) >= path(0.3, 0.9).index(dials) + 1
     assert "of 60 lost" in told[0]
 
 
@@ -101,7 +101,7 @@ def test_settings_behind_the_first_failure_are_not_looked_at(ending: Pair, monke
     tasks = [Task((5,), (), lambda _: True)] * 400
     found = calibrate(ending, gate, card(ending, gate), tasks, Promise())
     assert len(tried) == 1 + 2  # the large model alone, and two settings, of which the second fails
-    assert certified_dials(found) == grid("pointsman", 0.3, 0.9)[0]
+    assert certified_dials(found) == path(0.3, 0.9)[0]
 
 
 def test_a_promise_needs_numbers_that_mean_something() -> None:

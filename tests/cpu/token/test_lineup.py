@@ -8,7 +8,7 @@ from pointsman.engine import Sampling
 from pointsman.token.batch import generate_pair
 from pointsman.token.fitting import KINDS, gate_shape
 from pointsman.token.gate import Gate
-from pointsman.token.lineup import METHODS, dials_of, grid, make
+from pointsman.token.lineup import METHODS, dials_of, grid, make, path
 from pointsman.token.method import ALWAYS, Method
 from pointsman.token.pair import Pair
 from pointsman.token.stops import After, Below, Hazard, Unlikely
@@ -34,11 +34,12 @@ def test_every_setting_of_every_method_writes(pair: Pair, gates: dict[str, Gate]
 
 
 def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gate]) -> None:
-    path = grid("pointsman", 0.25, 0.2)
-    assert path[0] == {"least_survival": 0.25, "tolerance": 0.0, "end_survival": ALWAYS, "assists": 1.0}
-    assert path[-1]["assists"] == 0.0
-    risks = [(dials["tolerance"], -dials["end_survival"], -dials["assists"]) for dials in path]
+    settings = path(0.25, 0.2)
+    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "end_survival": ALWAYS, "assists": 1.0}
+    assert settings[-1]["assists"] == 0.0
+    risks = [(dials["tolerance"], -dials["end_survival"], -dials["assists"]) for dials in settings]
     assert risks == sorted(risks)
+    assert grid("pointsman", 0.25, 0.2)[: len(settings)] == settings
 
 
 @pytest.mark.parametrize(
