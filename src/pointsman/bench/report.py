@@ -100,13 +100,16 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def interval(
-    values: Sequence[float], statistic: Callable[[Sequence[float]], float] = statistics.median, seed: int = 0
+    values: Sequence[float],
+    statistic: Callable[[Sequence[float]], float] = statistics.median,
+    seed: int = 0,
+    resamples: int = _RESAMPLES,
 ) -> tuple[float, float] | tuple[None, None]:
     """The 95 % bootstrap interval of a statistic; (None, None) for fewer than two values."""
     if len(values) < 2:
         return None, None
     rng = random.Random(seed)  # noqa: S311  reproducible resamples, no secrets
-    found = [statistic(rng.choices(values, k=len(values))) for _ in range(_RESAMPLES)]
+    found = [statistic(rng.choices(values, k=len(values))) for _ in range(resamples)]
     tail = (1 - _COVERAGE) / 2
     return quantile(found, tail), quantile(found, 1 - tail)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -43,6 +43,9 @@ def token(
     ] = 0.1,
     most_losses: Annotated[float, typer.Option(help="Share of answers that the pair may lose.")] = 0.01,
     confidence: Annotated[float, typer.Option(help="With which the dials are certified.")] = 0.95,
+    price: Annotated[
+        Literal["bytes", "seconds", "flops"], typer.Option(help="In which handing over shall be cheapest.")
+    ] = "bytes",
     delimiter: Annotated[str, typer.Option(help="Stands before the answer in a text.")] = "=>",
     gates: Annotated[
         list[str] | None, typer.Option("--gate", help="Only this gate; repeatable [default: ours and all rivals].")
@@ -78,7 +81,7 @@ def token(
     settings = Settings(f"{data}, {len(learned)} tasks, seed {seed}", tolerance, seed=seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as shown:
-        fit = Fit(pair, learned, settings, output, _Shown(shown), kept, promise)
+        fit = Fit(pair, learned, settings, output, _Shown(shown), kept, promise, price)
         fit.run([kind for kind in KINDS if gates is None or kind in gates])
     print(f"{output}: fitted; see it with: pointsman evaluate token --router {output}")
 

@@ -19,7 +19,7 @@ from pointsman.core import BadRequest, Unsupported
 if TYPE_CHECKING:  # torch is loaded by the command, not by --help
     from collections.abc import Callable
 
-    from pointsman.engine import LoadedModel, Text
+    from pointsman.engine import LoadedModel, Sampling, Text
 
 __all__ = ["generate_command"]
 
@@ -71,29 +71,21 @@ def generate_command(
 
     pointsman generate - < question.txt
     """
-    if logprobs is not None and not as_json:
-        raise BadRequest("--logprobs needs --json", code="conflicting_options")
-    if raw and mode is not None:
-        raise BadRequest("--raw does not go together with --mode", code="conflicting_options")
     choice = PairChoice(small, large, router, method, tuple(dial or ()))
     is_pair = model == PAIR or choice.is_given
-    if color and (as_json or not is_pair):
-        problem = "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router"
-        raise BadRequest("--color does not go together with --json" if as_json else problem, code="conflicting_options")
-    require_local()
-    from pointsman.engine import Sampling
-
-    given: dict[str, Any] = {
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "seed": seed,
-        "stop": tuple(stop) if stop else None,
-        "logprobs": logprobs,
+    conflicts = {
+        "--logprobs needs --json": logprobs is not None and not as_json,
+        "--raw does not go together with --mode": raw and mode is not None,
+        "--color does not go together with --json": color and as_json,
+        "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router": color
+        and not is_pair,
     }
-    sampling = Sampling(**{name: value for name, value in given.items() if value is not None})
+    for problem, is_so in conflicts.items():
+        if is_so:
+            raise BadRequest(problem, code="conflicting_options")
+    require_local()
+    limits = {"max_tokens": max_tokens, "seed": seed, "stop": tuple(stop) if stop else None, "logprobs": logprobs}
+    sampling = _sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, **limits)
     text = _read_stdin() if prompt == "-" else prompt
     with Console(stderr=True).status(f"loading {PAIR if is_pair else model}; {_FIRST_TIME}") as status:
         writer = two_models(choice, dtype, device) if is_pair else one_model(model, dtype, device, compiles=compiles)
@@ -106,6 +98,13 @@ def generate_command(
     if color:
         print(coloured(written, writer.model.tokenizer, tokens[-1]))  # type: ignore[arg-type]  # it is a pair's
     sys.stderr.write(_summary(written) + "\n")
+
+
+def _sampling(**given: Any) -> Sampling:
+    """What is given; the engine's defaults for the rest."""
+    from pointsman.engine import Sampling
+
+    return Sampling(**{name: value for name, value in given.items() if value is not None})
 
 
 class _Line:

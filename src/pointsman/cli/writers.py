@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +13,7 @@ from pointsman.core import BadRequest
 if TYPE_CHECKING:
     from pointsman.engine import LoadedModel, Sampling, Text
     from pointsman.engine.tokenizer import TextTokenizer
-    from pointsman.token import Method, Pair, PairText
+    from pointsman.token import PairText
 
 __all__ = ["PAIR", "PairChoice", "Writer", "coloured", "one_model", "pair_facts_of", "shared_work", "two_models"]
 
@@ -83,7 +83,7 @@ def two_models(choice: PairChoice, dtype: Dtype, device: Device) -> Writer:
     """
     from pointsman.embedded.pair import router_folder
     from pointsman.engine import load_model
-    from pointsman.token import Pair, generate_pair
+    from pointsman.token import Pair, chosen_method, generate_pair
 
     named = (choice.small, choice.large, choice.router)
     if any(named) and not all(named):
@@ -97,19 +97,6 @@ def two_models(choice: PairChoice, dtype: Dtype, device: Device) -> Writer:
         return generate_pair(pair, method, [tokens], sampling, on_text=on_text)[0]
 
     return Writer(pair.large, write)
-
-
-def chosen_method(pair: Pair, router: Path, name: str | None, dials: Mapping[str, float]) -> Method:
-    """The method of that name, with its certified dials where it is ours and none are given."""
-    from pointsman.token import load_gates
-    from pointsman.token.calibration import NAME, certified_dials
-    from pointsman.token.lineup import make
-
-    loaded = load_gates(router, pair)
-    gates = {key: gate for key, (gate, _) in loaded.items()}
-    if name in (None, NAME) and not dials and NAME in loaded:
-        return make(NAME, gates, certified_dials(loaded[NAME][1]))
-    return make(name or NAME, gates, dials)
 
 
 def _dials(given: Sequence[str]) -> dict[str, float]:
@@ -134,8 +121,8 @@ def pair_facts_of(text: Text) -> dict[str, object]:
     return {
         "method": text.method,
         "writers": list(text.writers),
-        "large_tokens": text.writers.count("large"),
-        "small_tokens": text.writers.count("small"),
+        "large_tokens": text.num_large_tokens,
+        "small_tokens": text.num_small_tokens,
         "rolled_back": text.num_rolled_back,
         "calls": text.num_calls,
         "traffic": {name: asdict(getattr(text, name)) for name in ("small", "large", "gate")},
@@ -149,7 +136,7 @@ def shared_work(text: Text) -> str:
     if not isinstance(text, PairText):
         return ""
     return (
-        f"{text.method}: {text.writers.count('large')} tokens by the large model in {text.num_calls} calls, "
+        f"{text.method}: {text.num_large_tokens} tokens by the large model in {text.num_calls} calls, "
         f"{text.num_rolled_back} rolled back"
     )
 

@@ -10,9 +10,7 @@ from pointsman.gateway.config import PairConfig
 from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.local import LocalModel, cost_of
 from pointsman.gateway.models import Written
-from pointsman.token import Method, Pair, PairBatch, PairText, load_gates
-from pointsman.token.calibration import NAME, certified_dials
-from pointsman.token.lineup import make
+from pointsman.token import Method, Pair, PairBatch, PairText, chosen_method
 
 
 class LocalPair(LocalModel):
@@ -44,8 +42,8 @@ class LocalPair(LocalModel):
     def _shared(self, text: PairText, prompt: Sequence[int], request: TextRequest) -> Mapping[str, Any]:
         facts: dict[str, Any] = {
             "method": text.method,
-            "large_tokens": text.writers.count("large"),
-            "small_tokens": text.writers.count("small"),
+            "large_tokens": text.num_large_tokens,
+            "small_tokens": text.num_small_tokens,
             "rolled_back": text.num_rolled_back,
             "calls": text.num_calls,
             "bytes": text.traffic.moved_bytes,
@@ -59,11 +57,7 @@ class LocalPair(LocalModel):
 
 
 def load_local_pair(config: PairConfig) -> LocalPair:
-    """The pair that `config` describes, ready to write. Raises as `load_model`, `Pair`, `load_gates` and `make`."""
+    """The pair that `config` describes, ready to write. Raises as `load_model`, `Pair` and `chosen_method`."""
     pair = Pair(*(load_model(name, dtype=config.dtype, device=config.device) for name in (config.small, config.large)))
-    loaded = load_gates(config.router, pair)
-    gates = {name: gate for name, (gate, _) in loaded.items()}
-    dials = config.dials
-    if config.method == NAME and not dials and NAME in loaded:
-        dials = certified_dials(loaded[NAME][1])
-    return LocalPair(pair, make(config.method, gates, dials), config.num_rows, config.context_tokens)
+    method = chosen_method(pair, config.router, config.method, config.dials)
+    return LocalPair(pair, method, config.num_rows, config.context_tokens)

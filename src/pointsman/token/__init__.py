@@ -1,7 +1,7 @@
 """Token level: a small and a large model write one text. See `docs/token.md`."""
 
 from pointsman.token.batch import PairBatch, generate_pair
-from pointsman.token.fitting import Fit, Kind, Settings, load_gates
+from pointsman.token.fitting import Fit, Kind, Settings, chosen_method, load_gates
 from pointsman.token.gate import Gate, GateCard, load_gate, save_gate
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
@@ -20,6 +20,7 @@ __all__ = [
     "PairWriting",
     "Settings",
     "Task",
+    "chosen_method",
     "generate_pair",
     "load_gate",
     "load_gates",

@@ -118,7 +118,7 @@ def _measure(
         flops=tuple(text.traffic.flops for text in texts),
         seconds=seconds,
         num_tokens=num_tokens,
-        large_share=sum(text.writers.count("large") for text in mixed) / num_tokens,
+        large_share=sum(text.num_large_tokens for text in mixed) / num_tokens,
         calls=sum(text.num_calls for text in mixed) / num_tokens,
         rolled_back=sum(text.num_rolled_back for text in mixed) / num_tokens,
     )

@@ -25,12 +25,13 @@ from pointsman.core import BadRequest
 from pointsman.engine import Sampling, generate
 from pointsman.token import labels
 from pointsman.token.batch import Judged, PairBatch
-from pointsman.token.calibration import Promise, calibrate
+from pointsman.token.calibration import NAME, Promise, calibrate, certified_dials
 from pointsman.token.gate import Gate, GateCard, GateShape, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
+from pointsman.token.lineup import Dials, make
 from pointsman.token.method import ALWAYS, Method, ours, routed
 from pointsman.token.pair import Pair
-from pointsman.token.prices import best_threshold, counted_prices
+from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
 from pointsman.token.states import States, judged_states, states_along
 from pointsman.token.stops import After
 from pointsman.token.store import Store
@@ -103,6 +104,7 @@ class Fit:
         progress: who watches.
         calibration: other tasks, on which the dials of ours are certified; none for dials that check everything.
         promise: what they have to keep.
+        currency: in which ours hands over where that is cheapest; seconds are measured on this machine.
     """
 
     def __init__(
@@ -114,10 +116,12 @@ class Fit:
         progress: Progress,
         calibration: Sequence[Task] = (),
         promise: Promise | None = None,
+        currency: Currency = "bytes",
     ) -> None:
         self.pair, self.settings, self.folder, self._progress = pair, settings, folder, progress
         self._hashes = weights_hash(pair.small), weights_hash(pair.large)
         self._tasks, self._calibration, self._promise = list(tasks), calibration, promise or Promise()
+        self._currency: Currency = currency
         told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]
         self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
 
@@ -225,9 +229,12 @@ class Fit:
         save_gate(folder, gate, card)
 
     def _threshold(self, gate: Gate, spans: States) -> float:
-        """The survival at which handing over moves the fewest bytes, from the fixed spans of the first round."""
+        """The survival at which handing over is cheapest, from the fixed spans of the first round."""
         context = int(sum(len(task.prompt) for task in self._tasks) / len(self._tasks)) + SPAN_TOKENS
-        prices = counted_prices(self.pair, gate.traffic, "bytes", context)
+        if self._currency == "seconds":
+            prices = measured_prices(self.pair, gate_seconds(gate, self.pair.small.config), context)
+        else:
+            prices = counted_prices(self.pair, gate.traffic, self._currency, context)
         return best_threshold(prices, *scored_spans(gate, spans, self.settings.tolerance))[0]
 
     def _on_policy(self, name: str, method: Method) -> States:
@@ -337,6 +344,19 @@ def load_gates(folder: Path, pair: Pair) -> dict[str, tuple[Gate, GateCard]]:
     names = sorted(path.parent.name for path in folder.glob("*/gate.json"))
     found = {name: load_gate(folder / name, pair) for name in names}
     return found or {folder.name: load_gate(folder, pair)}
+
+
+def chosen_method(pair: Pair, folder: Path, name: str | None, dials: Dials) -> Method:
+    """The method of that name over the gates in a folder; ours where None, with its certified dials if none are given.
+
+    Raises as `load_gates`, `certified_dials` and `lineup.make`.
+    """
+    loaded = load_gates(folder, pair)
+    gates = {kind: gate for kind, (gate, _) in loaded.items()}
+    name = NAME if name is None else name
+    if name == NAME and not dials and NAME in loaded:
+        dials = certified_dials(loaded[NAME][1])
+    return make(name, gates, dials)
 
 
 def _required(tasks: list[Task]) -> list[Task]:

@@ -15,9 +15,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pointsman.engine import LoadedModel, Session, Traffic
+from pointsman.engine import LoadedModel, ModelConfig, Session, Traffic
 from pointsman.engine.cost import fixed_weight_bytes, forward_flops
 from pointsman.token.pair import Pair
+from pointsman.token.scores import Scorer
 
 Currency = Literal["seconds", "bytes", "flops"]
 THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
@@ -65,12 +66,12 @@ def _counted(
     return fixed_weight_bytes(model.decoder) / num_rows + context_tokens * token_bytes, float(token_bytes)
 
 
-def measured_prices(pair: Pair, gate_seconds: float, context_tokens: int, num_rows: int = 1) -> Prices:
+def measured_prices(pair: Pair, score_seconds: float, context_tokens: int, num_rows: int = 1) -> Prices:
     """Prices in seconds for each of `num_rows` texts, measured on this machine now: takes about a second a model."""
     small = _step_seconds(pair.small, context_tokens, num_rows, (1,))[0]
     seconds = _step_seconds(pair.large, context_tokens, num_rows, _WIDTHS)
     slope, intercept = statistics.linear_regression(_WIDTHS, seconds)
-    return Prices("seconds", small + gate_seconds, max(intercept, 0.0), max(slope, 0.0))
+    return Prices("seconds", small + score_seconds, max(intercept, 0.0), max(slope, 0.0))
 
 
 def _step_seconds(model: LoadedModel, context_tokens: int, num_rows: int, widths: Sequence[int]) -> list[float]:
@@ -116,10 +117,10 @@ def _cost_each(prices: Prices, survivals: Sequence[Tensor], leading: Sequence[Te
     return cost / num_tokens
 
 
-def gate_seconds(gate: torch.nn.Module, hidden_size: int, vocab_size: int) -> float:
-    """Median seconds of one score."""
-    hidden, logits, token = torch.randn(1, hidden_size), torch.randn(1, vocab_size), torch.zeros(1, dtype=torch.long)
-    taken = []
+def gate_seconds(gate: Scorer, config: ModelConfig) -> float:
+    """Median seconds of one score over a small model of this shape."""
+    hidden, logits = torch.randn(1, config.hidden_size), torch.randn(1, config.vocab_size)
+    token, taken = logits.argmax(-1), []
     for _ in range(_ROUNDS):
         start = time.perf_counter()
         gate(hidden, logits, token)

@@ -34,10 +34,6 @@ class Store:
         aside.replace(path)
         return made
 
-    def has(self, name: str) -> bool:
-        """Whether that chunk was made before."""
-        return self._read(self._folder / f"{name}.safetensors") is not None
-
     def _read(self, path: Path) -> Tensors | None:
         try:
             with safe_open(path, "pt") as file:

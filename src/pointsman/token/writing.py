@@ -39,6 +39,16 @@ class PairText(Text):
     rolled_back: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
     @property
+    def num_large_tokens(self) -> int:
+        """Of `tokens`, those that the large model wrote."""
+        return self.writers.count("large")
+
+    @property
+    def num_small_tokens(self) -> int:
+        """Of `tokens`, those that the small model wrote."""
+        return self.writers.count("small")
+
+    @property
     def num_rolled_back(self) -> int:
         """Tokens that were rolled back."""
         return sum(len(tokens) for _, tokens in self.rolled_back)

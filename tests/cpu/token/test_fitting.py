@@ -12,6 +12,7 @@ from pointsman.token.batch import generate_pair
 from pointsman.token.fitting import KINDS, Fit, Settings, load_gates
 from pointsman.token.method import ALWAYS, ours
 from pointsman.token.pair import Pair
+from pointsman.token.prices import Currency, Prices
 from pointsman.token.store import Store
 from pointsman.token.tasks import Task
 
@@ -71,6 +72,23 @@ def test_every_gate_is_made_and_writes(pair: Pair, tasks: list[Task], tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("currency", ["seconds", "flops"])
+def test_the_threshold_can_follow_other_prices(
+    pair: Pair, tasks: list[Task], currency: Currency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Prices] = []
+
+    def kept(prices: Prices, *spans: object) -> tuple[float, float]:
+        asked.append(prices)
+        return 0.4, 1.0
+
+    monkeypatch.setattr(fitting, "best_threshold", kept)
+    Fit(pair, tasks, SETTINGS, tmp_path, Heard(), currency=currency).run(("pointsman",))
+    assert {prices.currency for prices in asked} == {currency}
+    assert min(prices.small for prices in asked) > 0
+    assert load_gates(tmp_path, pair)["pointsman"][1].figures["least_survival"] == 0.4
+
+
 def test_an_interrupted_fit_goes_on_and_ends_the_same(pair: Pair, tasks: list[Task], tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     Fit(pair, tasks, SETTINGS, whole, Heard()).run(("citer", "pointsman"))
@@ -88,8 +106,7 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(pair: Pair, tasks: list[Ta
 def test_other_settings_make_everything_anew(pair: Pair, tasks: list[Task], tmp_path: Path) -> None:
     first, second = Store(tmp_path, "one"), Store(tmp_path, "two")
     assert first.chunk("a", lambda: {"x": torch.ones(1)})["x"].item() == 1
-    assert first.has("a")
-    assert not second.has("a")
+    assert first.chunk("a", lambda: {"x": torch.zeros(1)})["x"].item() == 1
     assert second.chunk("a", lambda: {"x": torch.zeros(1)})["x"].item() == 0
 
 

@@ -1,0 +1,20 @@
+"""The doors of the packages that need torch list exactly what is public."""
+
+import importlib
+import types
+
+import pytest
+
+DOORS = ["pointsman.engine", "pointsman.token"]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_all_is_sorted_and_is_every_public_name(name: str) -> None:
+    door = importlib.import_module(name)
+    public = {
+        item
+        for item, value in vars(door).items()
+        if not item.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert list(door.__all__) == sorted(door.__all__)
+    assert set(door.__all__) == public
