@@ -28,10 +28,14 @@ from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
+from pointsman.token.scores import SURE, Opinion, Scorer
+from pointsman.token.stops import Below
 from pointsman.token.writing import PairText, PairWriting
 
 _NOTHING = torch.empty(0)
 """Logits and hidden states that nobody looks at."""
+
+_ALONE = Method("small alone", Below(0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Judged:
         q: (k, V) its logits there, float32.
         tokens: (k,) the tokens.
         p: (k, V) the large model's logits at their places, float32.
+        num_kept: how many from the front stand.
     """
 
     writing: PairWriting
@@ -51,6 +56,7 @@ class Judged:
     q: Tensor
     tokens: Tensor
     p: Tensor
+    num_kept: int
 
 
 class PairBatch:
@@ -83,7 +89,10 @@ class PairBatch:
             Session(pair.large.decoder, num_rows, self.capacity_tokens),
         )
         ends = (*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)
-        self._fast = FastTurn.over(self._small, method, pair.vocab_size, ends)
+        self._fast = {
+            "both": FastTurn.over(self._small, method, pair.vocab_size, ends),
+            "small": FastTurn.over(self._small, _ALONE, pair.vocab_size, ends),
+        }
         self._waiting: deque[PairWriting] = deque()
         self._busy: list[PairWriting] = []
 
@@ -108,8 +117,8 @@ class PairBatch:
         """Lets a text wait for a place. Raises as `engine.Batch.submit` and `PairWriting`."""
         require_prompt(prompt, self.pair.vocab_size, self.capacity_tokens)
         writing = PairWriting(tuple(prompt), sampling, self.pair, self.method.name, on_text)
-        writing.is_assisted = self.method.is_assisted(prompt)
-        writing.asks = self.method.begins_large and writing.is_assisted
+        writing.role = "both" if self.method.outlook is None else None
+        writing.asks = self.method.begins_large
         self._waiting.append(writing)
         return writing
 
@@ -136,26 +145,45 @@ class PairBatch:
             seen = _extend(self._small, rows, texts)
             logits = seen.logits[:, 0, : self.pair.vocab_size]
             proposals = _draw(logits, texts)
-            scores = self._scores(seen.hidden[:, 0], logits, proposals, texts)
+            self._assign(texts, seen.hidden[:, 0], logits, proposals)
+            opinions = self._opinions(seen.hidden[:, 0], logits, proposals, texts)
             for index, (text, share) in enumerate(zip(texts, seen.shares, strict=True)):
                 text.small += share
-                self._propose(text, int(proposals[index]), scores[index], logits[index], seen.hidden[index, 0])
+                self._propose(text, int(proposals[index]), opinions[index], logits[index], seen.hidden[index, 0])
+
+    def _assign(self, texts: Sequence[PairWriting], hidden: Tensor, logits: Tensor, proposals: Tensor) -> None:
+        """Decides who writes the texts of which that is not known, from what the small model made of their prompts."""
+        new = [index for index, text in enumerate(texts) if text.role is None]
+        if not new:
+            return
+        assert self.method.outlook is not None
+        lengths = torch.tensor([len(texts[index].prompt) for index in new])
+        outlooks = self.method.outlook(hidden[new], logits[new], proposals[new], lengths)[:, 0].tolist()
+        for index, outlook in zip(new, outlooks, strict=True):
+            _count_score(texts[index], self.method.outlook, len(new))
+            texts[index].role = self.method.role(outlook)
 
     def _can_go_on(self, row: int) -> bool:
         """Whether the compiled turn can write this text."""
         text, judge = self._busy[row], self.method.judge
-        if self._fast is None or self._on_judged is not None or (judge is not None and judge.needs_small):
+        if self._fast.get(text.role or "") is None or text.sampling.temperature > 0:
+            return False
+        if text.role == "both" and (self._on_judged is not None or (judge is not None and judge.needs_small)):
             return False
         has_room = text.num_known < self.capacity_tokens
-        is_read = text.num_known - self._small.lengths[row] <= MOST_UNREAD
-        return has_room and is_read and text.is_assisted and text.sampling.temperature == 0
+        return has_room and text.num_known - self._small.lengths[row] <= MOST_UNREAD
 
     def _go_on(self, rows: Sequence[int]) -> None:
-        """These texts' whole turn in one compiled call."""
-        assert self._fast is not None
+        """These texts' whole turn, in one compiled call for all of a role."""
+        for role, fast in self._fast.items():
+            if fast is not None and (alike := [row for row in rows if self._busy[row].role == role]):
+                self._go_on_alike(fast, alike)
+
+    def _go_on_alike(self, fast: FastTurn, rows: Sequence[int]) -> None:
         texts = [self._busy[row] for row in rows]
-        capacity = self.capacity_tokens + (self.method.judge is None)  # a last token that stands is read by nobody
-        written = self._fast.write(
+        is_judged = self._is_judged(texts[0])
+        capacity = self.capacity_tokens + (not is_judged)  # a last token that stands is read by nobody
+        written = fast.write(
             rows,
             [text.known[self._small.lengths[row] :] for row, text in zip(rows, texts, strict=True)],
             [text.survival for text in texts],
@@ -164,36 +192,38 @@ class PairBatch:
         )
         for text, found in zip(texts, written, strict=True):
             text.small += found.traffic
-            for token, score in zip(found.tokens, found.scores, strict=True):
-                self._count_score(text, len(texts))
-                self._propose(text, token, score, _NOTHING, _NOTHING)
+            for token, opinion in zip(found.tokens, found.opinions, strict=True):
+                if text.role == "both":
+                    _count_score(text, self.method.scorer, len(texts))
+                self._propose(text, token, opinion, _NOTHING, _NOTHING)
                 if text.asks or text.finish_reason is not None:
                     break
         for row, text in zip(rows, texts, strict=True):
             self._small.truncate(row, min(self._small.lengths[row], text.num_known))
 
-    def _scores(self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]) -> list[float]:
-        scorer, scored = self.method.scorer, [text for text in texts if text.is_assisted]
+    def _opinions(
+        self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]
+    ) -> list[Opinion]:
+        scorer, scored = self.method.scorer, [text for text in texts if text.role == "both"]
         if scorer is None or not scored:
-            return [1.0] * len(texts)
+            return [SURE] * len(texts)
         for text in scored:
-            self._count_score(text, len(scored))
-        scores: list[float] = scorer(hidden, logits, proposals).tolist()
-        return scores
+            _count_score(text, scorer, len(scored))
+        return [Opinion(*columns) for columns in scorer(hidden, logits, proposals).tolist()]
 
-    def _count_score(self, text: PairWriting, num_texts: int) -> None:
-        """Adds what a score cost, where so many texts are scored at once: the gate is read once for all."""
-        if self.method.scorer is not None:
-            traffic = self.method.scorer.traffic
-            text.gate += replace(traffic, weight_bytes=traffic.weight_bytes // num_texts)
+    def _is_judged(self, text: PairWriting) -> bool:
+        return self.method.judge is not None and text.role == "both"
 
-    def _propose(self, text: PairWriting, token: int, score: float, logits: Tensor, hidden: Tensor) -> None:
+    def _propose(self, text: PairWriting, token: int, opinion: Opinion, logits: Tensor, hidden: Tensor) -> None:
         """The small model's next token: it stands, is pending, or is left to the large model."""
-        method, survival, num_pending = self.method, text.survival * score, len(text.pending) + 1
-        hands_over = text.is_assisted and method.stop.hands_over(score, survival, num_pending)
-        is_judged = text.is_assisted and method.judge is not None
+        method, num_pending = self.method, len(text.pending) + 1
+        is_forgiven = method.is_forgiven(opinion)
+        score = 1.0 if is_forgiven else opinion.stands
+        survival = text.survival * score
+        hands_over = text.role == "both" and method.stop.hands_over(score, survival, num_pending)
+        is_judged = self._is_judged(text)
         is_full = is_judged and text.num_known >= self.capacity_tokens  # no room for it to be read
-        if is_full or (hands_over and not method.keeps_last):
+        if text.role == "large" or is_full or (hands_over and not method.keeps_last):
             text.asks = True
         elif not is_judged:
             text.add(token, "small")
@@ -201,11 +231,12 @@ class PairBatch:
         else:
             is_end = text.ends_with(token) or text.num_known + 1 >= self.capacity_tokens
             text.pending.append(token)
-            text.survival = survival
+            text.pending_forgiven.append(is_forgiven)
+            text.survival, text.safety = survival, text.safety * opinion.safety
             if self._on_judged is not None or _keeps_logits(method.judge, text):
                 text.pending_logits.append(logits.float())
                 text.pending_hidden.append(hidden.float())
-            if is_end and survival >= method.end_survival:
+            if is_end and text.safety >= method.end_safety:
                 text.settle(num_pending)
                 self._end_where_full(text)
             text.asks = text.finish_reason is None and (is_end or hands_over or num_pending >= method.most_pending)
@@ -224,17 +255,17 @@ class PairBatch:
     def _settle(self, row: int, text: PairWriting, p: Tensor) -> None:
         """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
         num_pending = len(text.pending)
+        num_kept, follower = _judged(self.method.judge, text, p)
         if self._on_judged is not None and num_pending > 0:
             hidden, q = torch.stack(text.pending_hidden), torch.stack(text.pending_logits)
-            self._on_judged(Judged(text, hidden, q, torch.tensor(text.pending), p[:num_pending]))
-        num_kept, follower = _judged(self.method.judge, text, p)
+            self._on_judged(Judged(text, hidden, q, torch.tensor(text.pending), p[:num_pending], num_kept))
         text.settle(num_kept)
         if text.finish_reason is None:
             for session in (self._small, self._large):
                 session.truncate(row, min(session.lengths[row], text.num_known))
             text.add(follower, "large")
             self._end_where_full(text)
-        text.asks = self.method.rewrites and num_kept < num_pending
+        text.asks = text.role == "large" or (self.method.rewrites and num_kept < num_pending)
 
     def _end_where_full(self, text: PairWriting) -> None:
         if text.finish_reason is None and text.num_known > self.capacity_tokens:  # the last token is read by nobody
@@ -276,9 +307,16 @@ def _keeps_logits(judge: Judge | None, text: PairWriting) -> bool:
     return (judge is not None and judge.needs_small) or (isinstance(judge, Exact) and text.sampling.temperature > 0)
 
 
+def _count_score(text: PairWriting, scorer: Scorer | None, num_texts: int) -> None:
+    """Adds what a score cost, where so many texts are scored at once: the gate is read once for all."""
+    if scorer is not None:
+        traffic = scorer.traffic
+        text.gate += replace(traffic, weight_bytes=traffic.weight_bytes // num_texts)
+
+
 def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int]:
     """How many pending tokens stand, and the large model's token behind them; `p` is (k + 1, V) logits."""
-    num_pending, sampling = len(text.pending), text.sampling
+    sampling = text.sampling
     if sampling.temperature > 0:
         rows = [distribution(row, sampling).cpu() for row in p]
         if isinstance(judge, Exact):
@@ -286,13 +324,29 @@ def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int
             drafted = torch.stack(q) if q else p.new_empty(0)
             return verified(torch.stack(rows), drafted, torch.tensor(text.pending, dtype=torch.long), text.generator)
         p = torch.stack(rows).log()
-    num_kept = 0
-    if judge is not None and num_pending > 0:
-        q_logits = torch.stack(text.pending_logits) if text.pending_logits else None
-        num_kept = judge.num_kept(p[:num_pending], torch.tensor(text.pending, device=p.device), q_logits)
+    num_kept = _num_kept(judge, text, p)
     if sampling.temperature == 0:
         return num_kept, int(p[num_kept].argmax())
     return num_kept, int(torch.multinomial(p[num_kept].exp(), 1, generator=text.generator))
+
+
+def _num_kept(judge: Judge | None, text: PairWriting, p: Tensor) -> int:
+    """How many pending tokens stand: up to the first that the judge rejects and that is not forgiven."""
+    num_pending = len(text.pending)
+    if judge is None or num_pending == 0:
+        return 0
+    tokens = torch.tensor(text.pending, device=p.device)
+    q = torch.stack(text.pending_logits) if text.pending_logits else None
+
+    def from_on(start: int) -> int:
+        """The same, where everything before `start` stands."""
+        return start + judge.num_kept(p[start:num_pending], tokens[start:], None if q is None else q[start:])
+
+    num_kept = from_on(0)
+    while num_kept < num_pending and text.pending_forgiven[num_kept]:
+        num_kept += 1
+        num_kept = from_on(num_kept) if num_kept < num_pending else num_kept
+    return num_kept
 
 
 def generate_pair(

@@ -1,6 +1,6 @@
 """Which dials of ours may be promised: the cheapest on a fixed path that loses little against the large model.
 
-The path goes from strict over tolerant to ever fewer checked ends and assisted texts, so each setting is cheaper and
+The path goes from strict over tolerant to ever more risk for a call that is saved, so each setting is cheaper and
 riskier than the one before. A loss is a task that the large model answers rightly and the pair does not; see
 `core.risk` for what a certificate says and does not say.
 """
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pointsman.core import BadRequest
 from pointsman.core.risk import num_certified
 from pointsman.token.evaluation import Measured, measure, measure_alone
-from pointsman.token.gate import Gate, GateCard
-from pointsman.token.lineup import Dials, make, path
+from pointsman.token.gate import GateCard
+from pointsman.token.lineup import Dials, Gates, dials_of, make, path
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
 
@@ -40,23 +40,23 @@ class Promise:
 
 def calibrate(
     pair: Pair,
-    gate: Gate,
+    gates: Gates,
     card: GateCard,
     tasks: Sequence[Task],
     promise: Promise,
     num_rows: int = 32,
     on_tried: Callable[[str], None] = lambda _: None,
 ) -> GateCard:
-    """The card with the cheapest certified dials in its figures, and what was seen of them.
+    """The card of ours with the cheapest certified dials in its figures, and what was seen of them.
 
     Settings are tried until the first that is not certified. Where none is, which few tasks alone can cause, the dials
     are strict and `certified` is 0.
     """
-    settings = path(card.figures["least_survival"], card.figures["tolerance"])
+    settings = path(*(card.figures[name] for name in ("least_survival", "tolerance", "calls")))
     reference = measure_alone(pair.large, tasks, num_rows)
     tried: list[Measured] = []
     for dials in settings:
-        tried.append(measure(pair, make(NAME, {NAME: gate}, dials), dials, tasks, num_rows))
+        tried.append(measure(pair, make(NAME, gates, dials), dials, tasks, num_rows))
         losses = [(one.losses_against(reference), len(tasks)) for one in tried]
         on_tried(
             f"{_told(dials)}: {losses[-1][0]} of {len(tasks)} lost, {_share(tried[-1], reference):.3f} of the bytes"
@@ -83,12 +83,12 @@ def certified_dials(card: GateCard) -> Dials:
     Raises:
         BadRequest: `dials_missing` where its fit was interrupted before.
     """
-    if "assists" not in card.figures:
+    if "alone_risk" not in card.figures:
         problem = (
             "the gate has no dials, because its fit was interrupted; run the same `fit token` again, or give dials"
         )
         raise BadRequest(problem, code="dials_missing")
-    return {name: card.figures[name] for name in ("least_survival", "tolerance", "end_survival", "assists")}
+    return {name: card.figures[name] for name in dials_of(NAME)}
 
 
 def _share(one: Measured, reference: Measured) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pointsman.engine import LoadedModel, Sampling, Text, generate
 from pointsman.token.batch import generate_pair
+from pointsman.token.labels import are_right
 from pointsman.token.lineup import Dials
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
@@ -44,6 +45,11 @@ class Measured:
     large_share: float
     calls: float
     rolled_back: float
+
+    @property
+    def calls_per_text(self) -> float:
+        """Forwards of the large model."""
+        return self.calls * self.num_tokens / len(self.right)
 
     @property
     def accuracy(self) -> float:
@@ -107,13 +113,12 @@ def _measure(
         seconds += time.perf_counter() - begun
         if on_done is not None:
             on_done(len(prompts))
-    right = (text.finish_reason == "stop" and task.is_right(text.text) for task, text in zip(tasks, texts, strict=True))
     num_tokens = sum(len(text.tokens) for text in texts)
     mixed = [text for text in texts if isinstance(text, PairText)]
     return Measured(
         name=mixed[0].method if mixed else "alone",
         dials=dials,
-        right=tuple(right),
+        right=tuple(are_right(tasks, texts)),
         moved_bytes=tuple(text.traffic.moved_bytes for text in texts),
         flops=tuple(text.traffic.flops for text in texts),
         seconds=seconds,

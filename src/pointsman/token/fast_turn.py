@@ -16,7 +16,7 @@ from pointsman.engine import Session, TextRows, Traffic
 from pointsman.engine.step import FewTokens
 from pointsman.token.gate import FEATURES, Gate
 from pointsman.token.method import Method
-from pointsman.token.scores import Entropy, Margin, MaxProbability
+from pointsman.token.scores import Entropy, Margin, MaxProbability, Opinion
 from pointsman.token.stops import After, Below, Hazard, Unlikely
 
 MOST_UNREAD = 8
@@ -28,10 +28,10 @@ _ROUTED_SPAN = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the small model proposed for one row, in order, and what that took."""
+    """What the small model proposed for one row, in order, what the scorer says of it, and what that took."""
 
     tokens: tuple[int, ...]
-    scores: tuple[float, ...]
+    opinions: tuple[Opinion, ...]
     traffic: Traffic
 
 
@@ -55,7 +55,7 @@ class FastTurn:
         self._model = (*few.arrays, vocab_size)
         self._gate = _scorer(method.scorer)
         most = _ROUTED_SPAN if method.judge is None else method.most_pending
-        self._rule = (*_stop(method.stop), most)
+        self._rule = (*_stop(method.stop), most, float(method.forgives))
         self._ends = np.array(eos_tokens or [-1])
 
     @classmethod
@@ -83,7 +83,7 @@ class FastTurn:
         )
         behind = np.cumsum(counts_unread)
         ids = np.zeros((len(rows), max(limits)), np.int64)
-        scores, counts = np.zeros(ids.shape), np.zeros(len(rows), np.int64)
+        stands, harmless, counts = np.zeros(ids.shape), np.zeros(ids.shape), np.zeros(len(rows), np.int64)
         self._few.use_threads()
         self._write(
             (np.array([token for new in unread for token in new]), line_rows, line_slots, behind - 1),
@@ -93,18 +93,24 @@ class FastTurn:
             self._gate,
             self._rule,
             self._ends,
-            (ids, scores, counts),
+            (ids, stands, harmless, counts),
         )
         found = [int(count) for count in counts]
         traffic = self._session.decoded(rows, counts_unread, found)
         return [
-            Written(tuple(ids[index, :count].tolist()), tuple(scores[index, :count].tolist()), traffic[index])
+            Written(
+                tuple(ids[index, :count].tolist()),
+                tuple(map(Opinion, stands[index, :count].tolist(), harmless[index, :count].tolist())),
+                traffic[index],
+            )
             for index, count in enumerate(found)
         ]
 
 
 def _knows(method: Method) -> bool:
     kinds = (type(None), Gate, MaxProbability, Margin, Entropy)
+    if isinstance(method.scorer, Gate) and "length" in method.scorer.shape.features:
+        return False
     return type(method.scorer) in kinds and type(method.stop) in (Below, After, Hazard, Unlikely)
 
 

@@ -7,8 +7,11 @@ Every gate learns from the same tasks:
     citer      the same, but what neither model would write is tried; in the second round under the first round's gate
     co-llm     along right texts, by marginal likelihood, a linear probe
     r2r        along the large model's own right texts, 0 where the small model's token changes the answer
+    specdec++  on spans of a fixed length: the chance that speculative sampling accepts a token
+    outlook    before texts: whether the small model alone answers rightly
     pointsman  on policy: what the large model lets stand of spans that the small one wrote; in the second round under
-               the gate of the first
+               the gate of the first. Where it would not let a token stand, whether the answer is lost by it: along its
+               own right texts, in the second round along those that both wrote
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,28 +27,43 @@ from torch import Tensor
 from pointsman.core import BadRequest
 from pointsman.engine import Sampling, generate
 from pointsman.token import labels
-from pointsman.token.batch import Judged, PairBatch
+from pointsman.token.batch import Judged, PairBatch, generate_pair
 from pointsman.token.calibration import NAME, Promise, calibrate, certified_dials
-from pointsman.token.gate import Gate, GateCard, GateShape, load_gate, save_gate, weights_hash
+from pointsman.token.evaluation import measure
+from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
-from pointsman.token.lineup import Dials, make
+from pointsman.token.lineup import Dials, make, path
 from pointsman.token.method import ALWAYS, Method, ours, routed
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
-from pointsman.token.states import States, judged_states, states_along
+from pointsman.token.states import States, before_texts, judged_states, states_along
 from pointsman.token.stops import After
 from pointsman.token.store import Store
 from pointsman.token.tasks import Task
-from pointsman.token.training import Loss, Trained, cross_entropy, marginal_likelihood, train_gate
+from pointsman.token.training import (
+    Loss,
+    Trained,
+    cross_entropy,
+    marginal_likelihood,
+    of_two,
+    rejection_weighted,
+    train_gate,
+)
 
-Kind = Literal["citer-s", "citer", "co-llm", "r2r", "pointsman"]
-KINDS: tuple[Kind, ...] = ("citer-s", "citer", "co-llm", "r2r", "pointsman")
+Kind = Literal["citer-s", "citer", "co-llm", "r2r", "specdec++", "outlook", "pointsman"]
+KINDS: tuple[Kind, ...] = ("citer-s", "citer", "co-llm", "r2r", "specdec++", "outlook", "pointsman")
 
 CITER_TAU = 0.95
 """Under which the second round's rollouts run, as in its release."""
 
 CHUNK_TASKS = 64
 """Tasks whose labels are written together."""
+
+POLICY_RISK = 0.02
+"""For a call that is saved, on texts from which the second round learns. Chosen: in the middle of what is certified."""
+
+CALLS_TASKS = 256
+"""Tasks over which the calls of a text are counted."""
 
 SPAN_TOKENS = 12
 """Tokens of the spans from which the first round learns on policy. Chosen: three times what stands on the average."""
@@ -59,6 +77,7 @@ class Settings:
         data: says where the tasks come from, for the cards.
         tolerance: what the large model lets stand, for `pointsman`; see `judges.Bounded`.
         rounds: of labels, at least 2 for CITER.
+        rollout_tasks: of the tasks, those along whose texts of both models it is tried what loses the answer.
         seed: of training.
         max_tokens: longest text on policy.
     """
@@ -66,6 +85,7 @@ class Settings:
     data: str
     tolerance: float = 0.1
     rounds: int = 2
+    rollout_tasks: int = 1000
     seed: int = 0
     max_tokens: int = 300
 
@@ -81,7 +101,10 @@ class Progress(Protocol):
 
 
 def gate_shape(kind: Kind, hidden_size: int) -> GateShape:
-    """CITER's gate is that of its release, its norm replaced by scaled inputs; R2R's is scaled down to the model."""
+    """CITER's gate is that of its release, its norm replaced by scaled inputs; R2R's is scaled down to the model.
+
+    SpecDec++'s has as many layers as its release, without what jumps over them.
+    """
     match kind:
         case "citer" | "citer-s":
             return GateShape(("hidden",), (2 * hidden_size, hidden_size), "relu", is_linear_at_the_end=True)
@@ -89,8 +112,12 @@ def gate_shape(kind: Kind, hidden_size: int) -> GateShape:
             return GateShape(("hidden",), ())
         case "r2r":
             return GateShape(("top_logits", "hidden", "embedding"), (4 * hidden_size, 4 * hidden_size))
+        case "specdec++":
+            return GateShape(("hidden",), (hidden_size,) * 3)
+        case "outlook":
+            return GateShape(("hidden", "confidence", "embedding", "length"), (64, 32))
         case "pointsman":
-            return GateShape(("hidden", "confidence"), (64, 32))
+            return GateShape(("hidden", "confidence", "embedding"), (64, 32), outputs=2)
 
 
 class Fit:
@@ -125,6 +152,10 @@ class Fit:
         told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]
         self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
 
+    @property
+    def _sampling(self) -> Sampling:
+        return Sampling(max_tokens=self.settings.max_tokens)
+
     def run(self, kinds: Sequence[Kind] = KINDS) -> None:
         """Fits the gates that are named, each after what it needs.
 
@@ -135,6 +166,11 @@ class Fit:
             self._fit_along(_required(self._guided()), kinds)
         if "r2r" in kinds:
             self._fit_r2r(_required([task for task in self._own_texts() if task is not None]))
+        if "specdec++" in kinds:
+            spans = self._fixed_spans()
+            self._fit("specdec++", spans.observed, spans.text, rejection_weighted(spans.accepted), spans.accepted)
+        if "outlook" in kinds:
+            self._fit_outlook()
         if "pointsman" in kinds:
             self._fit_ours()
 
@@ -147,26 +183,34 @@ class Fit:
 
     def _own_texts(self) -> list[Task | None]:
         """Each task with the large model's own text as its reference, or None where that is wrong."""
-        sampling, model = Sampling(max_tokens=self.settings.max_tokens), self.pair.large
+        model, sampling = self.pair.large, self._sampling
+        return self._texts("own", self._tasks, lambda prompts: generate(model, prompts, sampling, num_rows=32))
 
-        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
-            texts = generate(model, [task.prompt for task in tasks], sampling, num_rows=32)
-            is_right = [
-                text.finish_reason == "stop" and task.is_right(text.text)
-                for task, text in zip(tasks, texts, strict=True)
-            ]
+    def _written(self, name: str, tasks: Sequence[Task], method: Method) -> list[Task]:
+        """The tasks with the texts of both models as references, those that are right."""
+        sampling = self._sampling
+        texts = self._texts(
+            name, tasks, lambda prompts: generate_pair(self.pair, method, prompts, sampling, num_rows=32)
+        )
+        return [task for task in texts if task is not None]
+
+    def _texts(self, name: str, tasks: Sequence[Task], finish: labels.Finish) -> list[Task | None]:
+        def write(part: Sequence[Task]) -> dict[str, Tensor]:
+            texts = finish([task.prompt for task in part])
             tokens = [token for text in texts for token in text.tokens]
             counts = torch.tensor([len(text.tokens) for text in texts])
-            return {"tokens": torch.tensor(tokens), "counts": counts, "is_right": torch.tensor(is_right)}
+            return {
+                "tokens": torch.tensor(tokens),
+                "counts": counts,
+                "is_right": torch.tensor(labels.are_right(part, texts)),
+            }
 
-        own: list[Task | None] = []
-        for tasks, made in self._chunks(
-            "own", self._tasks, write, lambda made: f"{made['is_right'].float().mean():.0%} right"
-        ):
+        found: list[Task | None] = []
+        for part, made in self._chunks(name, tasks, write, lambda made: f"{made['is_right'].float().mean():.0%} right"):
             texts = torch.split(made["tokens"], made["counts"].tolist())
-            for task, text, is_right in zip(tasks, texts, made["is_right"].tolist(), strict=True):
-                own.append(replace(task, reference=tuple(text.tolist())) if is_right else None)
-        return own
+            for task, text, is_right in zip(part, texts, made["is_right"].tolist(), strict=True):
+                found.append(replace(task, reference=tuple(text.tolist())) if is_right else None)
+        return found
 
     def _fit_along(self, tasks: Sequence[Task], kinds: Sequence[Kind]) -> None:
         """Gates from states along right texts."""
@@ -174,15 +218,15 @@ class Fit:
         states, first = self._labelled(
             "along", tasks, lambda part, seen: labels.long_term(self.pair, part, seen, alone)
         )
-        short = labels.short_term(states)
+        short, seen = labels.short_term(states), (states.observed, states.text)
         if "citer-s" in kinds:
-            self._fit("citer-s", states, cross_entropy(short), short)
+            self._fit("citer-s", *seen, cross_entropy(short), short)
         if "co-llm" in kinds:
-            self._fit("co-llm", states, marginal_likelihood(states), short)
+            self._fit("co-llm", *seen, marginal_likelihood(states), short)
         if "citer" not in kinds:
             return
         targets = first
-        gate = self._fit("citer", states, cross_entropy(targets), targets, round_number=1)
+        gate = self._fit("citer", *seen, cross_entropy(targets), targets, round_number=1)
         for number in range(2, self.settings.rounds + 1):
             finish = labels.together(self.pair, routed("citer", gate, CITER_TAU))
             _, targets = self._labelled(
@@ -190,42 +234,97 @@ class Fit:
                 tasks,
                 lambda part, seen, by=finish: labels.long_term(self.pair, part, seen, by),  # type: ignore[misc]
             )
-            gate = self._fit("citer", states, cross_entropy(targets), targets, round_number=number)
+            gate = self._fit("citer", *seen, cross_entropy(targets), targets, round_number=number)
 
     def _fit_r2r(self, tasks: Sequence[Task]) -> None:
-        states, targets = self._labelled(
-            "own-states", tasks, lambda part, seen: labels.divergence(self.pair, part, seen)
-        )
+        states, targets = self._diverging(tasks)
         num_right = float(targets.sum())
         weight = (len(targets) - num_right) / max(num_right, 1.0)  # as in its release, where divergence is the positive
-        self._fit("r2r", states, cross_entropy(targets, weight), targets)
+        self._fit("r2r", states.observed, states.text, cross_entropy(targets, weight), targets)
+
+    def _diverging(self, tasks: Sequence[Task]) -> tuple[States, Tensor]:
+        return self._labelled("own-states", tasks, lambda part, seen: labels.divergence(self.pair, part, seen))
+
+    def _fit_outlook(self) -> None:
+        """Before each text, with what the small model alone makes of it as the label."""
+        small, sampling = self.pair.small, self._sampling
+
+        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
+            prompts = [task.prompt for task in tasks]
+            texts = generate(small, prompts, sampling, num_rows=32)
+            seen = before_texts(small, prompts, self.pair.vocab_size)
+            return {**_as_tensors(seen), "right": torch.tensor(labels.are_right(tasks, texts), dtype=torch.float32)}
+
+        made = [
+            made
+            for _, made in self._chunks("alone", self._tasks, write, lambda made: f"{made['right'].mean():.0%} right")
+        ]
+        whole = {name: torch.cat([part[name] for part in made]) for name in made[0]}
+        right = whole.pop("right")
+        self._fit("outlook", Observed(**whole), torch.arange(len(right)), cross_entropy(right), right)
+
+    def _fixed_spans(self) -> States:
+        """What both models say along spans of one length that the small one wrote."""
+        judge = Bounded(self.settings.tolerance)
+        return self._on_policy(
+            "policy-1", Method("spans", After(SPAN_TOKENS), judge=judge, keeps_last=True, end_safety=ALWAYS)
+        )
 
     def _fit_ours(self) -> None:
-        """On policy: first fixed spans, then those of the gate so far."""
-        tolerance = self.settings.tolerance
-        method = Method("spans", After(SPAN_TOKENS), judge=Bounded(tolerance), keeps_last=True, end_survival=ALWAYS)
-        collected: list[States] = []
+        """On policy: first fixed spans and the large model's own texts, then spans and texts of the gate so far."""
+        tolerance, own = self.settings.tolerance, [task for task in self._own_texts() if task is not None]
+        spans = self._fixed_spans()
+        collected, harmless = [spans], [self._diverging(own)] if own else []
         for number in range(1, self.settings.rounds + 1):
-            collected.append(self._on_policy(f"policy-{number}", method))
-            states = States.joined(collected)
-            states = states.at(states.reached)
-            targets = _stands(states, tolerance)
-            gate = self._fit("pointsman", states, cross_entropy(targets), targets, round_number=number)
-            least_survival = self._threshold(gate, collected[0])
-            method = ours(gate, least_survival, tolerance, ALWAYS)
+            gate = self._fit_two(collected, harmless, number)
+            least_survival = self._threshold(gate, spans)
+            if number < self.settings.rounds:
+                method = ours(gate, least_survival, tolerance, POLICY_RISK)
+                collected.append(self._on_policy(f"policy-{number + 1}", method))
+                if own:
+                    harmless.append(self._harmless(f"harmless-{number + 1}", method))
         self._certify(gate, least_survival)
+
+    def _fit_two(
+        self, collected: Sequence[States], harmless: Sequence[tuple[States, Tensor]], round_number: int
+    ) -> Gate:
+        """One gate of both outputs, each from the states where its label is known."""
+        judged = States.joined(collected)
+        judged = judged.at(judged.reached)
+        stands = [_stands(judged, self.settings.tolerance)]
+        is_harmless = [torch.full_like(stands[0], torch.nan)]
+        parts = [judged]
+        for states, right in harmless:
+            differs = (states.proposals != states.best) & ~right.isnan()
+            parts.append(states.at(differs))
+            is_harmless.append(right[differs])
+            stands.append(torch.full_like(right[differs], torch.nan))
+        states, targets = States.joined(parts), torch.cat(stands)
+        loss = of_two(targets, torch.cat(is_harmless))
+        return self._fit("pointsman", states.observed, states.text, loss, targets, round_number)
+
+    def _harmless(self, name: str, method: Method) -> tuple[States, Tensor]:
+        """States along texts that both models write, and what comes of the small one's token: see `labels.harmless`."""
+        tasks = self._written(f"{name}-texts", self._tasks[: self.settings.rollout_tasks], method)
+        return self._labelled(name, tasks, lambda part, seen: labels.harmless(self.pair, part, seen))
 
     def _certify(self, gate: Gate, least_survival: float) -> None:
         """Adds the dials to the description of the gate."""
-        folder = self.folder / "pointsman"
+        folder = self.folder / NAME
+        gates = {NAME: gate}
+        if (self.folder / "outlook").exists():
+            gates["outlook"] = load_gate(self.folder / "outlook", self.pair)[0]
         _, card = load_gate(folder, self.pair)
-        card = replace(card, figures={**card.figures, "least_survival": least_survival})
+        method = ours(gate, least_survival, self.settings.tolerance, 0.0)
+        calls = measure(self.pair, method, {}, self._tasks[:CALLS_TASKS], 32).calls_per_text
+        card = replace(card, figures={**card.figures, "least_survival": least_survival, "calls": calls})
         if self._calibration:
             self._progress.begin("certifying dials", 0)
             tell = partial(self._progress.advance, 0)
-            card = calibrate(self.pair, gate, card, self._calibration, self._promise, on_tried=tell)
+            card = calibrate(self.pair, gates, card, self._calibration, self._promise, on_tried=tell)
         else:
-            card = replace(card, figures={**card.figures, "end_survival": ALWAYS, "assists": 1.0, "certified": 0.0})
+            strict = path(least_survival, self.settings.tolerance, calls)[1]
+            card = replace(card, figures={**card.figures, **strict, "certified": 0.0})
         save_gate(folder, gate, card)
 
     def _threshold(self, gate: Gate, spans: States) -> float:
@@ -238,7 +337,7 @@ class Fit:
         return best_threshold(prices, *scored_spans(gate, spans, self.settings.tolerance))[0]
 
     def _on_policy(self, name: str, method: Method) -> States:
-        sampling = Sampling(max_tokens=self.settings.max_tokens)
+        sampling = self._sampling
         first = {id(task): number for number, task in enumerate(self._tasks)}
 
         def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
@@ -299,12 +398,15 @@ class Fit:
             self._progress.advance(len(part), told(made))
             yield part, made
 
-    def _fit(self, kind: Kind, states: States, loss: Loss, targets: Tensor, round_number: int = 1) -> Gate:
+    def _fit(
+        self, kind: Kind, seen: Observed, text: Tensor, loss: Loss, targets: Tensor, round_number: int = 1
+    ) -> Gate:
         gate = Gate(gate_shape(kind, self.pair.small.config.hidden_size), self.pair.small)
         self._progress.begin(f"training {kind}, round {round_number}", 0)
         trained = train_gate(
             gate,
-            states,
+            seen,
+            text,
             loss,
             targets,
             seed=self.settings.seed,
@@ -312,15 +414,15 @@ class Fit:
         )
         is_last = round_number == self.settings.rounds or kind not in ("citer", "pointsman")
         name = kind if is_last else f"{kind}-{round_number}"
-        save_gate(self.folder / name, gate, self._card(kind, gate, states, targets, trained, round_number))
+        save_gate(self.folder / name, gate, self._card(kind, gate, targets, trained, round_number))
         return gate
 
     def _card(
-        self, kind: Kind, gate: Gate, states: States, targets: Tensor, trained: Trained, round_number: int
+        self, kind: Kind, gate: Gate, targets: Tensor, trained: Trained, round_number: int
     ) -> GateCard:
         figures = {
-            "labels": float(len(states)),
-            "labels_that_stand": float(targets.mean()),
+            "labels": float(len(targets)),
+            "labels_that_stand": float(targets.nanmean()),
             "held_out_loss": trained.loss,
             "held_out_area": trained.area,
             "round": float(round_number),
@@ -332,7 +434,7 @@ class Fit:
 def scored_spans(gate: Gate, spans: States, tolerance: float) -> tuple[list[Tensor], list[Tensor]]:
     """The gate's scores along recorded spans, and what was let stand, for `prices.best_threshold`."""
     with torch.inference_mode():
-        scores = gate.logit(gate.inputs(spans.observed)).sigmoid()
+        scores = gate.logit(gate.inputs(spans.observed))[:, 0].sigmoid()
     begins = (spans.place == 0).nonzero()[:, 0].tolist()
     sizes = [end - begin for begin, end in zip(begins, [*begins[1:], len(spans)], strict=True)]
     stands = _stands(spans, tolerance) > 0.5
@@ -373,5 +475,5 @@ def _stands(states: States, tolerance: float) -> Tensor:
     return (states.behind_nats <= -torch.log1p(torch.tensor(-tolerance))).float()
 
 
-def _as_tensors(states: States) -> dict[str, Tensor]:
+def _as_tensors(states: States | Observed) -> dict[str, Tensor]:
     return {field.name: getattr(states, field.name) for field in fields(states)}

@@ -22,8 +22,8 @@ from pointsman.core import BadRequest, NotFound
 from pointsman.engine import LoadedModel, Traffic
 from pointsman.token.pair import Pair
 
-Feature = Literal["hidden", "confidence", "top_logits", "embedding"]
-FEATURES: tuple[Feature, ...] = ("hidden", "confidence", "top_logits", "embedding")
+Feature = Literal["hidden", "confidence", "top_logits", "embedding", "length"]
+FEATURES: tuple[Feature, ...] = ("hidden", "confidence", "top_logits", "embedding", "length")
 NUM_TOP_LOGITS = 16
 GATE_FILE, WEIGHTS_FILE = "gate.json", "gate.safetensors"
 FORMAT = 1
@@ -41,12 +41,14 @@ class GateShape:
         widths: of the layers before the last one, which has width 1.
         activation: after the layers before the last.
         is_linear_at_the_end: the last of `widths` has no activation, as in CITER's release.
+        outputs: 1, or 2 where it also says what is harmless; see `Scorer`.
     """
 
     features: tuple[Feature, ...]
     widths: tuple[int, ...]
     activation: Literal["relu", "gelu"] = "gelu"
     is_linear_at_the_end: bool = False
+    outputs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class GateCard:
     format: int = FORMAT
 
 
+Made = dict[str, Callable[[], Tensor]]
+"""Features by name, made when they are looked at."""
+
+
 class Gate(nn.Module):
     """A `Scorer` with layers. It computes in float32 wherever the small model's numbers come from.
 
@@ -93,39 +99,47 @@ class Gate(nn.Module):
             "confidence": 4,
             "top_logits": min(NUM_TOP_LOGITS, config.vocab_size),
             "embedding": config.hidden_size,
+            "length": 1,
         }
         width = sum(sizes[feature] for feature in shape.features)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
-        widths = (width, *shape.widths, 1)
+        widths = (width, *shape.widths, shape.outputs)
         self.layers = nn.ModuleList(nn.Linear(inner, outer) for inner, outer in pairwise(widths))
         num_numbers = 2 * width + sum(parameter.numel() for parameter in self.parameters())
         row_numbers = config.hidden_size if "embedding" in shape.features else 0
         self.traffic = Traffic(weight_bytes=4 * (num_numbers + row_numbers), flops=2 * num_numbers)
 
     @torch.inference_mode()
-    def forward(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
-        """See `Scorer`."""
-        made: dict[str, Callable[[], Tensor]] = {  # what is not looked at is not computed
+    def forward(
+        self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None
+    ) -> Tensor:
+        """See `Scorer`; `lengths` (B,) tokens before each proposal are for gates that look at them."""
+        made: Made = {  # what is not looked at is not computed
             "hidden": lambda: hidden.float(),
             "confidence": lambda: _confidence(logits.float()),
             "top_logits": lambda: _top_logits(logits.float()),
-            "embedding": lambda: self._embedding[proposals].float(),
         }
-        return self.logit(torch.cat([made[feature]() for feature in self.shape.features], -1)).sigmoid()
+        return self.logit(self._side_by_side(made, proposals, lengths)).sigmoid()
 
     def inputs(self, seen: "Observed") -> Tensor:
         """(N, F) float32: the features of N proposals, before they are scaled."""
-        made: dict[str, Callable[[], Tensor]] = {
+        made: Made = {
             "hidden": lambda: seen.hidden,
             "confidence": lambda: seen.confidence,
             "top_logits": lambda: seen.top_logits,
-            "embedding": lambda: self._embedding[seen.proposals].float(),
         }
-        return torch.cat([made[feature]() for feature in self.shape.features], -1)
+        return self._side_by_side(made, seen.proposals, seen.lengths)
+
+    def _side_by_side(self, made: Made, proposals: Tensor, lengths: Tensor | None) -> Tensor:
+        more: Made = {
+            "embedding": lambda: self._embedding[proposals].float(),
+            "length": lambda: _require(lengths).float().log1p()[:, None],
+        }
+        return torch.cat([(made | more)[feature]() for feature in self.shape.features], -1)
 
     def logit(self, inputs: Tensor) -> Tensor:
-        """(B,) the score's log-odds, from `inputs`."""
+        """(B, outputs) log-odds, from `inputs`."""
         x = (inputs - self.mean) / self.scale
         activation = torch.relu if self.shape.activation == "relu" else nn.functional.gelu
         num_active = len(self.layers) - 1 - self.shape.is_linear_at_the_end
@@ -133,7 +147,7 @@ class Gate(nn.Module):
             x = layer(x)
             if index < num_active:
                 x = activation(x)
-        return x[:, 0]
+        return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +160,19 @@ class Observed:
             negative entropy.
         top_logits: (N, NUM_TOP_LOGITS), or of the whole vocabulary where it is smaller, the best first.
         proposals: (N,) ids.
+        lengths: (N,) tokens before each, the prompt's counted, or None.
     """
 
     hidden: Tensor
     confidence: Tensor
     top_logits: Tensor
     proposals: Tensor
+    lengths: Tensor | None = None
+
+
+def _require(lengths: Tensor | None) -> Tensor:
+    assert lengths is not None, "this gate looks at lengths"
+    return lengths
 
 
 def observe(hidden: Tensor, logits: Tensor, proposals: Tensor) -> Observed:

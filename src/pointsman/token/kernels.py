@@ -87,7 +87,7 @@ def _inputs(features: Any, hidden: Any, told: Any, logits: Any, row: Any, x: Any
 
 @compiled()
 def _gate_score(gate: Any, hidden: Any, told: Any, logits: Any, row: Any) -> Any:
-    """`Gate.forward` of one row.
+    """`Gate.forward` of one row: both of its outputs, the second 0 where there is one only.
 
     The layers lie in one array, weights (out, in) and bias of each, so that all gates are one type and compiled once.
     """
@@ -108,7 +108,8 @@ def _gate_score(gate: Any, hidden: Any, told: Any, logits: Any, row: Any) -> Any
                 total = max(total, np.float32(0)) if is_relu else _gelu(total)
             y[o] = total
         x, at = y, biases + outer
-    return _ONE / (_ONE + exponential(-x[0]))
+    harmless = _ONE / (_ONE + exponential(-x[1])) if x.shape[0] > 1 else np.float32(0)
+    return _ONE / (_ONE + exponential(-x[0])), harmless
 
 
 @compiled()
@@ -118,15 +119,16 @@ def _gelu(x: Any) -> Any:
 
 @compiled()
 def _score(kind: int, gate: Any, hidden: Any, told: Any, logits: Any, row: Any) -> Any:
+    unknown = np.float32(0)
     if kind == MAX_PROBABILITY:
-        return exponential(told[0])
+        return exponential(told[0]), unknown
     if kind == MARGIN:
-        return exponential(told[0]) - exponential(told[2])
+        return exponential(told[0]) - exponential(told[2]), unknown
     if kind == ENTROPY:
-        return _ONE + told[3] / np.float32(math.log(logits.shape[0]))
+        return _ONE + told[3] / np.float32(math.log(logits.shape[0])), unknown
     if kind == GATE:
         return _gate_score(gate, hidden, told, logits, row)
-    return _ONE
+    return _ONE, unknown
 
 
 @compiled()
@@ -164,15 +166,16 @@ def write(unread: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any
         spans: survival (B,) float64 and number (B,) int64 of what is pending, and the most tokens (B,) to write.
         model: embedding, norm, head, blocks, rope, eps and how many ids may be written; see `FewTokens.arrays`.
         gate: kind of score, and the gate's arrays.
-        rule: kind of stop rule, its numbers (3,) float64, and the most pending tokens.
+        rule: kind of stop rule, its numbers (3,) float64, the most pending tokens, and the risk that is forgiven.
         ends: (n,) ids that end a text.
-        written: ids (B, M) int64, scores (B, M) float64 and counts (B,) int64, which are filled.
+        written: ids (B, M) int64, both columns of the scores, two of (B, M) float64, and counts (B,) int64, which are
+            filled.
     """
     tokens, line_rows, line_slots, last = unread
     (rows, slots), (survivals, pendings, limits), (kind, gate_arrays) = places, spans, gate
     embedding, norm, head, blocks, rope, eps, vocab = model
-    stop, numbers, most_pending = rule
-    ids, scores, counts = written
+    stop, numbers, most_pending, forgives = rule
+    ids, stands, harmless, counts = written
     active, told, latest = np.arange(rows.shape[0]), np.empty(4, np.float32), np.empty_like(rows)
     while active.shape[0] > 0:
         x = np.empty((tokens.shape[0], embedding.shape[1]), np.float32)
@@ -190,8 +193,11 @@ def write(unread: Any, places: Any, spans: Any, model: Any, gate: Any, rule: Any
             b = active[n]
             line = logits[n, :vocab]
             token = confidence(line, told)
-            score = float(_score(kind, gate_arrays, hidden[n], told, line, embedding[token]))
-            ids[b, counts[b]], scores[b, counts[b]] = token, score
+            first, second = _score(kind, gate_arrays, hidden[n], told, line, embedding[token])
+            ids[b, counts[b]], stands[b, counts[b]], harmless[b, counts[b]] = token, first, second
+            score = float(first)
+            if forgives > 0 and 1 - float(second) <= forgives:
+                score = 1.0
             counts[b] += 1
             latest[b] = token
             survivals[b] *= score

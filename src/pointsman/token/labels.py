@@ -78,6 +78,26 @@ def divergence(
     return labels
 
 
+def harmless(
+    pair: Pair, tasks: Sequence[Task], states: States, on_done: Callable[[int], None] = lambda _: None
+) -> Tensor:
+    """(N,) float32 along right texts of both models: 1 where the small model's token does not lose the answer.
+
+    Known by trying, where the models differ and the answer comes out right after the large model's token; elsewhere not
+    a number. The large model finishes: it is wrong about what the mixed policy would make of it at 2 % of the tokens.
+    """
+    labels, differs = torch.full_like(states.log_q, torch.nan), (states.proposals != states.best).nonzero()[:, 0]
+    at, finish = states.at(differs), alone(pair.large)
+    after_small, after_large = (outcomes(pair, tasks, at, tokens, finish, on_done) for tokens in (at.proposals, at.best))
+    labels[differs] = torch.where(after_large > 0.5, after_small, torch.nan)
+    return labels
+
+
+def are_right(tasks: Sequence[Task], texts: Sequence[Text]) -> list[bool]:
+    """Whether each whole text answers its task; one that was cut off does not."""
+    return [text.finish_reason == "stop" and task.is_right(text.text) for task, text in zip(tasks, texts, strict=True)]
+
+
 def outcomes(
     pair: Pair,
     tasks: Sequence[Task],
@@ -96,12 +116,12 @@ def outcomes(
             [*task.reference[: int(states.place[index])], int(tokens[index])]
             for index, task in zip(indices, asked, strict=True)
         ]
-        right += _are_right(pair, asked, begun, finish)
+        right += _come_out_right(pair, asked, begun, finish)
         on_done(len(indices))
     return torch.tensor(right, dtype=torch.float32)
 
 
-def _are_right(pair: Pair, tasks: Sequence[Task], begun: Sequence[Sequence[int]], finish: Finish) -> list[bool]:
+def _come_out_right(pair: Pair, tasks: Sequence[Task], begun: Sequence[Sequence[int]], finish: Finish) -> list[bool]:
     """Whether each text that was begun, the prompt left out, ends in a right answer."""
     eos_tokens, decode = pair.large.config.eos_tokens, pair.large.tokenizer.decode
     is_open = [first[-1] not in eos_tokens for first in begun]

@@ -7,7 +7,7 @@ from functools import partial
 from pointsman.core import BadRequest
 from pointsman.token import method
 from pointsman.token.gate import Gate
-from pointsman.token.method import ALWAYS, Method
+from pointsman.token.method import Method
 from pointsman.token.scores import Entropy, Margin, MaxProbability, Scorer
 
 Dials = Mapping[str, float]
@@ -15,8 +15,7 @@ Gates = Mapping[str, Gate]
 
 _THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998)
 _LENGTHS = (1, 2, 3, 4, 6, 8)
-_END_SURVIVALS = (ALWAYS, 0.99, 0.98, 0.97, 0.95, 0.92, 0.9, 0.85, 0.8, 0.75, 0.7)
-_ASSISTED = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0)
+_RISKS = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.2)
 _TOLERANCES = (0.5, 0.9)
 
 ROUTED = ("citer", "citer-1", "citer-s", "co-llm", "r2r")
@@ -56,7 +55,8 @@ _CONFIDENT: dict[str, tuple[type[Scorer], Callable[..., Method]]] = {
 
 _GATED: dict[str, tuple[str, Callable[..., Method]]] = {
     **{name: (name, partial(method.routed, name)) for name in ROUTED},
-    "specdec++": ("pointsman", method.adaptive_speculative),
+    "query": ("outlook", method.by_query),
+    "specdec++": ("specdec++", method.adaptive_speculative),
     "pointsman": ("pointsman", method.ours),
     "pointsman without judge": ("pointsman", partial(method.routed, "pointsman without judge")),
 }
@@ -82,25 +82,33 @@ def make(name: str, gates: Gates, dials: Dials) -> Method:
     given = {dial: int(value) if dial == "num_tokens" else value for dial, value in dials.items()}
     if name in _PLAIN:
         return _PLAIN[name](**given)
+    more = {"outlook": gates.get("outlook")} if name in ("pointsman", "pointsman by confidence") else {}
     if name in _CONFIDENT:
         kind, maker = _CONFIDENT[name]
-        return maker(kind(), **given)
+        return maker(kind(), **given, **more)
     needed, maker = _GATED[name]
     if needed not in gates:
         problem = f"the method {name} needs the gate {needed}; there is {', '.join(sorted(gates)) or 'none'}"
         raise BadRequest(problem, code="gate_missing", param="method")
-    return maker(gates[needed], **given)
+    return maker(gates[needed], **given, **more)
 
 
-def path(least_survival: float, tolerance: float) -> list[Dials]:
-    """Settings of ours from the safest on: strict, tolerant, with ever fewer checked ends, ever fewer assisted texts.
+def is_usable(name: str, gates: Gates) -> bool:
+    """Whether the gate that a method needs is there."""
+    return name not in _GATED or _GATED[name][0] in gates
 
-    Leaving texts to the small model alone was measured to be worth more than checking still fewer ends.
+
+def path(least_survival: float, tolerance: float, calls: float) -> list[Dials]:
+    """Settings of ours from the safest on: strict, tolerant, at ever more risk for a call that is saved.
+
+    Args:
+        least_survival: the threshold that prices gave.
+        tolerance: with which the gate was taught.
+        calls: of the large model that a text takes. A text left to the small model saves so many, and may risk as much.
     """
-    common = {"least_survival": [least_survival], "tolerance": [tolerance]}
-    strict = _grid(**(common | {"tolerance": [0.0]}), end_survival=[ALWAYS], assists=[1.0])
-    ends = _grid(**common, end_survival=_END_SURVIVALS, assists=[1.0])
-    return strict + ends + _grid(**common, end_survival=[_END_SURVIVALS[-1]], assists=_ASSISTED)
+    strict = {"least_survival": least_survival, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0}
+    risky = [{"risk": risk, "alone_risk": min(1.0, round(calls * risk, 4))} for risk in (0.0, *_RISKS)]
+    return [strict, *({**strict, "tolerance": tolerance, **dials} for dials in risky)]
 
 
 def dials_of(name: str) -> tuple[str, ...]:
@@ -108,13 +116,14 @@ def dials_of(name: str) -> tuple[str, ...]:
     return tuple(grid(name)[0])
 
 
-def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1) -> list[Dials]:
+def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1, calls: float = 10.0) -> list[Dials]:
     """The settings at which a method is evaluated.
 
     Args:
         name: of the method.
         least_survival: ours: the threshold that prices gave.
         tolerance: ours: with which the gate was taught.
+        calls: ours: as in `path`.
     """
     match name:
         case "random":
@@ -123,6 +132,8 @@ def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1) -> list
             return _grid(fallback=(0.2, 0.4, 0.6, 0.8, 0.9, 0.97), rollback_nats=(2.0, 5.0))
         case "speculative":
             return _grid(num_tokens=_LENGTHS)
+        case "query":
+            return _grid(threshold=(0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98))
         case "specdec++":
             return _grid(most_hazard=(0.1, 0.3, 0.5, 0.7, 0.9))
         case "cascade":
@@ -130,7 +141,7 @@ def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1) -> list
         case "kl":
             return _grid(num_tokens=(2, 4, 8), most_nats=(0.5, 2.0, 8.0))
         case "pointsman" | "pointsman by confidence":
-            loose = _grid(least_survival=[least_survival], tolerance=_TOLERANCES, end_survival=[ALWAYS], assists=[1.0])
-            return path(least_survival, tolerance) + [dials for dials in loose if dials["tolerance"] > tolerance]
+            loose = _grid(least_survival=[least_survival], tolerance=_TOLERANCES, risk=[0.0], alone_risk=[0.0])
+            return path(least_survival, tolerance, calls) + [dials for dials in loose if dials["tolerance"] > tolerance]
         case _:
             return _thresholds()

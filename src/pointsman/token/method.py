@@ -5,17 +5,21 @@ arXiv 2502.01976, R2R 2505.21600, Co-LLM 2403.03870, BiLD 2302.07863, SpecDec++ 
 2405.19261).
 """
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pointsman.core import BadRequest
+from pointsman.token.gate import Gate
 from pointsman.token.judges import Bounded, CrossEntropy, Divergence, Exact, Judge
-from pointsman.token.scores import Scorer, Uniform
+from pointsman.token.scores import Opinion, Scorer, Uniform
 from pointsman.token.stops import After, Below, Hazard, Stop, Unlikely
 
 ALWAYS = 2.0
-"""No survival reaches it."""
+"""No chance reaches it."""
+
+
+Role = Literal["both", "small", "large"]
+"""Who writes a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,15 @@ class Method:
         keeps_last: the token at which the small model stops is pending too; otherwise the large one writes in its
             place.
         most_pending: tokens after which the small model hands over in any case.
-        end_survival: a text that the small model ends is checked where the pending span's survival is below this.
+        forgives: a token that is not let stand stands all the same where the chance that it loses the answer is at most
+            this, as the scorer says. 0 forgives none.
+        end_safety: a text that the small model ends is checked where the chance that nothing pending loses the answer
+            is below this.
         begins_large: the large model writes the first token.
         rewrites: after a rollback the large model writes one token more.
-        assists: share of the texts that both models write; the small one writes the others alone. A hash of the prompt
-            decides, so the same prompt is always treated alike.
+        outlook: says before the first token how likely the small model alone answers rightly, or None.
+        alone_from: outlook from which a text is left to the small model.
+        else_large: all other texts are left to the large model, in place of both.
     """
 
     name: str
@@ -43,18 +51,27 @@ class Method:
     judge: Judge | None = None
     keeps_last: bool = False
     most_pending: int = 64
-    end_survival: float = 0.0
+    forgives: float = 0.0
+    end_safety: float = 0.0
     begins_large: bool = False
     rewrites: bool = False
-    assists: float = 1.0
+    outlook: Gate | None = None
+    alone_from: float = ALWAYS
+    else_large: bool = False
 
-    def is_assisted(self, prompt: Sequence[int]) -> bool:
-        """Whether both models write the text behind this prompt."""
-        return zlib.crc32(repr(tuple(prompt)).encode()) < self.assists * 2**32
+    def is_forgiven(self, opinion: Opinion) -> bool:
+        """Whether a token stands whatever the large model says of it."""
+        return self.forgives > 0 and 1 - opinion.harmless <= self.forgives
+
+    def role(self, outlook: float) -> Role:
+        """Who writes a text of that outlook."""
+        if outlook >= self.alone_from:
+            return "small"
+        return "large" if self.else_large else "both"
 
     def __post_init__(self) -> None:
         """Raises `BadRequest` (`invalid_method`) for parts that do not go together."""
-        if self.judge is None and (self.keeps_last or self.end_survival > 0):
+        if self.judge is None and (self.keeps_last or self.end_safety > 0):
             raise BadRequest("a method without a judge has nothing to check", code="invalid_method")
         if self.most_pending < 1:
             raise BadRequest(f"most_pending is {self.most_pending}; expected 1 or more", code="invalid_method")
@@ -76,27 +93,27 @@ def at_random(rate: float, seed: int = 0) -> Method:
 def speculative(num_tokens: int) -> Method:
     """Strict speculative decoding with a fixed draft length."""
     require_count(num_tokens, "num_tokens")
-    return Method("speculative", After(num_tokens), judge=Exact(), keeps_last=True, end_survival=ALWAYS)
+    return Method("speculative", After(num_tokens), judge=Exact(), keeps_last=True, end_safety=ALWAYS)
 
 
 def adaptive_speculative(scorer: Scorer, most_hazard: float) -> Method:
     """Strict speculative decoding that stops drafting where a rejection is likely: SpecDec++."""
     stop = Hazard(require_share(most_hazard, "most_hazard"))
-    return Method("specdec++", stop, scorer, Exact(), keeps_last=True, end_survival=ALWAYS)
+    return Method("specdec++", stop, scorer, Exact(), keeps_last=True, end_safety=ALWAYS)
 
 
 def cascade(num_tokens: int, tolerance: float) -> Method:
     """Speculative cascades with rule V3 and a fixed draft length."""
     judge = Bounded(require_share(tolerance, "tolerance"))
     return Method(
-        "cascade", After(require_count(num_tokens, "num_tokens")), judge=judge, keeps_last=True, end_survival=ALWAYS
+        "cascade", After(require_count(num_tokens, "num_tokens")), judge=judge, keeps_last=True, end_safety=ALWAYS
     )
 
 
 def by_divergence(num_tokens: int, most_nats: float) -> Method:
     """A fixed draft length and the training-free rule by KL divergence."""
     stop = After(require_count(num_tokens, "num_tokens"))
-    return Method("kl", stop, judge=Divergence(most_nats), keeps_last=True, end_survival=ALWAYS)
+    return Method("kl", stop, judge=Divergence(most_nats), keeps_last=True, end_safety=ALWAYS)
 
 
 def bild(scorer: Scorer, fallback: float = 0.6, rollback_nats: float = 5.0) -> Method:
@@ -108,20 +125,43 @@ def bild(scorer: Scorer, fallback: float = 0.6, rollback_nats: float = 5.0) -> M
     return Method("bild", stop, scorer, judge, most_pending=10, begins_large=True, rewrites=True)
 
 
-def ours(scorer: Scorer, least_survival: float, tolerance: float, end_survival: float, assists: float = 1.0) -> Method:
+def by_query(outlook: Gate, threshold: float) -> Method:
+    """Whole texts go to one model: to the small one from this outlook on, else to the large one."""
+    alone_from = require_share(threshold, "threshold")
+    return Method("query", Below(0.0), outlook=outlook, alone_from=alone_from, else_large=True)
+
+
+def ours(
+    scorer: Scorer,
+    least_survival: float,
+    tolerance: float,
+    risk: float,
+    alone_risk: float = 0.0,
+    outlook: Gate | None = None,
+) -> Method:
     """A trained stop whose threshold follows from prices, and a bounded check of everything pending at every call.
 
     Args:
-        scorer: a gate that was taught what the judge lets stand.
+        scorer: a gate that was taught what the judge lets stand, and perhaps what loses the answer where it does not.
         least_survival: see `prices.best_threshold`.
         tolerance: of the judge; 0 is strict.
-        end_survival: texts that end with a higher survival of what is pending are not checked; above 1, all are.
-        assists: share of the texts that both write; see `Method`.
+        risk: chance of losing the answer at which a call is saved: a token is forgiven, an end is not checked. At 0
+            neither happens.
+        alone_risk: the same for a whole text, which is left to the small model. At 0 none is.
+        outlook: a gate that was taught what the small model answers rightly.
     """
-    judge = Exact() if require_share(tolerance, "tolerance") == 0 else Bounded(tolerance)
-    stop = Unlikely(require_share(least_survival, "least_survival"))
-    share = require_share(assists, "assists")
-    return Method("pointsman", stop, scorer, judge, keeps_last=True, end_survival=end_survival, assists=share)
+    require_share(tolerance, "tolerance"), require_share(risk, "risk"), require_share(alone_risk, "alone_risk")
+    return Method(
+        "pointsman",
+        Unlikely(require_share(least_survival, "least_survival")),
+        scorer,
+        Exact() if tolerance == risk == 0 else Bounded(tolerance),
+        keeps_last=True,
+        forgives=risk,
+        end_safety=1 - risk if risk > 0 else ALWAYS,
+        outlook=outlook,
+        alone_from=1 - alone_risk if alone_risk > 0 else ALWAYS,
+    )
 
 
 def require_share(value: float, name: str) -> float:

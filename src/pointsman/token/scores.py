@@ -4,7 +4,7 @@ A scorer sees what the small model computed anyway. The trained ones are in `gat
 """
 
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -20,7 +20,31 @@ class Scorer(Protocol):
         """What one forward over the scorer's own weights costs."""
 
     def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
-        """(B,) float32 from the small model's (B, D) last hidden states, (B, V) logits and (B,) proposed ids."""
+        """(B, 1) or (B, 2) float32 from the small model's (B, D) last hidden states, (B, V) logits and (B,) ids.
+
+        The first column says how likely each proposal stands; the second, where there is one, how likely the answer
+        comes out right all the same where it would not.
+        """
+
+
+class Opinion(NamedTuple):
+    """What a scorer says of one token.
+
+    Attributes:
+        stands: chance that the large model lets it stand.
+        harmless: chance that the answer is right all the same where it would not; 0 where the scorer does not know.
+    """
+
+    stands: float
+    harmless: float = 0.0
+
+    @property
+    def safety(self) -> float:
+        """Chance that the token does not lose the answer."""
+        return 1 - (1 - self.stands) * (1 - self.harmless)
+
+
+SURE = Opinion(1.0)
 
 
 class _Free:
@@ -33,7 +57,7 @@ class MaxProbability(_Free):
     """The probability of the likeliest token."""
 
     def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
-        return logits.float().softmax(-1).amax(-1)
+        return logits.float().softmax(-1).amax(-1, keepdim=True)
 
 
 class Margin(_Free):
@@ -41,7 +65,7 @@ class Margin(_Free):
 
     def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
         best = logits.float().softmax(-1).topk(2, -1).values
-        return best[:, 0] - best[:, 1]
+        return best[:, :1] - best[:, 1:]
 
 
 class Entropy(_Free):
@@ -49,7 +73,7 @@ class Entropy(_Free):
 
     def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
         logs = logits.float().log_softmax(-1)
-        return 1 + (logs.exp() * logs).sum(-1) / math.log(logits.shape[-1])
+        return 1 + (logs.exp() * logs).sum(-1, keepdim=True) / math.log(logits.shape[-1])
 
 
 class Uniform(_Free):
@@ -59,7 +83,7 @@ class Uniform(_Free):
         self._generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
-        return torch.rand(logits.shape[0], generator=self._generator)
+        return torch.rand(logits.shape[0], 1, generator=self._generator)
 
 
 class Scripted(_Free):
@@ -72,4 +96,4 @@ class Scripted(_Free):
         count = logits.shape[0]
         taken = [self._scores[(self._next + index) % len(self._scores)] for index in range(count)]
         self._next = (self._next + count) % len(self._scores)
-        return torch.tensor(taken)
+        return torch.tensor(taken)[:, None]

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pointsman.engine import Session
+from pointsman.engine import LoadedModel, Session
 from pointsman.token.batch import Judged
 from pointsman.token.gate import Observed, observe
 from pointsman.token.pair import Pair
@@ -25,11 +25,12 @@ class States:
         tokens: (N,) the token that stands there in the text.
         best: (N,) the large model's likeliest token.
         behind_nats: (N,) float32, how far the proposal's log-probability is behind that of `best`.
+        accepted: (N,) float32, the chance that speculative sampling accepts the proposal, min(1, p / q).
         log_q: (N,) float32, the log-probability of `tokens` in the small model.
         log_p: (N,) float32, the same in the large one.
         text: (N,) which text.
         place: (N,) how many tokens of the text are before it.
-        reached: (N,) bool, whether a text that the large model writes in the end comes through here.
+        reached: (N,) bool, whether the finished text comes through here.
     """
 
     hidden: Tensor
@@ -39,6 +40,7 @@ class States:
     tokens: Tensor
     best: Tensor
     behind_nats: Tensor
+    accepted: Tensor
     log_q: Tensor
     log_p: Tensor
     text: Tensor
@@ -66,7 +68,7 @@ class States:
 def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int) -> States:
     """The states of a text or a span from its beginning: (N, D), (N, V) and (N, V) logits, (N,) ids, its number."""
     proposals = q.argmax(-1)
-    seen, large = observe(hidden, q, proposals), p.float().log_softmax(-1)
+    seen, large, small = observe(hidden, q, proposals), p.float().log_softmax(-1), q.float().log_softmax(-1)
     return States(
         seen.hidden,
         seen.confidence,
@@ -75,7 +77,8 @@ def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int) -> 
         tokens,
         large.argmax(-1),
         large.amax(-1) - _of(large, proposals),
-        _of(q.float().log_softmax(-1), tokens),
+        (_of(large, proposals) - _of(small, proposals)).exp().clamp(max=1),
+        _of(small, tokens),
         _of(large, tokens),
         torch.full_like(tokens, text),
         torch.arange(len(tokens)),
@@ -86,12 +89,20 @@ def reduced(hidden: Tensor, q: Tensor, p: Tensor, tokens: Tensor, text: int) -> 
 def judged_states(judged: Judged, text: int) -> States:
     """The states of a pending span; `place` counts from its beginning.
 
-    What stands behind the first token that is not the large model's own is not reached.
+    What is behind the first token that does not stand is not reached.
     """
     states = reduced(judged.hidden, judged.q, judged.p, judged.tokens, text)
-    is_own = states.tokens == states.best
-    before = torch.cat((torch.ones(1, dtype=torch.bool), is_own[:-1]))
-    return replace(states, reached=before.long().cumprod(0).bool())
+    return replace(states, reached=states.place <= judged.num_kept)
+
+
+@torch.inference_mode()
+def before_texts(model: LoadedModel, prompts: Sequence[Sequence[int]], vocab_size: int) -> Observed:
+    """What gates see of the first token that a small model proposes behind each of N prompts, lengths as well."""
+    session = Session(model.decoder, len(prompts), max(map(len, prompts)))
+    seen = session.extend(range(len(prompts)), prompts)
+    logits = seen.logits[:, 0, :vocab_size]
+    found = observe(seen.hidden[:, 0], logits, logits.argmax(-1))
+    return replace(found, lengths=torch.tensor([len(prompt) for prompt in prompts]))
 
 
 @torch.inference_mode()

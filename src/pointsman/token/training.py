@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pointsman.token.gate import Gate
+from pointsman.token.gate import Gate, Observed
 from pointsman.token.states import States
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""(B,) log-odds of the gate and (B,) indices of the states that they are for, to the mean loss."""
+"""(B, outputs) log-odds of the gate and (B,) indices of the states that they are for, to the mean loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,41 @@ class Trained:
 def cross_entropy(targets: Tensor, positive_weight: float = 1.0) -> Loss:
     """Binary cross-entropy with (N,) float32 targets, of which those of 1 count `positive_weight` times."""
     weight = torch.tensor(positive_weight)
-    return lambda logit, index: functional.binary_cross_entropy_with_logits(logit, targets[index], pos_weight=weight)
+    return lambda logit, index: functional.binary_cross_entropy_with_logits(
+        logit[:, 0], targets[index], pos_weight=weight
+    )
+
+
+def of_two(stands: Tensor, harmless: Tensor) -> Loss:
+    """Cross-entropies of both outputs, with (N,) float32 targets each; what is not known is not a number."""
+    targets = torch.stack((stands, harmless), -1)
+
+    def loss(logit: Tensor, index: Tensor) -> Tensor:
+        wanted = targets[index]
+        is_known = ~wanted.isnan()
+        each = functional.binary_cross_entropy_with_logits(logit[is_known], wanted[is_known], reduction="sum")
+        return each / len(index)
+
+    return loss
+
+
+def rejection_weighted(accepted: Tensor, rejection_weight: float = 6.0) -> Loss:
+    """SpecDec++'s: cross-entropy with (N,) chances of acceptance as soft labels, of which rejection counts more."""
+
+    def loss(logit: Tensor, index: Tensor) -> Tensor:
+        chance, odds = accepted[index], logit[:, 0]
+        rejected = rejection_weight * (1 - chance) * functional.logsigmoid(-odds)
+        return -(chance * functional.logsigmoid(odds) + rejected).mean()
+
+    return loss
 
 
 def marginal_likelihood(states: States) -> Loss:
     """Co-LLM's: the probability of the text's token where a coin of the gate's says which model writes it."""
 
     def loss(logit: Tensor, index: Tensor) -> Tensor:
-        small = functional.logsigmoid(logit) + states.log_q[index]
-        large = functional.logsigmoid(-logit) + states.log_p[index]
+        small = functional.logsigmoid(logit[:, 0]) + states.log_q[index]
+        large = functional.logsigmoid(-logit[:, 0]) + states.log_p[index]
         return -torch.logaddexp(small, large).mean()
 
     return loss
@@ -71,7 +97,8 @@ def marginal_likelihood(states: States) -> Loss:
 
 def train_gate(
     gate: Gate,
-    states: States,
+    seen: Observed,
+    text: Tensor,
     loss: Loss,
     targets: Tensor,
     schedule: Schedule | None = None,
@@ -81,8 +108,9 @@ def train_gate(
     """Fits the gate's weights in place, and leaves those with the lowest loss on the held-out texts.
 
     Args:
-        gate: to fit; its inputs are scaled to the states' mean and deviation first.
-        states: N of them.
+        gate: to fit; its inputs are scaled to their mean and deviation first.
+        seen: N proposals.
+        text: (N,) of which text each is.
         loss: to minimise.
         targets: (N,) what the score should separate, for `Trained.area` alone.
         schedule: how long and how fast.
@@ -91,8 +119,8 @@ def train_gate(
     """
     schedule = schedule or Schedule()
     generator = torch.Generator().manual_seed(seed)
-    inputs = gate.inputs(states.observed)
-    learned, held_out = _split(states.text, generator)
+    inputs = gate.inputs(seen)
+    learned, held_out = _split(text, generator)
     gate.mean.copy_(inputs[learned].mean(0))
     gate.scale.copy_(inputs[learned].std(0).clamp(min=1e-6))
     for parameter in gate.parameters():
@@ -120,7 +148,7 @@ def train_gate(
     gate.load_state_dict(kept)
     gate.eval()
     with torch.no_grad():
-        area = area_under_curve(gate.logit(inputs[held_out]), targets[held_out])
+        area = area_under_curve(gate.logit(inputs[held_out])[:, 0], targets[held_out])
     return Trained(best, area, epoch)
 
 

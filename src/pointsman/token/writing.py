@@ -10,6 +10,7 @@ from torch import Tensor
 from pointsman.core import Unsupported
 from pointsman.engine import Sampling, Text, Traffic, Writing
 from pointsman.engine.sampling import Sampler
+from pointsman.token.method import Role
 from pointsman.token.pair import Pair
 
 Writer = Literal["small", "large"]
@@ -57,6 +58,8 @@ class PairText(Text):
 class PairWriting(Writing):
     """A text that is being written. `tokens` are certain; `pending` wait for the large model.
 
+    `role` is None until it is known who writes it.
+
     Raises:
         Unsupported: `unsupported_parameter` for what is defined for one model only.
     """
@@ -85,8 +88,10 @@ class PairWriting(Writing):
         self.pending: list[int] = []
         self.pending_logits: list[Tensor] = []
         self.pending_hidden: list[Tensor] = []
-        self.survival = 1.0
-        self.is_assisted, self.asks = True, False
+        self.pending_forgiven: list[bool] = []
+        self.survival, self.safety = 1.0, 1.0
+        self.role: Role | None = None
+        self.asks = False
         self.small, self.large, self.gate = Traffic(), Traffic(), Traffic()
         self.num_calls = 0
         self._writers: list[Writer] = []
@@ -115,7 +120,8 @@ class PairWriting(Writing):
     def settle(self, num_kept: int) -> None:
         """Lets the first pending tokens stand, up to the end of the text, and forgets the rest."""
         kept, dropped = self.pending[:num_kept], self.pending[num_kept:]
-        self.pending, self.pending_logits, self.pending_hidden, self.survival = [], [], [], 1.0
+        self.pending, self.pending_logits, self.pending_hidden, self.pending_forgiven = [], [], [], []
+        self.survival, self.safety = 1.0, 1.0
         for token in kept:
             if self.finish_reason is None:
                 self.add(token, "small")

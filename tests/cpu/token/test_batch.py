@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from pointsman.core import BadRequest, Unsupported
 from pointsman.engine import Batch, Sampling, Session, Text, Traffic, distribution, generate
 from pointsman.token.batch import Judged, PairBatch, generate_pair
+from pointsman.token.gate import Gate, GateShape
 from pointsman.token.judges import Bounded, Exact
 from pointsman.token.method import (
     ALWAYS,
@@ -17,6 +19,7 @@ from pointsman.token.method import (
     at_random,
     bild,
     by_divergence,
+    by_query,
     cascade,
     ours,
     routed,
@@ -34,7 +37,7 @@ STRICT = {
     "3": speculative(3),
     "8": speculative(8),
     "adaptive": adaptive_speculative(MaxProbability(), 0.5),
-    "ours": ours(MaxProbability(), 0.4, 0.0, ALWAYS),
+    "ours": ours(MaxProbability(), 0.4, 0.0, 0.0),
     "tolerance 0": cascade(4, 0.0),
     "all large": routed("all", MaxProbability(), 1.0),
 }
@@ -123,22 +126,22 @@ def test_stop_strings_end_a_text_within_a_pending_span(pair: Pair) -> None:
     assert whole[0].text != alone[0].text
 
 
-def scripted(scores: list[float], end_survival: float) -> Method:
-    return Method("scripted", After(50), Scripted(scores), Bounded(1.0), keeps_last=True, end_survival=end_survival)
+def scripted(scores: list[float], end_safety: float) -> Method:
+    return Method("scripted", After(50), Scripted(scores), Bounded(1.0), keeps_last=True, end_safety=end_safety)
 
 
-@pytest.mark.parametrize(("score", "end_survival", "calls"), [(0.9, 0.1, 0), (0.9, 0.9, 1), (1.0, ALWAYS, 1)])
+@pytest.mark.parametrize(("score", "end_safety", "calls"), [(0.9, 0.1, 0), (0.9, 0.9, 1), (1.0, ALWAYS, 1)])
 def test_the_end_of_a_text_is_checked_where_it_is_unlikely_to_stand(
-    pair: Pair, score: float, end_survival: float, calls: int
+    pair: Pair, score: float, end_safety: float, calls: int
 ) -> None:
-    (text,) = generate_pair(pair, scripted([score], end_survival), [[5, 6, 7]], Sampling(max_tokens=8))
+    (text,) = generate_pair(pair, scripted([score], end_safety), [[5, 6, 7]], Sampling(max_tokens=8))
     assert text.num_calls == calls
     assert (text.large.forwards > 0) == (calls > 0)
     assert len(text.tokens) == 8
 
 
 def test_costs_are_those_of_the_forwards(pair: Pair) -> None:
-    method = Method("two", After(2), judge=Bounded(1.0), keeps_last=True, end_survival=ALWAYS)
+    method = Method("two", After(2), judge=Bounded(1.0), keeps_last=True, end_safety=ALWAYS)
     (text,) = generate_pair(pair, method, [[5, 6, 7]], Sampling(max_tokens=6))
     assert text.writers == ("small", "small", "large", "small", "small", "large")
     assert text.num_calls == text.large.forwards == 2
@@ -195,13 +198,10 @@ def test_every_call_tells_what_the_large_model_thinks_of_what_was_pending(pair: 
     texts = [batch.submit(prompt, GREEDY) for prompt in prompts_of(3)]
     while not batch.is_idle:
         batch.step()
-    kept = sum(
-        int((judged.p.argmax(-1) == judged.tokens).long().cumprod(0).sum())
-        for judged in heard
-        if judged.writing is texts[0]
-    )
+    kept = sum(judged.num_kept for judged in heard if judged.writing is texts[0])
     assert kept == texts[0].result().writers.count("small")
     for judged in heard:
+        assert judged.num_kept == int((judged.p.argmax(-1) == judged.tokens).long().cumprod(0).sum())
         assert torch.equal(judged.q.argmax(-1), judged.tokens)
         assert judged.hidden.shape == (len(judged.tokens), pair.small.config.hidden_size)
 
@@ -215,6 +215,67 @@ def test_what_only_one_model_can_do_is_refused(pair: Pair, name: str, value: obj
 def test_a_prompt_that_does_not_fit_is_refused(pair: Pair) -> None:
     with pytest.raises(BadRequest, match="at most 63"):
         generate_pair(pair, speculative(2), [[5] * 64])
+
+
+class _Harmless(MaxProbability):
+    """Knows which tokens do no harm: those of some ids."""
+
+    def __init__(self, ids: set[int]) -> None:
+        self._ids = ids
+
+    def __call__(self, hidden: torch.Tensor, logits: torch.Tensor, proposals: torch.Tensor) -> torch.Tensor:
+        harmless = torch.tensor([[float(int(token) in self._ids)] for token in proposals])
+        return torch.cat((super().__call__(hidden, logits, proposals), harmless), -1)
+
+
+def test_what_does_no_harm_is_forgiven(pair: Pair) -> None:
+    prompts = prompts_of(8)
+    for ids in (set(range(60)), set(range(0, 60, 2)), set()):
+        method = replace(ours(_Harmless(ids), 0.3, 0.0, 0.1), end_safety=ALWAYS)
+        heard: list[Judged] = []
+        batch = PairBatch(pair, method, 3, on_judged=heard.append)
+        for prompt in prompts:
+            batch.submit(prompt, GREEDY)
+        while not batch.is_idle:
+            batch.step()
+        for judged in heard:
+            stands = (judged.p.argmax(-1) == judged.tokens) | torch.tensor([int(t) in ids for t in judged.tokens])
+            assert judged.num_kept == int(stands.long().cumprod(0).sum())
+        strict = tokens_of(generate(pair.large, prompts, GREEDY))
+        assert (tokens_of(generate_pair(pair, method, prompts, GREEDY)) == strict) == (not ids)
+    everything = ours(_Harmless(set(range(60))), 0.3, 0.0, 0.1)
+    texts = generate_pair(pair, everything, prompts, GREEDY)
+    assert tokens_of(texts) == tokens_of(generate(pair.small, prompts, GREEDY))
+    assert sum(text.num_calls for text in texts) == 0  # and an end that does no harm is not checked
+    assert tokens_of(generate_pair(pair, replace(everything, forgives=0.0, end_safety=ALWAYS), prompts, GREEDY)) == (
+        tokens_of(generate(pair.large, prompts, GREEDY))
+    )
+
+
+class _ByLength(Gate):
+    """An outlook that is good for prompts of an even length."""
+
+    def __init__(self, pair: Pair) -> None:
+        super().__init__(GateShape(("length",), ()), pair.small)
+
+    def forward(self, *seen: torch.Tensor) -> torch.Tensor:
+        return (seen[-1] % 2 == 0).float()[:, None] * 0.8 + 0.1
+
+
+@pytest.mark.parametrize("num_rows", [1, 3])
+def test_texts_of_a_good_outlook_are_left_to_the_small_model(pair: Pair, num_rows: int) -> None:
+    prompts, outlook = prompts_of(9), _ByLength(pair)
+    small, large = (tokens_of(generate(model, prompts, GREEDY)) for model in (pair.small, pair.large))
+    expected = [one if len(prompt) % 2 == 0 else two for prompt, one, two in zip(prompts, small, large, strict=True)]
+    for method in (by_query(outlook, 0.5), ours(MaxProbability(), 0.3, 0.0, 0.0, 0.3, outlook)):
+        texts = generate_pair(pair, method, prompts, GREEDY, num_rows=num_rows)
+        assert tokens_of(texts) == expected
+        assert [text.num_calls == 0 for text in texts] == [len(prompt) % 2 == 0 for prompt in prompts]
+        assert min(text.gate.weight_bytes for text in texts) > 0
+    routed_whole = generate_pair(pair, by_query(outlook, 0.5), prompts, GREEDY, num_rows=num_rows)
+    assert {writer for text in routed_whole if text.num_calls for writer in text.writers} == {"large"}
+    assert tokens_of(generate_pair(pair, by_query(outlook, 0.0), prompts, GREEDY)) == small
+    assert tokens_of(generate_pair(pair, by_query(outlook, 1.0), prompts, GREEDY)) == large
 
 
 # Sampling. A tiny vocabulary of 60 ids and two tokens, so that every outcome is seen often.
@@ -253,7 +314,7 @@ def exact(pair: Pair) -> torch.Tensor:
     return result
 
 
-@pytest.mark.parametrize("method", [speculative(1), speculative(3), ours(MaxProbability(), 0.5, 0.0, ALWAYS)])
+@pytest.mark.parametrize("method", [speculative(1), speculative(3), ours(MaxProbability(), 0.5, 0.0, 0.0)])
 def test_strict_sampling_has_the_large_models_distribution(make_pair: MakePair, method: Method) -> None:
     pair = make_pair(3, likeness=0.6)
     expected, found = exact(pair), drawn(pair, method)

@@ -12,7 +12,7 @@ from pointsman.token.calibration import Promise, calibrate, certified_dials
 from pointsman.token.evaluation import Measured, measure, measure_alone
 from pointsman.token.gate import Gate, GateCard, GateShape
 from pointsman.token.lineup import path
-from pointsman.token.method import ALWAYS, cascade, speculative
+from pointsman.token.method import cascade, speculative
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
 
@@ -39,7 +39,7 @@ def tasks_of(pair: Pair, count: int) -> list[Task]:
 
 
 def card(pair: Pair, gate: Gate) -> GateCard:
-    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "tolerance": 0.9})
+    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "tolerance": 0.9, "calls": 5.0})
 
 
 def test_measures_are_those_of_the_texts(ending: Pair) -> None:
@@ -66,42 +66,42 @@ def test_the_cheapest_setting_that_keeps_the_promise_is_certified(ending: Pair) 
     torch.manual_seed(0)
     gate = Gate(GateShape(("hidden",), ()), ending.small).eval()
     tasks, told = tasks_of(ending, 60), []
-    found = calibrate(ending, gate, card(ending, gate), tasks, Promise(0.2, 0.9), 16, told.append)
+    found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise(0.2, 0.9), 16, told.append)
     assert found.figures["certified"] == 1
     dials = certified_dials(found)
-    assert dials in path(0.3, 0.9)
+    assert dials in path(0.3, 0.9, 5.0)
     assert found.figures["calibration_losses"] <= 0.2 * 60
     assert found.figures["calibration_tasks"] == 60
-    assert len(told) >= path(0.3, 0.9).index(dials) + 1
+    assert len(told) >= path(0.3, 0.9, 5.0).index(dials) + 1
     assert "of 60 lost" in told[0]
 
 
 def test_few_tasks_certify_nothing(ending: Pair) -> None:
     gate = Gate(GateShape(("hidden",), ()), ending.small).eval()
-    found = calibrate(ending, gate, card(ending, gate), tasks_of(ending, 20), Promise(), 16)
+    found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks_of(ending, 20), Promise(), 16)
     assert found.figures["certified"] == 0
     assert certified_dials(found)["tolerance"] == 0
-    assert certified_dials(found)["end_survival"] == ALWAYS
+    assert certified_dials(found)["risk"] == 0
 
 
 def test_settings_behind_the_first_failure_are_not_looked_at(ending: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[float] = []
 
     def pretended(_pair: object, _method: object, dials: dict[str, float], tasks: list[Task], _rows: int) -> Measured:
-        tried.append(dials["end_survival"])
+        tried.append(dials["risk"])
         lost = 30 if len(tried) == 3 else 0
         right = (False,) * lost + (True,) * (len(tasks) - lost)
         return Measured("pointsman", dials, right, (1,) * len(tasks), (1,) * len(tasks), 1.0, 1, 0.0, 0.0, 0.0)
 
     monkeypatch.setattr(calibration, "measure", pretended)
     monkeypatch.setattr(
-        calibration, "measure_alone", lambda _model, tasks, _rows: pretended(0, 0, {"end_survival": 0}, tasks, 0)
+        calibration, "measure_alone", lambda _model, tasks, _rows: pretended(0, 0, {"risk": 0}, tasks, 0)
     )
     gate = Gate(GateShape(("hidden",), ()), ending.small).eval()
     tasks = [Task((5,), (), lambda _: True)] * 400
-    found = calibrate(ending, gate, card(ending, gate), tasks, Promise())
+    found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise())
     assert len(tried) == 1 + 2  # the large model alone, and two settings, of which the second fails
-    assert certified_dials(found) == path(0.3, 0.9)[0]
+    assert certified_dials(found) == path(0.3, 0.9, 5.0)[0]
 
 
 def test_a_promise_needs_numbers_that_mean_something() -> None:

@@ -38,15 +38,14 @@ def texts_of(
     """The texts, and how many were written by the compiled turn."""
     batch, calls = PairBatch(pair, method, rows, capacity), []
     if not fast:
-        batch._fast = None
-    elif batch._fast is not None:
-        write = batch._fast.write
+        batch._fast = {}
+    for turn in filter(None, batch._fast.values()):
 
-        def counted(*arguments: object) -> object:
+        def counted(*arguments: object, write: Callable[..., object] = turn.write) -> object:
             calls.append(arguments)
-            return write(*arguments)  # type: ignore[arg-type]
+            return write(*arguments)
 
-        batch._fast.write = counted  # type: ignore[method-assign,assignment]
+        turn.write = counted  # type: ignore[method-assign,assignment]
     writings = [batch.submit(prompt, sampling) for prompt in PROMPTS]
     while not batch.is_idle:
         batch.step()
@@ -85,6 +84,7 @@ def test_every_method_writes_the_same(make_pair: MakePair, name: str, dtype: tor
     [
         GateShape(("top_logits", "embedding", "confidence", "hidden"), (16, 8), "gelu"),
         GateShape(("confidence",), (8,), "relu", is_linear_at_the_end=True),
+        GateShape(("hidden", "confidence"), (8,), outputs=2),
     ],
 )
 def test_any_gate_scores_the_same(pair: Pair, shape: GateShape) -> None:
@@ -110,7 +110,7 @@ def test_the_context_ends_both_alike(pair: Pair, method: Method | None, capacity
 
 def test_stop_strings_and_neighbours_change_nothing(pair: Pair) -> None:
     gate = random_gate(pair, gate_shape("pointsman", 32))
-    method = ours(gate, 0.3, 0.5, 0.6, assists=0.7)
+    method = ours(gate, 0.3, 0.5, 0.4, 0.5, random_gate(pair, gate_shape("outlook", 32)))
     for sampling in (Sampling(max_tokens=30), Sampling(max_tokens=30, stop=("A", "CH"))):
         together, calls = texts_of(pair, method, sampling, fast=True, rows=3)
         alone, _ = texts_of(pair, method, sampling, fast=False, rows=1)
@@ -130,8 +130,8 @@ def test_sampled_texts_take_the_loop(pair: Pair) -> None:
 
 def test_what_it_does_not_know_takes_the_loop(pair: Pair) -> None:
     batch = PairBatch(pair, speculative(3), 1)
-    assert batch._fast is not None
-    assert PairBatch(pair, at_random(0.5), 1)._fast is None
+    assert batch._fast["both"] is not None
+    assert PairBatch(pair, at_random(0.5), 1)._fast["both"] is None
     naive = NaiveSession(pair.small.decoder, 1, 64)
     assert FastTurn.over(naive, speculative(3), 60, (1,)) is None
     kl = Method("kl", After(3), judge=Divergence(1.0), keeps_last=True)

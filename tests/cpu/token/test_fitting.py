@@ -10,7 +10,7 @@ from pointsman.engine import Sampling, generate
 from pointsman.token import fitting
 from pointsman.token.batch import generate_pair
 from pointsman.token.fitting import KINDS, Fit, Settings, load_gates
-from pointsman.token.method import ALWAYS, ours
+from pointsman.token.method import ours
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, Prices
 from pointsman.token.store import Store
@@ -66,7 +66,7 @@ def test_every_gate_is_made_and_writes(pair: Pair, tasks: list[Task], tmp_path: 
         assert gate.traffic.weight_bytes > 0
     gate, _ = gates["pointsman"]
     prompts = [task.prompt for task in tasks[:4]]
-    strict = generate_pair(pair, ours(gate, 0.3, 0.0, ALWAYS), prompts, Sampling(max_tokens=12))
+    strict = generate_pair(pair, ours(gate, 0.3, 0.0, 0.0), prompts, Sampling(max_tokens=12))
     assert [text.tokens for text in strict] == [
         t.tokens for t in generate(pair.large, prompts, Sampling(max_tokens=12))
     ]

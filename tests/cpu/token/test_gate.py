@@ -27,6 +27,7 @@ SHAPES = {
     "linear": GateShape(("hidden",), ()),
     "deep": GateShape(("hidden",), (8, 4), "relu", is_linear_at_the_end=True),
     "all": GateShape(("top_logits", "hidden", "embedding", "confidence"), (8,)),
+    "two": GateShape(("hidden",), (8,), outputs=2),
 }
 
 
@@ -70,7 +71,7 @@ def test_a_deep_gate_is_its_layers(pair: Pair) -> None:
     hidden, logits, proposals = rows(pair, 5)
     first, second, third = gate.layers
     x = (hidden - gate.mean) / gate.scale
-    expected = third(second(torch.relu(first(x))))[:, 0].sigmoid()
+    expected = third(second(torch.relu(first(x)))).sigmoid()
     torch.testing.assert_close(gate(hidden, logits, proposals), expected)
 
 

@@ -9,7 +9,7 @@ from pointsman.token.batch import generate_pair
 from pointsman.token.fitting import KINDS, gate_shape
 from pointsman.token.gate import Gate
 from pointsman.token.lineup import METHODS, dials_of, grid, make, path
-from pointsman.token.method import ALWAYS, Method
+from pointsman.token.method import Method
 from pointsman.token.pair import Pair
 from pointsman.token.stops import After, Below, Hazard, Unlikely
 
@@ -34,12 +34,16 @@ def test_every_setting_of_every_method_writes(pair: Pair, gates: dict[str, Gate]
 
 
 def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gate]) -> None:
-    settings = path(0.25, 0.2)
-    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "end_survival": ALWAYS, "assists": 1.0}
-    assert settings[-1]["assists"] == 0.0
-    risks = [(dials["tolerance"], -dials["end_survival"], -dials["assists"]) for dials in settings]
+    settings = path(0.25, 0.2, 8.0)
+    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0}
+    assert settings[1] == {**settings[0], "tolerance": 0.2}
+    assert settings[-1]["alone_risk"] == 1.0
+    risks = [(dials["tolerance"], dials["risk"], dials["alone_risk"]) for dials in settings]
     assert risks == sorted(risks)
-    assert grid("pointsman", 0.25, 0.2)[: len(settings)] == settings
+    assert all(dials["alone_risk"] == pytest.approx(min(1, 8 * dials["risk"])) for dials in settings)
+    assert make("pointsman", gates, settings[-1]).role(0.0) == "small"
+    assert make("pointsman", gates, settings[1]).role(1.0) == "both"
+    assert grid("pointsman", 0.25, 0.2, 8.0)[: len(settings)] == settings
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gat
         ("citer", {"threshold": 1.5}, "threshold is 1.5; expected 0 to 1"),
         ("speculative", {"num_tokens": 0.0}, "num_tokens is 0; expected 1 or more"),
         ("cascade", {"num_tokens": 2.0, "tolerance": -1.0}, "tolerance is -1.0; expected 0 to 1"),
-        ("pointsman", {**grid("pointsman")[0], "assists": 2.0}, "assists is 2.0; expected 0 to 1"),
+        ("pointsman", {**grid("pointsman")[0], "alone_risk": 2.0}, "alone_risk is 2.0; expected 0 to 1"),
         ("random", {"rate": float("nan")}, "is nan; expected 0 to 1"),
     ],
 )
@@ -66,7 +70,7 @@ def test_a_gate_that_is_missing_is_said() -> None:
     assert dials_of("citer") == ("threshold",)
 
 
-@pytest.mark.parametrize("parts", [{"keeps_last": True}, {"end_survival": 0.5}])
+@pytest.mark.parametrize("parts", [{"keeps_last": True}, {"end_safety": 0.5}])
 def test_without_a_judge_nothing_can_be_checked(parts: dict[str, float]) -> None:
     with pytest.raises(BadRequest, match="nothing to check"):
         Method("odd", After(3), **parts)  # type: ignore[arg-type]
@@ -85,13 +89,3 @@ def test_stop_rules() -> None:
     assert hazard.hands_over(0.1, 0.3, 2)
     assert not hazard.hands_over(0.9, 0.5, 19)
     assert hazard.hands_over(0.9, 0.5, 20)
-
-
-def test_the_same_prompt_is_always_assisted_alike() -> None:
-    method = Method("half", After(3), assists=0.5)
-    prompts = [[index, index + 1] for index in range(400)]
-    assisted = [method.is_assisted(prompt) for prompt in prompts]
-    assert assisted == [method.is_assisted(prompt) for prompt in prompts]
-    assert 150 < sum(assisted) < 250
-    assert all(Method("all", After(3)).is_assisted(prompt) for prompt in prompts)
-    assert not any(Method("none", After(3), assists=0.0).is_assisted(prompt) for prompt in prompts)
