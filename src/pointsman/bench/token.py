@@ -105,7 +105,7 @@ def labelled(pair: Pair, gates: Gates, cards: dict[str, GateCard], tasks: Sequen
     card = cards[OURS]
     method = make(OURS, gates, certified_dials(card))
     with watched(4 * sum(len(task.reference) for task in guided)) as tick:  # at most: the models mostly agree
-        found = label_errors(pair, guided, method, card.figures["tolerance"], lambda done: tick("labels", done))
+        found = label_errors(pair, guided, method, card.figures["taught_tolerance"], lambda done: tick("labels", done))
     lines = [
         f"labels: the models differ at {found.num_differing:,} of {found.num_states:,} tokens of {len(guided)} right "
         f"texts; at {found.critical:.1%} of those the small model's token loses the answer"

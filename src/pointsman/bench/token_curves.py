@@ -9,7 +9,7 @@ from typing import Any
 
 from pointsman.bench.report import interval
 from pointsman.token.evaluation import Measured, measure, measure_alone
-from pointsman.token.lineup import ROUTED, Dials, Gates, grid, is_usable, make
+from pointsman.token.lineup import ROUTED, Dials, Gates, derived, grid, is_usable, make
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
 
@@ -25,7 +25,19 @@ __all__ = [
 ]
 
 LARGE, SMALL, OURS = "large", "small", "pointsman"
-RIVALS = ("random", "confidence", "margin", "entropy", *ROUTED, "query", "bild", "speculative", "specdec++", "cascade", "kl")
+RIVALS = (
+    "random",
+    "confidence",
+    "margin",
+    "entropy",
+    *ROUTED,
+    "query",
+    "bild",
+    "speculative",
+    "specdec++",
+    "cascade",
+    "kl",
+)
 
 Curves = dict[str, list[Measured]]
 """By method, in the order of its settings; `large` and `small` have one point each."""
@@ -38,8 +50,7 @@ def settings_of(
     names: Iterable[str], gates: Gates, figures: Mapping[str, float], every: int = 1
 ) -> Mapping[str, list[Any]]:
     """The settings of each method whose gate is there, or every so-manieth of them."""
-    derived = [figures.get(name, usual) for name, usual in (("least_survival", 0.3), ("tolerance", 0.1), ("calls", 10.0))]
-    return {name: grid(name, *derived)[::every] for name in names if is_usable(name, gates)}
+    return {name: grid(name, *derived(figures))[::every] for name in names if is_usable(name, gates)}
 
 
 def measure_all(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["PAIR", "PairChoice", "Writer", "coloured", "one_model", "pair_facts_of", "shared_work", "two_models"]
 
 PAIR = "embedded/pair"
-_LARGE, _DROPPED, _PLAIN = "\x1b[1;36m", "\x1b[9;31m", "\x1b[0m"
+_COLOURS = {"large": "\x1b[1;36m", "lookup": "\x1b[33m", "small": ""}
+_DROPPED, _PLAIN = "\x1b[9;31m", "\x1b[0m"
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -123,6 +124,7 @@ def pair_facts_of(text: Text) -> dict[str, object]:
         "writers": list(text.writers),
         "large_tokens": text.num_large_tokens,
         "small_tokens": text.num_small_tokens,
+        "lookup_tokens": text.num_lookup_tokens,
         "rolled_back": text.num_rolled_back,
         "calls": text.num_calls,
         "traffic": {name: asdict(getattr(text, name)) for name in ("small", "large", "gate")},
@@ -137,12 +139,12 @@ def shared_work(text: Text) -> str:
         return ""
     return (
         f"{text.method}: {text.num_large_tokens} tokens by the large model in {text.num_calls} calls, "
-        f"{text.num_rolled_back} rolled back"
+        f"{text.num_lookup_tokens} looked up, {text.num_rolled_back} rolled back"
     )
 
 
 def coloured(text: PairText, tokenizer: TextTokenizer, after: int) -> str:
-    """The text for a terminal: bold cyan is the large model's, red and struck out what did not stand.
+    """The text for a terminal: bold cyan is the large model's, yellow was looked up, red and struck out did not stand.
 
     `after` is the last token of the prompt.
     """
@@ -153,7 +155,8 @@ def coloured(text: PairText, tokenizer: TextTokenizer, after: int) -> str:
         parts.append(_struck(dropped.get(place, ()), tokenizer))
         piece = stream.push(token)[: len(text.text) - shown]  # a stop string is not part of the text
         shown += len(piece)
-        parts.append(f"{_LARGE}{piece}{_PLAIN}" if writer == "large" and piece else piece)
+        colour = _COLOURS[writer]
+        parts.append(f"{colour}{piece}{_PLAIN}" if colour and piece else piece)
     parts.append(_struck(dropped.get(len(text.tokens), ()), tokenizer))
     return "".join(parts)
 

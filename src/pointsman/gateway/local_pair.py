@@ -44,6 +44,7 @@ class LocalPair(LocalModel):
             "method": text.method,
             "large_tokens": text.num_large_tokens,
             "small_tokens": text.num_small_tokens,
+            "lookup_tokens": text.num_lookup_tokens,
             "rolled_back": text.num_rolled_back,
             "calls": text.num_calls,
             "bytes": text.traffic.moved_bytes,

@@ -73,22 +73,23 @@ class AnswerNote(Struct, frozen=True):
 
 
 class WrittenToken(Struct, frozen=True):
-    """A token of two models' text, and which of them wrote it."""
+    """A token of two models' text, and which of them wrote it, or that it was looked up."""
 
     token: str
-    writer: Literal["small", "large"]
+    writer: Literal["lookup", "small", "large"]
 
 
 class PairNote(AnswerNote, frozen=True, kw_only=True):
     """The same where two models wrote: who wrote how much, and what that cost.
 
-    `bytes` and `flops` are those of both models and of what decides; `rolled_back` are tokens of the small model that
-    the large one did not let stand.
+    `bytes` and `flops` are those of both models and of what decides; `rolled_back` are tokens that the small model
+    wrote or that were looked up, and that the large one did not let stand.
     """
 
     method: str
     large_tokens: int
     small_tokens: int
+    lookup_tokens: int
     rolled_back: int
     calls: int
     bytes: int

@@ -26,6 +26,7 @@ from pointsman.engine import Extension, Sampling, Session, TextRows, distributio
 from pointsman.engine.batch import require_prompt
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judges import Exact, Judge, verified
+from pointsman.token.lookup import Lookup, Memory
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
 from pointsman.token.scores import SURE, Opinion, Scorer
@@ -48,7 +49,7 @@ class Judged:
         q: (k, V) its logits there, float32.
         tokens: (k,) the tokens.
         p: (k, V) the large model's logits at their places, float32.
-        num_kept: how many from the front stand.
+        num_kept: how many from the front stand; below 0 where something looked up before them does not.
     """
 
     writing: PairWriting
@@ -69,6 +70,7 @@ class PairBatch:
         capacity_tokens: longest prompt and text together, or None for the pair's context.
         on_judged: gets what each call of the large model says of pending tokens.
         sessions: where the small and the large model read, or None for new cached ones.
+        memory: what lookup learned before, or None to begin anew.
     """
 
     def __init__(
@@ -79,9 +81,10 @@ class PairBatch:
         capacity_tokens: int | None = None,
         on_judged: Callable[[Judged], None] | None = None,
         sessions: tuple[TextRows, TextRows] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.pair, self.method = pair, method
-        self._on_judged = on_judged
+        self._on_judged, self._memory = on_judged, memory or Memory()
         self.capacity_tokens = capacity_tokens or pair.context_tokens
         self._num_rows = num_rows
         self._small, self._large = sessions or (
@@ -119,12 +122,16 @@ class PairBatch:
         writing = PairWriting(tuple(prompt), sampling, self.pair, self.method.name, on_text)
         writing.role = "both" if self.method.outlook is None else None
         writing.asks = self.method.begins_large
+        if self.method.lookup_from < 1:
+            writing.lookup = Lookup(self._memory)
         self._waiting.append(writing)
         return writing
 
     def renewed(self) -> Self:
         """An empty batch of the same kind, for when a step failed and left this one undefined."""
-        return type(self)(self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged)
+        return type(self)(
+            self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged, memory=self._memory
+        )
 
     @torch.inference_mode()
     def step(self) -> list[PairWriting]:
@@ -136,8 +143,24 @@ class PairBatch:
         self._large_turn()
         return left + self._leave()
 
+    def _look_up(self) -> None:
+        """Lookup writes before the small model does, while it is sure enough."""
+        for text in self._busy:
+            if text.lookup is not None and text.role == "both" and text.goes_on and not text.pending:
+                self._take(text, text.lookup.likely(text.known, self.method.lookup_from))
+
+    def _take(self, text: PairWriting, found: Sequence[tuple[int, float]]) -> None:
+        for token, chance in found:
+            if not text.goes_on:
+                return
+            text.num_looked_up += 1
+            logits = torch.full((self.pair.vocab_size,), -torch.inf)
+            logits[token] = 0.0  # it was certain: sampling exactly needs to know
+            self._propose(text, token, Opinion(chance), logits, _NOTHING)
+
     def _small_turn(self) -> None:
-        while rows := [row for row, text in enumerate(self._busy) if not text.asks and text.finish_reason is None]:
+        self._look_up()
+        while rows := [row for row, text in enumerate(self._busy) if text.goes_on]:
             if fast := [row for row in rows if self._can_go_on(row)]:
                 self._go_on(fast)
                 continue
@@ -196,7 +219,7 @@ class PairBatch:
                 if text.role == "both":
                     _count_score(text, self.method.scorer, len(texts))
                 self._propose(text, token, opinion, _NOTHING, _NOTHING)
-                if text.asks or text.finish_reason is not None:
+                if not text.goes_on:
                     break
         for row, text in zip(rows, texts, strict=True):
             self._small.truncate(row, min(self._small.lengths[row], text.num_known))
@@ -256,9 +279,8 @@ class PairBatch:
         """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
         num_pending = len(text.pending)
         num_kept, follower = _judged(self.method.judge, text, p)
-        if self._on_judged is not None and num_pending > 0:
-            hidden, q = torch.stack(text.pending_hidden), torch.stack(text.pending_logits)
-            self._on_judged(Judged(text, hidden, q, torch.tensor(text.pending), p[:num_pending], num_kept))
+        if self._on_judged is not None and num_pending > text.num_looked_up:
+            self._tell(text, p[:num_pending], num_kept)
         text.settle(num_kept)
         if text.finish_reason is None:
             for session in (self._small, self._large):
@@ -266,6 +288,13 @@ class PairBatch:
             text.add(follower, "large")
             self._end_where_full(text)
         text.asks = text.role == "large" or (self.method.rewrites and num_kept < num_pending)
+
+    def _tell(self, text: PairWriting, p: Tensor, num_kept: int) -> None:
+        """What the large model says of the tokens that the small one wrote; of what was looked up it says nothing."""
+        assert self._on_judged is not None
+        begin = text.num_looked_up
+        hidden, q = torch.stack(text.pending_hidden[begin:]), torch.stack(text.pending_logits[begin:])
+        self._on_judged(Judged(text, hidden, q, torch.tensor(text.pending[begin:]), p[begin:], num_kept - begin))
 
     def _end_where_full(self, text: PairWriting) -> None:
         if text.finish_reason is None and text.num_known > self.capacity_tokens:  # the last token is read by nobody
@@ -277,6 +306,7 @@ class PairBatch:
         for row in reversed(range(len(self._busy))):
             if self._busy[row].finish_reason is not None:
                 left.append(self._busy[row])
+                _remember(self._busy[row])
                 last = self._busy.pop()
                 for session in (self._small, self._large):
                     session.truncate(row, 0)
@@ -284,6 +314,11 @@ class PairBatch:
                 if row < len(self._busy):
                     self._busy[row] = last
         return left
+
+
+def _remember(text: PairWriting) -> None:
+    if text.lookup is not None and text.finish_reason != "cancelled":
+        text.lookup.finish(text.prompt, text.tokens)
 
 
 def _extend(
@@ -357,6 +392,7 @@ def generate_pair(
     *,
     num_rows: int = 8,
     on_text: Callable[[int, str], None] | None = None,
+    memory: Memory | None = None,
 ) -> list[PairText]:
     """Writes a text for every prompt, at most `num_rows` at once, in the order of the prompts.
 
@@ -367,6 +403,7 @@ def generate_pair(
         sampling: for all of them; greedy to the end token where None.
         num_rows: texts computed together.
         on_text: called with the prompt's index and each piece of its text that can no longer be rolled back.
+        memory: what lookup learned before, which grows.
 
     Raises:
         BadRequest: see `PairBatch.submit`; nothing has been computed then.
@@ -374,7 +411,8 @@ def generate_pair(
     sampling = sampling or Sampling()
     longest = max(map(len, prompts))
     wanted = pair.context_tokens if sampling.max_tokens is None else longest + sampling.max_tokens
-    batch = PairBatch(pair, method, min(num_rows, len(prompts)), min(pair.context_tokens, wanted))
+    capacity_tokens = min(pair.context_tokens, wanted)
+    batch = PairBatch(pair, method, min(num_rows, len(prompts)), capacity_tokens, memory=memory)
 
     def listener(index: int) -> Callable[[str], None] | None:
         return None if on_text is None else lambda piece: on_text(index, piece)

@@ -12,7 +12,7 @@ from pointsman.core import BadRequest
 from pointsman.core.risk import num_certified
 from pointsman.token.evaluation import Measured, measure, measure_alone
 from pointsman.token.gate import GateCard
-from pointsman.token.lineup import Dials, Gates, dials_of, make, path
+from pointsman.token.lineup import Dials, Gates, derived, dials_of, make, path
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
 
@@ -52,7 +52,7 @@ def calibrate(
     Settings are tried until the first that is not certified. Where none is, which few tasks alone can cause, the dials
     are strict and `certified` is 0.
     """
-    settings = path(*(card.figures[name] for name in ("least_survival", "tolerance", "calls")))
+    settings = path(*derived(card.figures))
     reference = measure_alone(pair.large, tasks, num_rows)
     tried: list[Measured] = []
     for dials in settings:

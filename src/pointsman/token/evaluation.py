@@ -9,6 +9,7 @@ from pointsman.engine import LoadedModel, Sampling, Text, generate
 from pointsman.token.batch import generate_pair
 from pointsman.token.labels import are_right
 from pointsman.token.lineup import Dials
+from pointsman.token.lookup import Memory
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
 from pointsman.token.tasks import Task
@@ -31,6 +32,7 @@ class Measured:
         seconds: all tasks together.
         num_tokens: written, all together.
         large_share: of the tokens, those that the large model wrote.
+        lookup_share: those that were looked up.
         calls: forwards of the large model a token.
         rolled_back: tokens of the small model that did not stand, a token written.
     """
@@ -43,6 +45,7 @@ class Measured:
     seconds: float
     num_tokens: int
     large_share: float
+    lookup_share: float
     calls: float
     rolled_back: float
 
@@ -79,9 +82,9 @@ def measure(
     pair: Pair, method: Method, dials: Dials, tasks: Sequence[Task], num_rows: int = 1, on_done: Written | None = None
 ) -> Measured:
     """Both models answer, `num_rows` at a time."""
-    sampling = Sampling(max_tokens=MOST_TOKENS)
+    sampling, memory = Sampling(max_tokens=MOST_TOKENS), Memory()
     return _measure(
-        lambda prompts: generate_pair(pair, method, prompts, sampling, num_rows=num_rows),
+        lambda prompts: generate_pair(pair, method, prompts, sampling, num_rows=num_rows, memory=memory),
         dials,
         tasks,
         num_rows,
@@ -124,6 +127,7 @@ def _measure(
         seconds=seconds,
         num_tokens=num_tokens,
         large_share=sum(text.num_large_tokens for text in mixed) / num_tokens,
+        lookup_share=sum(text.num_lookup_tokens for text in mixed) / num_tokens,
         calls=sum(text.num_calls for text in mixed) / num_tokens,
         rolled_back=sum(text.num_rolled_back for text in mixed) / num_tokens,
     )

@@ -32,7 +32,7 @@ from pointsman.token.calibration import NAME, Promise, calibrate, certified_dial
 from pointsman.token.evaluation import measure
 from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
-from pointsman.token.lineup import Dials, make, path
+from pointsman.token.lineup import Dials, derived, dials_of, make, path
 from pointsman.token.method import ALWAYS, Method, ours, routed
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
@@ -62,8 +62,11 @@ CHUNK_TASKS = 64
 POLICY_RISK = 0.02
 """For a call that is saved, on texts from which the second round learns. Chosen: in the middle of what is certified."""
 
-CALLS_TASKS = 256
-"""Tasks over which the calls of a text are counted."""
+DERIVED_TASKS = 256
+"""Tasks over which the calls of a text are counted and lookup is tried."""
+
+LOOKUPS = (1.0, 0.98, 0.95, 0.9, 0.8, 0.6, 0.4)
+"""Chances from which what was looked up is taken; the first takes nothing, and is kept where others cost as much."""
 
 SPAN_TOKENS = 12
 """Tokens of the spans from which the first round learns on policy. Chosen: three times what stands on the average."""
@@ -315,17 +318,25 @@ class Fit:
         if (self.folder / "outlook").exists():
             gates["outlook"] = load_gate(self.folder / "outlook", self.pair)[0]
         _, card = load_gate(folder, self.pair)
-        method = ours(gate, least_survival, self.settings.tolerance, 0.0)
-        calls = measure(self.pair, method, {}, self._tasks[:CALLS_TASKS], 32).calls_per_text
-        card = replace(card, figures={**card.figures, "least_survival": least_survival, "calls": calls})
+        figures = {**card.figures, "least_survival": least_survival, **self._derived(gate, least_survival)}
+        card = replace(card, figures=figures)
         if self._calibration:
             self._progress.begin("certifying dials", 0)
             tell = partial(self._progress.advance, 0)
             card = calibrate(self.pair, gates, card, self._calibration, self._promise, on_tried=tell)
         else:
-            strict = path(least_survival, self.settings.tolerance, calls)[1]
+            strict = path(*derived(figures))[1]
             card = replace(card, figures={**card.figures, **strict, "certified": 0.0})
         save_gate(folder, gate, card)
+
+    def _derived(self, gate: Gate, least_survival: float) -> dict[str, float]:
+        """Calls of a text, and from which chance on looking up is cheapest, both over some of the tasks."""
+        tasks, tried = self._tasks[:DERIVED_TASKS], {}
+        for lookup in LOOKUPS:
+            method = ours(gate, least_survival, self.settings.tolerance, 0.0, lookup=lookup)
+            tried[lookup] = measure(self.pair, method, {}, tasks, 32)
+        best = min(LOOKUPS, key=lambda lookup: tried[lookup].total_bytes)
+        return {"calls": tried[1.0].calls_per_text, "best_lookup": best}
 
     def _threshold(self, gate: Gate, spans: States) -> float:
         """The survival at which handing over is cheapest, from the fixed spans of the first round."""
@@ -373,7 +384,7 @@ class Fit:
             return {**_as_tensors(states), "labels": label(part, states)}
 
         def told(made: dict[str, Tensor]) -> str:
-            return f"{len(made['labels']):,} labels, {float(made['labels'].mean()):.1%} stand"
+            return f"{len(made['labels']):,} labels, {float(made['labels'].nanmean()):.1%} stand"
 
         parts, targets, offset = [], [], 0
         for part, made in self._chunks(name, tasks, write, told):
@@ -417,16 +428,14 @@ class Fit:
         save_gate(self.folder / name, gate, self._card(kind, gate, targets, trained, round_number))
         return gate
 
-    def _card(
-        self, kind: Kind, gate: Gate, targets: Tensor, trained: Trained, round_number: int
-    ) -> GateCard:
+    def _card(self, kind: Kind, gate: Gate, targets: Tensor, trained: Trained, round_number: int) -> GateCard:
         figures = {
             "labels": float(len(targets)),
             "labels_that_stand": float(targets.nanmean()),
             "held_out_loss": trained.loss,
             "held_out_area": trained.area,
             "round": float(round_number),
-            "tolerance": self.settings.tolerance,
+            "taught_tolerance": self.settings.tolerance,
         }
         return GateCard(kind, gate.shape, *self._hashes, self.settings.data, figures)
 
@@ -449,15 +458,17 @@ def load_gates(folder: Path, pair: Pair) -> dict[str, tuple[Gate, GateCard]]:
 
 
 def chosen_method(pair: Pair, folder: Path, name: str | None, dials: Dials) -> Method:
-    """The method of that name over the gates in a folder; ours where None, with its certified dials if none are given.
+    """The method of that name over the gates in a folder; ours where None.
+
+    Dials of ours that are not given are the certified ones.
 
     Raises as `load_gates`, `certified_dials` and `lineup.make`.
     """
     loaded = load_gates(folder, pair)
     gates = {kind: gate for kind, (gate, _) in loaded.items()}
     name = NAME if name is None else name
-    if name == NAME and not dials and NAME in loaded:
-        dials = certified_dials(loaded[NAME][1])
+    if name == NAME and NAME in loaded and not set(dials_of(NAME)) <= set(dials):
+        dials = {**certified_dials(loaded[NAME][1]), **dials}
     return make(name, gates, dials)
 
 

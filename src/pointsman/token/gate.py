@@ -111,9 +111,7 @@ class Gate(nn.Module):
         self.traffic = Traffic(weight_bytes=4 * (num_numbers + row_numbers), flops=2 * num_numbers)
 
     @torch.inference_mode()
-    def forward(
-        self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         """See `Scorer`; `lengths` (B,) tokens before each proposal are for gates that look at them."""
         made: Made = {  # what is not looked at is not computed
             "hidden": lambda: hidden.float(),

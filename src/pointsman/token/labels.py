@@ -88,7 +88,9 @@ def harmless(
     """
     labels, differs = torch.full_like(states.log_q, torch.nan), (states.proposals != states.best).nonzero()[:, 0]
     at, finish = states.at(differs), alone(pair.large)
-    after_small, after_large = (outcomes(pair, tasks, at, tokens, finish, on_done) for tokens in (at.proposals, at.best))
+    after_small, after_large = (
+        outcomes(pair, tasks, at, tokens, finish, on_done) for tokens in (at.proposals, at.best)
+    )
     labels[differs] = torch.where(after_large > 0.5, after_small, torch.nan)
     return labels
 

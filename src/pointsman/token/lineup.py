@@ -98,15 +98,16 @@ def is_usable(name: str, gates: Gates) -> bool:
     return name not in _GATED or _GATED[name][0] in gates
 
 
-def path(least_survival: float, tolerance: float, calls: float) -> list[Dials]:
+def path(least_survival: float, tolerance: float, calls: float, lookup: float = 1.0) -> list[Dials]:
     """Settings of ours from the safest on: strict, tolerant, at ever more risk for a call that is saved.
 
     Args:
         least_survival: the threshold that prices gave.
         tolerance: with which the gate was taught.
         calls: of the large model that a text takes. A text left to the small model saves so many, and may risk as much.
+        lookup: chance from which what was looked up is taken.
     """
-    strict = {"least_survival": least_survival, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0}
+    strict = {"least_survival": least_survival, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0, "lookup": lookup}
     risky = [{"risk": risk, "alone_risk": min(1.0, round(calls * risk, 4))} for risk in (0.0, *_RISKS)]
     return [strict, *({**strict, "tolerance": tolerance, **dials} for dials in risky)]
 
@@ -116,14 +117,21 @@ def dials_of(name: str) -> tuple[str, ...]:
     return tuple(grid(name)[0])
 
 
-def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1, calls: float = 10.0) -> list[Dials]:
+DERIVED: Dials = {"least_survival": 0.3, "taught_tolerance": 0.1, "calls": 10.0, "best_lookup": 1.0}
+"""What `fit` derives for ours, and what is taken where it did not."""
+
+
+def derived(figures: Mapping[str, float]) -> tuple[float, ...]:
+    """The arguments of `path` from the figures of a gate's description."""
+    return tuple(figures.get(name, usual) for name, usual in DERIVED.items())
+
+
+def grid(name: str, *known: float) -> list[Dials]:
     """The settings at which a method is evaluated.
 
     Args:
         name: of the method.
-        least_survival: ours: the threshold that prices gave.
-        tolerance: ours: with which the gate was taught.
-        calls: ours: as in `path`.
+        known: ours: see `derived`.
     """
     match name:
         case "random":
@@ -141,7 +149,9 @@ def grid(name: str, least_survival: float = 0.3, tolerance: float = 0.1, calls: 
         case "kl":
             return _grid(num_tokens=(2, 4, 8), most_nats=(0.5, 2.0, 8.0))
         case "pointsman" | "pointsman by confidence":
-            loose = _grid(least_survival=[least_survival], tolerance=_TOLERANCES, risk=[0.0], alone_risk=[0.0])
-            return path(least_survival, tolerance, calls) + [dials for dials in loose if dials["tolerance"] > tolerance]
+            settings = path(*(known or DERIVED.values()))
+            tolerant = settings[1]
+            loose = [{**tolerant, "tolerance": tolerance} for tolerance in _TOLERANCES]
+            return settings + [dials for dials in loose if dials["tolerance"] > tolerant["tolerance"]]
         case _:
             return _thresholds()

@@ -43,6 +43,8 @@ class Method:
         outlook: says before the first token how likely the small model alone answers rightly, or None.
         alone_from: outlook from which a text is left to the small model.
         else_large: all other texts are left to the large model, in place of both.
+        lookup_from: chance from which a token that was looked up is pending before the small model writes; at 1 nothing
+            is looked up.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Method:
     outlook: Gate | None = None
     alone_from: float = ALWAYS
     else_large: bool = False
+    lookup_from: float = 1.0
 
     def is_forgiven(self, opinion: Opinion) -> bool:
         """Whether a token stands whatever the large model says of it."""
@@ -73,6 +76,9 @@ class Method:
         """Raises `BadRequest` (`invalid_method`) for parts that do not go together."""
         if self.judge is None and (self.keeps_last or self.end_safety > 0):
             raise BadRequest("a method without a judge has nothing to check", code="invalid_method")
+        if self.lookup_from < 1 and (self.judge is None or self.judge.needs_small or not self.keeps_last):
+            problem = "what is looked up has to be judged, and by the large model alone"
+            raise BadRequest(problem, code="invalid_method")
         if self.most_pending < 1:
             raise BadRequest(f"most_pending is {self.most_pending}; expected 1 or more", code="invalid_method")
 
@@ -137,6 +143,7 @@ def ours(
     tolerance: float,
     risk: float,
     alone_risk: float = 0.0,
+    lookup: float = 1.0,
     outlook: Gate | None = None,
 ) -> Method:
     """A trained stop whose threshold follows from prices, and a bounded check of everything pending at every call.
@@ -148,9 +155,11 @@ def ours(
         risk: chance of losing the answer at which a call is saved: a token is forgiven, an end is not checked. At 0
             neither happens.
         alone_risk: the same for a whole text, which is left to the small model. At 0 none is.
+        lookup: chance from which a token that was looked up is taken.
         outlook: a gate that was taught what the small model answers rightly.
     """
     require_share(tolerance, "tolerance"), require_share(risk, "risk"), require_share(alone_risk, "alone_risk")
+    require_share(lookup, "lookup")
     return Method(
         "pointsman",
         Unlikely(require_share(least_survival, "least_survival")),
@@ -161,6 +170,7 @@ def ours(
         end_safety=1 - risk if risk > 0 else ALWAYS,
         outlook=outlook,
         alone_from=1 - alone_risk if alone_risk > 0 else ALWAYS,
+        lookup_from=lookup,
     )
 
 

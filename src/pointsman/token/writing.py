@@ -10,10 +10,11 @@ from torch import Tensor
 from pointsman.core import Unsupported
 from pointsman.engine import Sampling, Text, Traffic, Writing
 from pointsman.engine.sampling import Sampler
+from pointsman.token.lookup import Lookup
 from pointsman.token.method import Role
 from pointsman.token.pair import Pair
 
-Writer = Literal["small", "large"]
+Writer = Literal["lookup", "small", "large"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class PairText(Text):
         large: what the large model took, every token that it read counted.
         gate: what scoring took.
         num_calls: forwards of the large model.
-        rolled_back: tokens that the small model wrote and the large one did not let stand, where each stood: how many
+        rolled_back: tokens that were pending and that the large model did not let stand, where each stood: how many
             of `tokens` were before them, and their ids.
     """
 
@@ -50,6 +51,11 @@ class PairText(Text):
         return self.writers.count("small")
 
     @property
+    def num_lookup_tokens(self) -> int:
+        """Of `tokens`, those that were looked up."""
+        return self.writers.count("lookup")
+
+    @property
     def num_rolled_back(self) -> int:
         """Tokens that were rolled back."""
         return sum(len(tokens) for _, tokens in self.rolled_back)
@@ -58,7 +64,7 @@ class PairText(Text):
 class PairWriting(Writing):
     """A text that is being written. `tokens` are certain; `pending` wait for the large model.
 
-    `role` is None until it is known who writes it.
+    `role` is None until it is known who writes it. The first `num_looked_up` pending tokens were looked up.
 
     Raises:
         Unsupported: `unsupported_parameter` for what is defined for one model only.
@@ -90,6 +96,8 @@ class PairWriting(Writing):
         self.pending_hidden: list[Tensor] = []
         self.pending_forgiven: list[bool] = []
         self.survival, self.safety = 1.0, 1.0
+        self.num_looked_up = 0
+        self.lookup: Lookup | None = None
         self.role: Role | None = None
         self.asks = False
         self.small, self.large, self.gate = Traffic(), Traffic(), Traffic()
@@ -107,6 +115,11 @@ class PairWriting(Writing):
         """Length of `known`."""
         return len(self.prompt) + len(self.tokens) + len(self.pending)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the small model, or lookup, writes the next token."""
+        return not self.asks and self.finish_reason is None
+
     def num_room(self, capacity_tokens: int) -> int:
         """Tokens that may be added to what is known, all of which fit into the context."""
         room, limit = capacity_tokens - self.num_known, self.sampling.max_tokens
@@ -119,12 +132,12 @@ class PairWriting(Writing):
 
     def settle(self, num_kept: int) -> None:
         """Lets the first pending tokens stand, up to the end of the text, and forgets the rest."""
-        kept, dropped = self.pending[:num_kept], self.pending[num_kept:]
+        kept, dropped, num_looked_up = self.pending[:num_kept], self.pending[num_kept:], self.num_looked_up
         self.pending, self.pending_logits, self.pending_hidden, self.pending_forgiven = [], [], [], []
-        self.survival, self.safety = 1.0, 1.0
-        for token in kept:
+        self.survival, self.safety, self.num_looked_up = 1.0, 1.0, 0
+        for index, token in enumerate(kept):
             if self.finish_reason is None:
-                self.add(token, "small")
+                self.add(token, "lookup" if index < num_looked_up else "small")
         if dropped:
             self._rolled_back.append((len(self.tokens), tuple(dropped)))
 

@@ -39,7 +39,7 @@ def tasks_of(pair: Pair, count: int) -> list[Task]:
 
 
 def card(pair: Pair, gate: Gate) -> GateCard:
-    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "tolerance": 0.9, "calls": 5.0})
+    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "taught_tolerance": 0.9, "calls": 5.0})
 
 
 def test_measures_are_those_of_the_texts(ending: Pair) -> None:

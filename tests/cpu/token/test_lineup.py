@@ -35,7 +35,7 @@ def test_every_setting_of_every_method_writes(pair: Pair, gates: dict[str, Gate]
 
 def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gate]) -> None:
     settings = path(0.25, 0.2, 8.0)
-    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0}
+    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0, "lookup": 1.0}
     assert settings[1] == {**settings[0], "tolerance": 0.2}
     assert settings[-1]["alone_risk"] == 1.0
     risks = [(dials["tolerance"], dials["risk"], dials["alone_risk"]) for dials in settings]

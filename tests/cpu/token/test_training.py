@@ -26,7 +26,20 @@ def states_of(count: int = 2000) -> States:
     text = torch.arange(count) // 10
     flat = torch.zeros(count)
     return States(
-        *(hidden, torch.zeros(count, 4), torch.zeros(count, 16), zeros, zeros, zeros, flat, flat, flat, flat, text, zeros),
+        *(
+            hidden,
+            torch.zeros(count, 4),
+            torch.zeros(count, 16),
+            zeros,
+            zeros,
+            zeros,
+            flat,
+            flat,
+            flat,
+            flat,
+            text,
+            zeros,
+        ),
         reached=zeros == 0,
     )
 
@@ -62,7 +75,9 @@ def test_marginal_likelihood_gives_each_model_what_it_knows(pair: Pair) -> None:
     knows = states.hidden[:, 0] > 0
     told = replace(states, log_q=torch.where(knows, -0.1, -4.0), log_p=torch.where(knows, -4.0, -0.1))
     gate = Gate(GateShape(("hidden",), ()), pair.small)
-    trained = train_gate(gate, told.observed, told.text, marginal_likelihood(told), knows.float(), Schedule(30, 128, 3e-2))
+    trained = train_gate(
+        gate, told.observed, told.text, marginal_likelihood(told), knows.float(), Schedule(30, 128, 3e-2)
+    )
     assert trained.area > 0.97
 
 
