@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from pointsman.bench.report import Figure, Report, absent, interval, median_figure, sha256_of
+from pointsman.bench.report import Figure, Report, interval, median_figure, sha256_of
 from pointsman.bench.token import describe, watched
 from pointsman.bench.token_curves import (
     LARGE,
@@ -38,16 +38,21 @@ from pointsman.token.lineup import Dials, Gates, grid, make
 __all__ = ["main"]
 
 _NAMES: Final = (
-    *("citer", "citer-s", "citer-1", "co-llm", "r2r", "bild", "cascade", "confidence", "speculative"),
+    *("citer", "citer-s", "citer-1", "co-llm", "r2r", "bild", "cascade", "confidence", "speculative", "specdec++"),
+    "query",
     *(OURS, "pointsman by confidence", "pointsman without judge"),
 )
-_DOMINATED: Final = {"citer": "citer", "r2r": "r2r", "bild": "bild", "cascade": "cascade"}
+_DOMINATED: Final = {"citer": 0.95, "r2r": 0.95, "bild": 0.95, "cascade": 0.95, "query": None}
+"""Rivals, and how many of their points are to be dominated."""
 _GAINS: Final = {  # what is added, over what
     "citer_over_citer_s": ("citer", "citer-s"),
     "second_iteration": ("citer", "citer-1"),
     "trained_stop": (OURS, "pointsman by confidence"),
     "judge": (OURS, "pointsman without judge"),
 }
+_LOOKUPS: Final = (0.9, 0.75, 0.6, 0.45, 0.3, 0.15)
+"""Chances from which what was looked up is taken."""
+
 _CERTIFIED: Final = (1000, 1)
 """Number and seed of the tasks on which the shipped dials were certified: the defaults of `fit token`."""
 
@@ -72,13 +77,15 @@ def main(quick: bool = False, seed: int = 0) -> None:
     tasks = _unseen(pair, num_tasks, seed, others)
     settings = {**settings_of(_NAMES, gates, figures, every)}
     settings[OURS] = settings_of([OURS], gates, figures, 3 if quick else 1)[OURS]  # rivals' points lie between ours
-    total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 14 + 6 + 4) + 12 * num_tasks
+    total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 14 + 6 + 4)
+    total += (22 + len(_LOOKUPS)) * num_tasks + len(_LOOKUPS) * num_chosen
     with watched(total) as tick:
         _lossless(report, pair, gates, tasks, tick)
         curves = measure_all(pair, gates, settings, tasks, 1, tick)
         report.curves = points(curves, seed)
         _dominated(report, curves)
         _gains(report, curves, seed)
+        _lookup(report, pair, gates, settings[OURS][1:-2], tasks, others, curves[LARGE][0], tick)
         _parity(report, pair, gates, certified_dials(loaded[OURS][1]), tasks, others, tick)
     measure_loop(report, quick, seed)
     report.details += describe(curves, num_tasks, 1)
@@ -110,23 +117,55 @@ def _lossless(report: Report, pair: Pair, gates: Gates, tasks: Sequence[Task], t
 
 def _dominated(report: Report, curves: Curves) -> None:
     ours = [*curves[OURS], *curves["small"]]  # leaving all texts to the small model is a setting of ours too
-    for label, name in _DOMINATED.items():
+    for name, target in _DOMINATED.items():
         share = dominated_share(curves[name], ours)
-        report.figures[f"dominated.{label}"] = Figure(share, "share", len(curves[name]), at_least=0.95)
+        report.figures[f"dominated.{name}"] = Figure(share, "share", len(curves[name]), at_least=target)
 
 
 def _gains(report: Report, curves: Curves, seed: int) -> None:
     """What an addition is worth: accuracy at equal bytes, on the average over bytes."""
-    large, everyone = curves[LARGE][0], range(len(curves[LARGE][0].right))
     for label, (with_it, without) in _GAINS.items():
+        report.figures[f"gain.{label}"] = _gain(curves[with_it], curves[without], curves[LARGE][0], seed)
 
-        def gain(chosen: Sequence[float], with_it: str = with_it, without: str = without) -> float:
-            indices = [int(index) for index in chosen]
-            return _mean_accuracy(curves[with_it], large, indices) - _mean_accuracy(curves[without], large, indices)
 
-        low, high = interval(everyone, gain, seed, resamples=200)  # each takes a tenth of a second
-        report.figures[f"gain.{label}"] = Figure(gain(everyone), "accuracy", len(everyone), low, high)
-    report.figures["gain.lookup"] = absent("accuracy", "lookup is not built yet")
+def _gain(more: Sequence[Measured], less: Sequence[Measured], large: Measured, seed: int) -> Figure:
+    everyone = range(len(large.right))
+
+    def gain(chosen: Sequence[float]) -> float:
+        indices = [int(index) for index in chosen]
+        return _mean_accuracy(more, large, indices) - _mean_accuracy(less, large, indices)
+
+    low, high = interval(everyone, gain, seed, resamples=200)  # each takes a tenth of a second
+    return Figure(gain(everyone), "accuracy", len(everyone), low, high)
+
+
+def _lookup(
+    report: Report,
+    pair: Pair,
+    gates: Gates,
+    path: Sequence[Dials],
+    tasks: Sequence[Task],
+    others: Sequence[Task],
+    large: Measured,
+    tick: Tick,
+) -> None:
+    """What looking up adds along our path where it is cheapest on other tasks, and its costs against its share."""
+
+    def found(dials: Dials, lookup: float, asked: Sequence[Task]) -> Measured:
+        its = {**dials, "lookup": lookup}
+        return measure(pair, make(OURS, gates, its), its, asked, 1, lambda done: tick("lookup", done))
+
+    best = min(_LOOKUPS, key=lambda lookup: found(path[0], lookup, others).total_bytes)
+    spread = path[:: max(1, len(path) // 4)]
+    more, less = ([found(dials, lookup, tasks) for dials in spread] for lookup in (best, 1.0))
+    report.figures["gain.lookup"] = _gain(more, less, large, report.seed)
+    report.details.append(f"looked up from a chance on, cheapest on other tasks {best:g}; shares of looking up nothing:")
+    for lookup in _LOOKUPS:
+        one = found(path[0], lookup, tasks)
+        report.details.append(
+            f"  from {lookup:<5g} {one.lookup_share:.3f} looked up, bytes {one.total_bytes / less[0].total_bytes:.3f}, "
+            f"seconds {one.seconds / less[0].seconds:.3f}, calls a token {one.calls:.3f}"
+        )
 
 
 def _mean_accuracy(curve: Sequence[Measured], large: Measured, chosen: Sequence[int]) -> float:

@@ -98,6 +98,7 @@ def _point(measured: Measured, large: Measured, seed: int) -> dict[str, Any]:
         "flops_share": measured.total_flops / large.total_flops,
         "seconds_share": measured.seconds / large.seconds,
         "large_share": measured.large_share,
+        "lookup_share": measured.lookup_share,
         "calls_per_token": measured.calls,
         "rolled_back_per_token": measured.rolled_back,
     }

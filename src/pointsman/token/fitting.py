@@ -1,6 +1,5 @@
 """``pointsman fit token``: from tasks to every gate of a pair.
 
-Labels are made in chunks of tasks, each written as soon as it is there, so that an interruption loses at most one.
 Every gate learns from the same tasks:
 
     citer-s    along right texts, 1 where the small model's token is the text's
@@ -14,29 +13,28 @@ Every gate learns from the same tasks:
                own right texts, in the second round along those that both wrote
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pointsman.core import BadRequest
-from pointsman.engine import Sampling, generate
 from pointsman.token import labels
-from pointsman.token.batch import Judged, PairBatch, generate_pair
-from pointsman.token.calibration import NAME, Promise, calibrate, certified_dials
+from pointsman.token.calibration import NAME, Promise, calibrate
+from pointsman.token.collecting import Collector, Progress, Settings, stands_under
 from pointsman.token.evaluation import measure
 from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
-from pointsman.token.lineup import Dials, derived, dials_of, make, path
+from pointsman.token.lineup import derived, path
 from pointsman.token.method import ALWAYS, Method, ours, routed
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
-from pointsman.token.states import States, before_texts, judged_states, states_along
+from pointsman.token.states import States
 from pointsman.token.stops import After
 from pointsman.token.store import Store
 from pointsman.token.tasks import Task
@@ -56,9 +54,6 @@ KINDS: tuple[Kind, ...] = ("citer-s", "citer", "co-llm", "r2r", "specdec++", "ou
 CITER_TAU = 0.95
 """Under which the second round's rollouts run, as in its release."""
 
-CHUNK_TASKS = 64
-"""Tasks whose labels are written together."""
-
 POLICY_RISK = 0.02
 """For a call that is saved, on texts from which the second round learns. Chosen: in the middle of what is certified."""
 
@@ -70,37 +65,6 @@ LOOKUPS = (1.0, 0.98, 0.95, 0.9, 0.8, 0.6, 0.4)
 
 SPAN_TOKENS = 12
 """Tokens of the spans from which the first round learns on policy. Chosen: three times what stands on the average."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a fit depends on beside models and tasks.
-
-    Attributes:
-        data: says where the tasks come from, for the cards.
-        tolerance: what the large model lets stand, for `pointsman`; see `judges.Bounded`.
-        rounds: of labels, at least 2 for CITER.
-        rollout_tasks: of the tasks, those along whose texts of both models it is tried what loses the answer.
-        seed: of training.
-        max_tokens: longest text on policy.
-    """
-
-    data: str
-    tolerance: float = 0.1
-    rounds: int = 2
-    rollout_tasks: int = 1000
-    seed: int = 0
-    max_tokens: int = 300
-
-
-class Progress(Protocol):
-    """Who watches."""
-
-    def begin(self, what: str, total: int) -> None:
-        """A stage of `total` tasks begins."""
-
-    def advance(self, done: int, told: str) -> None:
-        """So many more tasks are done; `told` says what came of them."""
 
 
 def gate_shape(kind: Kind, hidden_size: int) -> GateShape:
@@ -153,11 +117,8 @@ class Fit:
         self._tasks, self._calibration, self._promise = list(tasks), calibration, promise or Promise()
         self._currency: Currency = currency
         told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]
-        self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
-
-    @property
-    def _sampling(self) -> Sampling:
-        return Sampling(max_tokens=self.settings.max_tokens)
+        store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
+        self._collected = Collector(pair, self._tasks, settings, store, progress)
 
     def run(self, kinds: Sequence[Kind] = KINDS) -> None:
         """Fits the gates that are named, each after what it needs.
@@ -173,7 +134,8 @@ class Fit:
             spans = self._fixed_spans()
             self._fit("specdec++", spans.observed, spans.text, rejection_weighted(spans.accepted), spans.accepted)
         if "outlook" in kinds:
-            self._fit_outlook()
+            seen, right = self._collected.outlooks()
+            self._fit("outlook", seen, torch.arange(len(right)), cross_entropy(right), right)
         if "pointsman" in kinds:
             self._fit_ours()
 
@@ -186,39 +148,17 @@ class Fit:
 
     def _own_texts(self) -> list[Task | None]:
         """Each task with the large model's own text as its reference, or None where that is wrong."""
-        model, sampling = self.pair.large, self._sampling
-        return self._texts("own", self._tasks, lambda prompts: generate(model, prompts, sampling, num_rows=32))
+        return self._collected.texts("own", self._tasks, labels.alone(self.pair.large, self._collected.sampling))
 
     def _written(self, name: str, tasks: Sequence[Task], method: Method) -> list[Task]:
         """The tasks with the texts of both models as references, those that are right."""
-        sampling = self._sampling
-        texts = self._texts(
-            name, tasks, lambda prompts: generate_pair(self.pair, method, prompts, sampling, num_rows=32)
-        )
+        texts = self._collected.texts(name, tasks, labels.together(self.pair, method, self._collected.sampling))
         return [task for task in texts if task is not None]
-
-    def _texts(self, name: str, tasks: Sequence[Task], finish: labels.Finish) -> list[Task | None]:
-        def write(part: Sequence[Task]) -> dict[str, Tensor]:
-            texts = finish([task.prompt for task in part])
-            tokens = [token for text in texts for token in text.tokens]
-            counts = torch.tensor([len(text.tokens) for text in texts])
-            return {
-                "tokens": torch.tensor(tokens),
-                "counts": counts,
-                "is_right": torch.tensor(labels.are_right(part, texts)),
-            }
-
-        found: list[Task | None] = []
-        for part, made in self._chunks(name, tasks, write, lambda made: f"{made['is_right'].float().mean():.0%} right"):
-            texts = torch.split(made["tokens"], made["counts"].tolist())
-            for task, text, is_right in zip(part, texts, made["is_right"].tolist(), strict=True):
-                found.append(replace(task, reference=tuple(text.tolist())) if is_right else None)
-        return found
 
     def _fit_along(self, tasks: Sequence[Task], kinds: Sequence[Kind]) -> None:
         """Gates from states along right texts."""
         alone = labels.alone(self.pair.small)
-        states, first = self._labelled(
+        states, first = self._collected.labelled(
             "along", tasks, lambda part, seen: labels.long_term(self.pair, part, seen, alone)
         )
         short, seen = labels.short_term(states), (states.observed, states.text)
@@ -232,7 +172,7 @@ class Fit:
         gate = self._fit("citer", *seen, cross_entropy(targets), targets, round_number=1)
         for number in range(2, self.settings.rounds + 1):
             finish = labels.together(self.pair, routed("citer", gate, CITER_TAU))
-            _, targets = self._labelled(
+            _, targets = self._collected.labelled(
                 f"along-{number}",
                 tasks,
                 lambda part, seen, by=finish: labels.long_term(self.pair, part, seen, by),  # type: ignore[misc]
@@ -246,30 +186,15 @@ class Fit:
         self._fit("r2r", states.observed, states.text, cross_entropy(targets, weight), targets)
 
     def _diverging(self, tasks: Sequence[Task]) -> tuple[States, Tensor]:
-        return self._labelled("own-states", tasks, lambda part, seen: labels.divergence(self.pair, part, seen))
-
-    def _fit_outlook(self) -> None:
-        """Before each text, with what the small model alone makes of it as the label."""
-        small, sampling = self.pair.small, self._sampling
-
-        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
-            prompts = [task.prompt for task in tasks]
-            texts = generate(small, prompts, sampling, num_rows=32)
-            seen = before_texts(small, prompts, self.pair.vocab_size)
-            return {**_as_tensors(seen), "right": torch.tensor(labels.are_right(tasks, texts), dtype=torch.float32)}
-
-        made = [
-            made
-            for _, made in self._chunks("alone", self._tasks, write, lambda made: f"{made['right'].mean():.0%} right")
-        ]
-        whole = {name: torch.cat([part[name] for part in made]) for name in made[0]}
-        right = whole.pop("right")
-        self._fit("outlook", Observed(**whole), torch.arange(len(right)), cross_entropy(right), right)
+        """States along the large model's own texts, and whether the small one's token is right there too."""
+        return self._collected.labelled(
+            "own-states", tasks, lambda part, seen: labels.divergence(self.pair, part, seen)
+        )
 
     def _fixed_spans(self) -> States:
         """What both models say along spans of one length that the small one wrote."""
         judge = Bounded(self.settings.tolerance)
-        return self._on_policy(
+        return self._collected.on_policy(
             "policy-1", Method("spans", After(SPAN_TOKENS), judge=judge, keeps_last=True, end_safety=ALWAYS)
         )
 
@@ -283,7 +208,7 @@ class Fit:
             least_survival = self._threshold(gate, spans)
             if number < self.settings.rounds:
                 method = ours(gate, least_survival, tolerance, POLICY_RISK)
-                collected.append(self._on_policy(f"policy-{number + 1}", method))
+                collected.append(self._collected.on_policy(f"policy-{number + 1}", method))
                 if own:
                     harmless.append(self._harmless(f"harmless-{number + 1}", method))
         self._certify(gate, least_survival)
@@ -294,7 +219,7 @@ class Fit:
         """One gate of both outputs, each from the states where its label is known."""
         judged = States.joined(collected)
         judged = judged.at(judged.reached)
-        stands = [_stands(judged, self.settings.tolerance)]
+        stands = [stands_under(judged, self.settings.tolerance)]
         is_harmless = [torch.full_like(stands[0], torch.nan)]
         parts = [judged]
         for states, right in harmless:
@@ -309,7 +234,7 @@ class Fit:
     def _harmless(self, name: str, method: Method) -> tuple[States, Tensor]:
         """States along texts that both models write, and what comes of the small one's token: see `labels.harmless`."""
         tasks = self._written(f"{name}-texts", self._tasks[: self.settings.rollout_tasks], method)
-        return self._labelled(name, tasks, lambda part, seen: labels.harmless(self.pair, part, seen))
+        return self._collected.labelled(name, tasks, lambda part, seen: labels.harmless(self.pair, part, seen))
 
     def _certify(self, gate: Gate, least_survival: float) -> None:
         """Adds the dials to the description of the gate."""
@@ -346,68 +271,6 @@ class Fit:
         else:
             prices = counted_prices(self.pair, gate.traffic, self._currency, context)
         return best_threshold(prices, *scored_spans(gate, spans, self.settings.tolerance))[0]
-
-    def _on_policy(self, name: str, method: Method) -> States:
-        sampling = self._sampling
-        first = {id(task): number for number, task in enumerate(self._tasks)}
-
-        def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
-            numbers: dict[int, int] = {}
-            seen: list[States] = []
-
-            def keep(judged: Judged) -> None:
-                seen.append(judged_states(judged, numbers[id(judged.writing)]))
-
-            longest = max(len(task.prompt) for task in tasks) + self.settings.max_tokens
-            batch = PairBatch(self.pair, method, 32, min(longest, self.pair.context_tokens), keep)
-            writings = [batch.submit(task.prompt, sampling) for task in tasks]
-            numbers |= {id(writing): first[id(task)] for writing, task in zip(writings, tasks, strict=True)}
-            while not batch.is_idle:
-                batch.step()
-            return _as_tensors(States.joined(seen))
-
-        def told(made: dict[str, Tensor]) -> str:
-            states = States(**made)
-            stands = _stands(states.at(states.reached), self.settings.tolerance)
-            return f"{len(stands):,} labels, {float(stands.mean()):.1%} stand"
-
-        return States.joined([States(**made) for _, made in self._chunks(name, self._tasks, write, told)])
-
-    def _labelled(
-        self, name: str, tasks: Sequence[Task], label: Callable[[Sequence[Task], States], Tensor]
-    ) -> tuple[States, Tensor]:
-        """States along the tasks' references, and what `label` says of each."""
-
-        def write(part: Sequence[Task]) -> dict[str, Tensor]:
-            prompts, texts = [task.prompt for task in part], [task.reference for task in part]
-            states = States.joined(list(states_along(self.pair, prompts, texts)))
-            return {**_as_tensors(states), "labels": label(part, states)}
-
-        def told(made: dict[str, Tensor]) -> str:
-            return f"{len(made['labels']):,} labels, {float(made['labels'].nanmean()):.1%} stand"
-
-        parts, targets, offset = [], [], 0
-        for part, made in self._chunks(name, tasks, write, told):
-            targets.append(made.pop("labels"))
-            states = States(**made)
-            parts.append(replace(states, text=states.text + offset))
-            offset += len(part)
-        return States.joined(parts), torch.cat(targets)
-
-    def _chunks(
-        self,
-        name: str,
-        tasks: Sequence[Task],
-        make: Callable[[Sequence[Task]], dict[str, Tensor]],
-        told: Callable[[dict[str, Tensor]], str],
-    ) -> Iterator[tuple[Sequence[Task], dict[str, Tensor]]]:
-        """The tasks in parts, each with what `make` gives for it, from the store where it was made before."""
-        self._progress.begin(name, len(tasks))
-        for start in range(0, len(tasks), CHUNK_TASKS):
-            part = tasks[start : start + CHUNK_TASKS]
-            made = dict(self._store.chunk(f"{name}-{start:06}", lambda part=part: make(part)))  # type: ignore[misc]
-            self._progress.advance(len(part), told(made))
-            yield part, made
 
     def _fit(
         self, kind: Kind, seen: Observed, text: Tensor, loss: Loss, targets: Tensor, round_number: int = 1
@@ -446,30 +309,8 @@ def scored_spans(gate: Gate, spans: States, tolerance: float) -> tuple[list[Tens
         scores = gate.logit(gate.inputs(spans.observed))[:, 0].sigmoid()
     begins = (spans.place == 0).nonzero()[:, 0].tolist()
     sizes = [end - begin for begin, end in zip(begins, [*begins[1:], len(spans)], strict=True)]
-    stands = _stands(spans, tolerance) > 0.5
+    stands = stands_under(spans, tolerance) > 0.5
     return list(torch.split(scores, sizes)), list(torch.split(stands, sizes))
-
-
-def load_gates(folder: Path, pair: Pair) -> dict[str, tuple[Gate, GateCard]]:
-    """Every gate in a folder of `Fit`, by the name of its own folder. Raises as `load_gate` where there is none."""
-    names = sorted(path.parent.name for path in folder.glob("*/gate.json"))
-    found = {name: load_gate(folder / name, pair) for name in names}
-    return found or {folder.name: load_gate(folder, pair)}
-
-
-def chosen_method(pair: Pair, folder: Path, name: str | None, dials: Dials) -> Method:
-    """The method of that name over the gates in a folder; ours where None.
-
-    Dials of ours that are not given are the certified ones.
-
-    Raises as `load_gates`, `certified_dials` and `lineup.make`.
-    """
-    loaded = load_gates(folder, pair)
-    gates = {kind: gate for kind, (gate, _) in loaded.items()}
-    name = NAME if name is None else name
-    if name == NAME and NAME in loaded and not set(dials_of(NAME)) <= set(dials):
-        dials = {**certified_dials(loaded[NAME][1]), **dials}
-    return make(name, gates, dials)
 
 
 def _required(tasks: list[Task]) -> list[Task]:
@@ -477,14 +318,3 @@ def _required(tasks: list[Task]) -> list[Task]:
         problem = "the large model answers none of the tasks rightly; there is nothing to learn from"
         raise BadRequest(problem, code="no_right_texts")
     return tasks
-
-
-def _stands(states: States, tolerance: float) -> Tensor:
-    """(N,) float32: 1 where the proposal is what a judge of this tolerance lets stand."""
-    if tolerance == 0:
-        return (states.proposals == states.best).float()
-    return (states.behind_nats <= -torch.log1p(torch.tensor(-tolerance))).float()
-
-
-def _as_tensors(states: States | Observed) -> dict[str, Tensor]:
-    return {field.name: getattr(states, field.name) for field in fields(states)}

@@ -36,14 +36,14 @@ def undecided(states: States) -> Tensor:
     return (states.proposals != states.tokens) & (states.best != states.tokens)
 
 
-def alone(model: LoadedModel, num_rows: int = 32) -> Finish:
+def alone(model: LoadedModel, sampling: Sampling = _ROLLOUT, num_rows: int = 32) -> Finish:
     """One model finishes."""
-    return lambda prompts: generate(model, prompts, _ROLLOUT, num_rows=num_rows)
+    return lambda prompts: generate(model, prompts, sampling, num_rows=num_rows)
 
 
-def together(pair: Pair, method: Method, num_rows: int = 32) -> Finish:
+def together(pair: Pair, method: Method, sampling: Sampling = _ROLLOUT, num_rows: int = 32) -> Finish:
     """Both models finish."""
-    return lambda prompts: generate_pair(pair, method, prompts, _ROLLOUT, num_rows=num_rows)
+    return lambda prompts: generate_pair(pair, method, prompts, sampling, num_rows=num_rows)
 
 
 def long_term(

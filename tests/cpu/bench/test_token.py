@@ -16,7 +16,7 @@ from pointsman.token.evaluation import Measured
 def measured(num_right: int, moved: int, **dials: float) -> Measured:
     """Ten tasks, the first of them right, and so many bytes each."""
     right = tuple(index < num_right for index in range(10))
-    return Measured("m", dials, right, (moved,) * 10, (2 * moved,) * 10, 1.0 + moved, 50, 0.2, 0.1, 0.05)
+    return Measured("m", dials, right, (moved,) * 10, (2 * moved,) * 10, 1.0 + moved, 50, 0.2, 0.0, 0.1, 0.05)
 
 
 def test_a_point_is_dominated_by_one_that_is_no_worse_in_both_respects() -> None:

@@ -91,7 +91,7 @@ def test_settings_behind_the_first_failure_are_not_looked_at(ending: Pair, monke
         tried.append(dials["risk"])
         lost = 30 if len(tried) == 3 else 0
         right = (False,) * lost + (True,) * (len(tasks) - lost)
-        return Measured("pointsman", dials, right, (1,) * len(tasks), (1,) * len(tasks), 1.0, 1, 0.0, 0.0, 0.0)
+        return Measured("pointsman", dials, right, (1,) * len(tasks), (1,) * len(tasks), 1.0, 1, 0.0, 0.0, 0.0, 0.0)
 
     monkeypatch.setattr(calibration, "measure", pretended)
     monkeypatch.setattr(

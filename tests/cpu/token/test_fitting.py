@@ -7,12 +7,14 @@ import torch
 
 from pointsman.core import BadRequest
 from pointsman.engine import Sampling, generate
-from pointsman.token import fitting
+from pointsman.token import collecting, fitting
 from pointsman.token.batch import generate_pair
-from pointsman.token.fitting import KINDS, Fit, Settings, load_gates
+from pointsman.token.collecting import Settings
+from pointsman.token.fitting import KINDS, Fit
 from pointsman.token.method import ours
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, Prices
+from pointsman.token.router import load_gates
 from pointsman.token.store import Store
 from pointsman.token.tasks import Task
 
@@ -39,7 +41,7 @@ class Heard:
 @pytest.fixture
 def tasks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """Twelve prompts; a text is right where it is long enough. Half have references."""
-    monkeypatch.setattr(fitting, "CHUNK_TASKS", 4)
+    monkeypatch.setattr(collecting, "CHUNK_TASKS", 4)
     ending = Sampling(max_tokens=12)
     prompts = [(5 + index, 6, 7) for index in range(24)]
     texts = generate(pair.large, prompts, ending)
