@@ -159,7 +159,7 @@ def _lookup(
     spread = path[:: max(1, len(path) // 4)]
     more, less = ([found(dials, lookup, tasks) for dials in spread] for lookup in (best, 1.0))
     report.figures["gain.lookup"] = _gain(more, less, large, report.seed)
-    report.details.append(f"looked up from a chance on, cheapest on other tasks {best:g}; shares of looking up nothing:")
+    report.details.append(f"looked up from a chance on, best on other tasks from {best:g}; over looking up nothing:")
     for lookup in _LOOKUPS:
         one = found(path[0], lookup, tasks)
         report.details.append(
