@@ -87,7 +87,6 @@ class Session:
         self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
-        self._no_positions = torch.empty(0, dtype=torch.long)
         self._few = None if compiles else FewTokens.over(decoder, self.cache)
 
     @property
@@ -105,17 +104,20 @@ class Session:
         The first forward reads `unread[i]` tokens, each other one more. Returns what that cost by row: a forward reads
         the weights once for the rows that still go on.
         """
-        shares = [Traffic()] * len(rows)
+        forwards, weights = [0] * len(rows), [0] * len(rows)
         for step in range(max(counts)):
             going = [index for index, count in enumerate(counts) if count > step]
-            read = [unread[index] + step - 1 if step else 0 for index in going]  # by the forwards before
-            starts = tuple(self.cache.lengths[rows[index]] + count for index, count in zip(going, read, strict=True))
-            new = tuple(1 if step else unread[index] for index in going)
-            window = Window(tuple(rows[index] for index in going), new, starts, self._no_positions)
-            for index, share in zip(going, self._shares(window, (1,) * len(going)), strict=True):
-                shares[index] += share
-        for row, first, count in zip(rows, unread, counts, strict=True):
-            self.cache.lengths[row] += first + count - 1
+            each, remainder = divmod(self._weight_bytes, len(going))
+            for index in going:
+                weights[index] += each
+            weights[going[0]] += remainder
+            forwards[going[0]] += 1
+        shares = []
+        for index, (row, first, count) in enumerate(zip(rows, unread, counts, strict=True)):
+            start, more = self.cache.lengths[row], count - 1
+            seen = start + more * (start + first) + more * (more - 1) // 2  # before each forward, all together
+            shares.append(self._share(forwards[index], weights[index], start, first + more, count, seen))
+            self.cache.lengths[row] += first + more
         return shares
 
     def truncate(self, row: int, num_tokens: int) -> None:
@@ -163,19 +165,25 @@ class Session:
 
     def _shares(self, window: Window, wanted: Sequence[int]) -> tuple[Traffic, ...]:
         """What the forward cost, by row."""
-        config, num_rows, token_bytes = self.decoder.config, len(window.rows), self.cache.token_bytes
-        row_bytes = 0 if config.ties_embedding else self.decoder.embedding[0].nbytes
-        each, remainder = divmod(self._weight_bytes, num_rows)
+        each, remainder = divmod(self._weight_bytes, len(window.rows))
         return tuple(
-            Traffic(
-                forwards=int(index == 0),
-                new_tokens=count,
-                weight_bytes=each + (remainder if index == 0 else 0) + row_bytes * count,
-                kv_read_bytes=start * token_bytes,
-                kv_written_bytes=count * token_bytes,
-                flops=forward_flops(config, start, count, num_logits),
-            )
+            self._share(int(index == 0), each + (remainder if index == 0 else 0), start, count, num_logits, start)
             for index, (start, count, num_logits) in enumerate(zip(window.starts, window.counts, wanted, strict=True))
+        )
+
+    def _share(
+        self, forwards: int, weight_bytes: int, start: int, num_new: int, num_logits: int, num_read: int
+    ) -> Traffic:
+        """What a row took for `num_new` tokens behind `start`; `num_read` cached tokens were read for them."""
+        config, token_bytes = self.decoder.config, self.cache.token_bytes
+        row_bytes = 0 if config.ties_embedding else self.decoder.embedding[0].nbytes
+        return Traffic(
+            forwards=forwards,
+            new_tokens=num_new,
+            weight_bytes=weight_bytes + row_bytes * num_new,
+            kv_read_bytes=num_read * token_bytes,
+            kv_written_bytes=num_new * token_bytes,
+            flops=forward_flops(config, start, num_new, num_logits),
         )
 
 

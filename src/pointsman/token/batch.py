@@ -16,7 +16,7 @@ A large model that no text asks never runs, and does not read the prompt either.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -346,7 +346,8 @@ def _count_score(text: PairWriting, scorer: Scorer | None, num_texts: int) -> No
     """Adds what a score cost, where so many texts are scored at once: the gate is read once for all."""
     if scorer is not None:
         traffic = scorer.traffic
-        text.gate += replace(traffic, weight_bytes=traffic.weight_bytes // num_texts)
+        text.gate_bytes += traffic.weight_bytes // num_texts
+        text.gate_flops += traffic.flops
 
 
 def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int]:

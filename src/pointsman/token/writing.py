@@ -100,7 +100,8 @@ class PairWriting(Writing):
         self.lookup: Lookup | None = None
         self.role: Role | None = None
         self.asks = False
-        self.small, self.large, self.gate = Traffic(), Traffic(), Traffic()
+        self.small, self.large = Traffic(), Traffic()
+        self.gate_bytes, self.gate_flops = 0, 0
         self.num_calls = 0
         self._writers: list[Writer] = []
         self._rolled_back: list[tuple[int, tuple[int, ...]]] = []
@@ -148,20 +149,20 @@ class PairWriting(Writing):
 
     def result(self) -> PairText:
         """The finished text."""
-        text = super().result()
+        text, gate = super().result(), Traffic(weight_bytes=self.gate_bytes, flops=self.gate_flops)
         return PairText(
             text=text.text,
             tokens=text.tokens,
             prompt_tokens=text.prompt_tokens,
             finish_reason=text.finish_reason,
             logprobs=None,
-            traffic=self.small + self.large + self.gate,
+            traffic=self.small + self.large + gate,
             seconds=text.seconds,
             method=self.method,
             writers=tuple(self._writers),
             small=self.small,
             large=self.large,
-            gate=self.gate,
+            gate=gate,
             num_calls=self.num_calls,
             rolled_back=tuple(self._rolled_back),
         )
