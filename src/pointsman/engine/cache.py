@@ -10,6 +10,7 @@ keep their busy rows together (`move` fills a gap for the price of one row).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -89,7 +90,7 @@ def _copy_row(source: KVCache, source_row: int, target: KVCache, target_row: int
     target.lengths[target_row] = length
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is cached
 class Window:
     """Where the new tokens of one forward go, and what each may see. Valid until the cache's lengths change.
 
@@ -97,13 +98,21 @@ class Window:
         rows: the cache's rows, in the order of the batch.
         counts: how many of the T columns are new tokens, by row; the rest is padding.
         starts: the length of each row before.
-        positions: (B, T) int64; padding has the position of its row's last new token.
+        device: of the cache.
     """
 
     rows: tuple[int, ...]
     counts: tuple[int, ...]
     starts: tuple[int, ...]
-    positions: Tensor
+    device: torch.device
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(B, T) int64; padding has the position of its row's last new token. Loops over few tokens never ask."""
+        positions = torch.tensor(self.starts)[:, None]
+        if (width := max(self.counts)) > 1:
+            positions = positions + torch.minimum(torch.arange(width), torch.tensor(self.counts)[:, None] - 1)
+        return positions.to(self.device)
 
     @property
     def end(self) -> int:
@@ -130,7 +139,4 @@ def open_window(cache: KVCache, rows: Sequence[int], counts: Sequence[int]) -> W
     for row, count in zip(rows, counts, strict=True):
         cache.require_room(row, count)
     starts = tuple(cache.lengths[row] for row in rows)
-    positions = torch.tensor(starts)[:, None]
-    if (width := max(counts)) > 1:
-        positions = positions + torch.minimum(torch.arange(width), torch.tensor(counts)[:, None] - 1)
-    return Window(tuple(rows), tuple(counts), starts, positions.to(cache.keys[0].device))
+    return Window(tuple(rows), tuple(counts), starts, cache.keys[0].device)

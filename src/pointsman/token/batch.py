@@ -27,7 +27,7 @@ from pointsman.engine.batch import require_prompt
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.lookup import Lookup, Memory
-from pointsman.token.method import Method
+from pointsman.token.method import Method, Outlook
 from pointsman.token.pair import Pair
 from pointsman.token.scores import SURE, Opinion, Scorer
 from pointsman.token.stops import Below
@@ -181,10 +181,10 @@ class PairBatch:
             return
         assert self.method.outlook is not None
         lengths = torch.tensor([len(texts[index].prompt) for index in new])
-        outlooks = self.method.outlook(hidden[new], logits[new], proposals[new], lengths)[:, 0].tolist()
+        outlooks = self.method.outlook(hidden[new], logits[new], proposals[new], lengths).tolist()
         for index, outlook in zip(new, outlooks, strict=True):
             _count_score(texts[index], self.method.outlook, len(new))
-            texts[index].role = self.method.role(outlook)
+            texts[index].role = self.method.role(Outlook.of(outlook))
 
     def _can_go_on(self, row: int) -> bool:
         """Whether the compiled turn can write this text."""

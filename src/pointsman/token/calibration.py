@@ -83,7 +83,7 @@ def certified_dials(card: GateCard) -> Dials:
     Raises:
         BadRequest: `dials_missing` where its fit was interrupted before.
     """
-    if "alone_risk" not in card.figures:
+    if "risk" not in card.figures:
         problem = (
             "the gate has no dials, because its fit was interrupted; run the same `fit token` again, or give dials"
         )

@@ -136,8 +136,8 @@ class Collector:
             parts.append(replace(states, text=numbers[states.text]))
         return States.joined(parts), torch.cat(targets)
 
-    def outlooks(self) -> tuple[Observed, Tensor]:
-        """What the small model makes of every prompt, and (N,) float32, whether its own text is right."""
+    def outlooks(self) -> tuple[Observed, Tensor, Tensor]:
+        """What the small model makes of each prompt, (N,) float32 whether its own text is right, (N,) which task."""
         small = self.pair.small
 
         def write(tasks: Sequence[Task]) -> dict[str, Tensor]:
@@ -152,7 +152,7 @@ class Collector:
         made = [made for _, made in self.chunks("alone", self._tasks, write, told)]
         whole = {name: torch.cat([part[name] for part in made]) for name in made[0]}
         right = whole.pop("right")
-        return Observed(**whole), right
+        return Observed(**whole), right, torch.tensor([self._numbers[task.prompt] for task in self._tasks])
 
     def chunks(
         self,

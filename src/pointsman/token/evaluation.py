@@ -50,11 +50,6 @@ class Measured:
     rolled_back: float
 
     @property
-    def calls_per_text(self) -> float:
-        """Forwards of the large model."""
-        return self.calls * self.num_tokens / len(self.right)
-
-    @property
     def accuracy(self) -> float:
         """Share right."""
         return statistics.fmean(self.right)

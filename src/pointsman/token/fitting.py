@@ -7,7 +7,7 @@ Every gate learns from the same tasks:
     co-llm     along right texts, by marginal likelihood, a linear probe
     r2r        along the large model's own right texts, 0 where the small model's token changes the answer
     specdec++  on spans of a fixed length: the chance that speculative sampling accepts a token
-    outlook    before texts: whether the small model alone answers rightly
+    outlook    before texts: whether the small model alone answers rightly, and how many calls they take; with pointsman
     pointsman  on policy: what the large model lets stand of spans that the small one wrote; in the second round under
                the gate of the first. Where it would not let a token stand, whether the answer is lost by it: along its
                own right texts, in the second round along those that both wrote
@@ -31,7 +31,7 @@ from pointsman.token.evaluation import measure
 from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate, weights_hash
 from pointsman.token.judges import Bounded
 from pointsman.token.lineup import derived, path
-from pointsman.token.method import ALWAYS, Method, ours, routed
+from pointsman.token.method import ALWAYS, MOST_CALLS, Method, ours, routed
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
 from pointsman.token.states import States
@@ -57,11 +57,14 @@ CITER_TAU = 0.95
 POLICY_RISK = 0.02
 """For a call that is saved, on texts from which the second round learns. Chosen: in the middle of what is certified."""
 
-DERIVED_TASKS = 256
-"""Tasks over which the calls of a text are counted and lookup is tried."""
+LOOKUP_TASKS = 256
+"""Tasks over which lookup is tried."""
 
-LOOKUPS = (1.0, 0.98, 0.95, 0.9, 0.8, 0.6, 0.4)
-"""Chances from which what was looked up is taken; the first takes nothing, and is kept where others cost as much."""
+LOOKUPS = (0.95, 0.9, 0.8, 0.6, 0.4)
+"""Chances from which what was looked up is taken."""
+
+LEAST_SAVED = 0.01
+"""Share of the bytes that lookup has to save, since it takes time of its own. Chosen."""
 
 SPAN_TOKENS = 12
 """Tokens of the spans from which the first round learns on policy. Chosen: three times what stands on the average."""
@@ -82,7 +85,7 @@ def gate_shape(kind: Kind, hidden_size: int) -> GateShape:
         case "specdec++":
             return GateShape(("hidden",), (hidden_size,) * 3)
         case "outlook":
-            return GateShape(("hidden", "confidence", "embedding", "length"), (64, 32))
+            return GateShape(("hidden", "confidence", "embedding", "length"), (64, 32), outputs=2)
         case "pointsman":
             return GateShape(("hidden", "confidence", "embedding"), (64, 32), outputs=2)
 
@@ -133,10 +136,7 @@ class Fit:
         if "specdec++" in kinds:
             spans = self._fixed_spans()
             self._fit("specdec++", spans.observed, spans.text, rejection_weighted(spans.accepted), spans.accepted)
-        if "outlook" in kinds:
-            seen, right = self._collected.outlooks()
-            self._fit("outlook", seen, torch.arange(len(right)), cross_entropy(right), right)
-        if "pointsman" in kinds:
+        if {"outlook", "pointsman"} & set(kinds):
             self._fit_ours()
 
     def _guided(self) -> list[Task]:
@@ -211,7 +211,15 @@ class Fit:
                 collected.append(self._collected.on_policy(f"policy-{number + 1}", method))
                 if own:
                     harmless.append(self._harmless(f"harmless-{number + 1}", method))
-        self._certify(gate, least_survival)
+        outlook = self._fit_outlook(collected[-1])
+        self._certify(gate, outlook, least_survival)
+
+    def _fit_outlook(self, judged: States) -> Gate:
+        """From every prompt; `judged` are the last spans on policy, of which each took a call."""
+        seen, right, task = self._collected.outlooks()
+        calls = torch.bincount(judged.text[judged.place == 0], minlength=len(self._tasks))[task]
+        loss = of_two(right, (calls / MOST_CALLS).clamp(max=1))
+        return self._fit("outlook", seen, task, loss, right)
 
     def _fit_two(
         self, collected: Sequence[States], harmless: Sequence[tuple[States, Tensor]], round_number: int
@@ -236,14 +244,12 @@ class Fit:
         tasks = self._written(f"{name}-texts", self._tasks[: self.settings.rollout_tasks], method)
         return self._collected.labelled(name, tasks, lambda part, seen: labels.harmless(self.pair, part, seen))
 
-    def _certify(self, gate: Gate, least_survival: float) -> None:
+    def _certify(self, gate: Gate, outlook: Gate, least_survival: float) -> None:
         """Adds the dials to the description of the gate."""
-        folder = self.folder / NAME
-        gates = {NAME: gate}
-        if (self.folder / "outlook").exists():
-            gates["outlook"] = load_gate(self.folder / "outlook", self.pair)[0]
+        folder, gates = self.folder / NAME, {NAME: gate, "outlook": outlook}
         _, card = load_gate(folder, self.pair)
-        figures = {**card.figures, "least_survival": least_survival, **self._derived(gate, least_survival)}
+        derived_here = {"least_survival": least_survival, "best_lookup": self._best_lookup(gate, least_survival)}
+        figures = {**card.figures, **derived_here}
         card = replace(card, figures=figures)
         if self._calibration:
             self._progress.begin("certifying dials", 0)
@@ -254,14 +260,15 @@ class Fit:
             card = replace(card, figures={**card.figures, **strict, "certified": 0.0})
         save_gate(folder, gate, card)
 
-    def _derived(self, gate: Gate, least_survival: float) -> dict[str, float]:
-        """Calls of a text, and from which chance on looking up is cheapest, both over some of the tasks."""
-        tasks, tried = self._tasks[:DERIVED_TASKS], {}
-        for lookup in LOOKUPS:
+    def _best_lookup(self, gate: Gate, least_survival: float) -> float:
+        """The chance from which looking up is cheapest over some of the tasks; 1 where it saves next to nothing."""
+
+        def moved(lookup: float) -> int:
             method = ours(gate, least_survival, self.settings.tolerance, 0.0, lookup=lookup)
-            tried[lookup] = measure(self.pair, method, {}, tasks, 32)
-        best = min(LOOKUPS, key=lambda lookup: tried[lookup].total_bytes)
-        return {"calls": tried[1.0].calls_per_text, "best_lookup": best}
+            return measure(self.pair, method, {}, self._tasks[:LOOKUP_TASKS], 32).total_bytes
+
+        nothing, (fewest, best) = moved(1.0), min((moved(lookup), lookup) for lookup in LOOKUPS)
+        return best if fewest <= (1 - LEAST_SAVED) * nothing else 1.0
 
     def _threshold(self, gate: Gate, spans: States) -> float:
         """The survival at which handing over is cheapest, from the fixed spans of the first round."""

@@ -15,7 +15,10 @@ Gates = Mapping[str, Gate]
 
 _THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998)
 _LENGTHS = (1, 2, 3, 4, 6, 8)
-_RISKS = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.2)
+_RISKS = (
+    *(0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.055, 0.06, 0.065),
+    *(0.07, 0.08, 0.09, 0.1, 0.12, 0.14, 0.17, 0.2, 0.25, 0.3, 0.5, 1.0),
+)
 _TOLERANCES = (0.5, 0.9)
 
 ROUTED = ("citer", "citer-1", "citer-s", "co-llm", "r2r")
@@ -98,18 +101,16 @@ def is_usable(name: str, gates: Gates) -> bool:
     return name not in _GATED or _GATED[name][0] in gates
 
 
-def path(least_survival: float, tolerance: float, calls: float, lookup: float = 1.0) -> list[Dials]:
+def path(least_survival: float, tolerance: float, lookup: float = 1.0) -> list[Dials]:
     """Settings of ours from the safest on: strict, tolerant, at ever more risk for a call that is saved.
 
     Args:
         least_survival: the threshold that prices gave.
         tolerance: with which the gate was taught.
-        calls: of the large model that a text takes. A text left to the small model saves so many, and may risk as much.
         lookup: chance from which what was looked up is taken.
     """
-    strict = {"least_survival": least_survival, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0, "lookup": lookup}
-    risky = [{"risk": risk, "alone_risk": min(1.0, round(calls * risk, 4))} for risk in (0.0, *_RISKS)]
-    return [strict, *({**strict, "tolerance": tolerance, **dials} for dials in risky)]
+    strict = {"least_survival": least_survival, "tolerance": 0.0, "risk": 0.0, "lookup": lookup}
+    return [strict, *({**strict, "tolerance": tolerance, "risk": risk} for risk in (0.0, *_RISKS))]
 
 
 def dials_of(name: str) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ def dials_of(name: str) -> tuple[str, ...]:
     return tuple(grid(name)[0])
 
 
-DERIVED: Dials = {"least_survival": 0.3, "taught_tolerance": 0.1, "calls": 10.0, "best_lookup": 1.0}
+DERIVED: Dials = {"least_survival": 0.3, "taught_tolerance": 0.1, "best_lookup": 1.0}
 """What `fit` derives for ours, and what is taken where it did not."""
 
 

@@ -5,8 +5,9 @@ arXiv 2502.01976, R2R 2505.21600, Co-LLM 2403.03870, BiLD 2302.07863, SpecDec++ 
 2405.19261).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pointsman.core import BadRequest
 from pointsman.token.gate import Gate
@@ -20,6 +21,28 @@ ALWAYS = 2.0
 
 Role = Literal["both", "small", "large"]
 """Who writes a text."""
+
+
+MOST_CALLS = 64
+"""Of a text, as outlooks know it."""
+
+
+class Outlook(NamedTuple):
+    """What is expected of a text, from the small model's reading of its prompt.
+
+    Attributes:
+        right: chance that the small model alone answers rightly.
+        calls: of the large model, if both write it.
+    """
+
+    right: float
+    calls: float
+
+    @classmethod
+    def of(cls, columns: Sequence[float]) -> "Outlook":
+        """From the outputs of a gate: the chance, and perhaps the calls as a share of `MOST_CALLS`."""
+        right, *calls = columns
+        return cls(right, MOST_CALLS * calls[0] if calls else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +63,10 @@ class Method:
             is below this.
         begins_large: the large model writes the first token.
         rewrites: after a rollback the large model writes one token more.
-        outlook: says before the first token how likely the small model alone answers rightly, or None.
-        alone_from: outlook from which a text is left to the small model.
+        outlook: says before the first token how likely the small model alone answers rightly, and how many calls of the
+            large one the text would take (see `Outlook`), or None.
+        alone_from: chance from which a text is left to the small model.
+        alone_risk: chance of losing the answer, for each call that is saved, up to which it is left to it as well.
         else_large: all other texts are left to the large model, in place of both.
         lookup_from: chance from which a token that was looked up is pending before the small model writes; at 1 nothing
             is looked up.
@@ -59,6 +84,7 @@ class Method:
     rewrites: bool = False
     outlook: Gate | None = None
     alone_from: float = ALWAYS
+    alone_risk: float = 0.0
     else_large: bool = False
     lookup_from: float = 1.0
 
@@ -66,9 +92,10 @@ class Method:
         """Whether a token stands whatever the large model says of it."""
         return self.forgives > 0 and 1 - opinion.harmless <= self.forgives
 
-    def role(self, outlook: float) -> Role:
+    def role(self, outlook: Outlook) -> Role:
         """Who writes a text of that outlook."""
-        if outlook >= self.alone_from:
+        is_worth_it = self.alone_risk > 0 and 1 - outlook.right <= self.alone_risk * outlook.calls
+        if is_worth_it or outlook.right >= self.alone_from:
             return "small"
         return "large" if self.else_large else "both"
 
@@ -142,7 +169,6 @@ def ours(
     least_survival: float,
     tolerance: float,
     risk: float,
-    alone_risk: float = 0.0,
     lookup: float = 1.0,
     outlook: Gate | None = None,
 ) -> Method:
@@ -152,14 +178,13 @@ def ours(
         scorer: a gate that was taught what the judge lets stand, and perhaps what loses the answer where it does not.
         least_survival: see `prices.best_threshold`.
         tolerance: of the judge; 0 is strict.
-        risk: chance of losing the answer at which a call is saved: a token is forgiven, an end is not checked. At 0
-            neither happens.
-        alone_risk: the same for a whole text, which is left to the small model. At 0 none is.
+        risk: chance of losing the answer at which a call is saved: a token is forgiven, an end is not checked, and a
+            text that would take n calls is left to the small model at n times the risk. At 0 nothing of this happens.
         lookup: chance from which a token that was looked up is taken.
         outlook: a gate that was taught what the small model answers rightly.
     """
-    require_share(tolerance, "tolerance"), require_share(risk, "risk"), require_share(alone_risk, "alone_risk")
-    require_share(lookup, "lookup")
+    for name, dial in (("tolerance", tolerance), ("risk", risk), ("lookup", lookup)):
+        require_share(dial, name)
     return Method(
         "pointsman",
         Unlikely(require_share(least_survival, "least_survival")),
@@ -169,7 +194,7 @@ def ours(
         forgives=risk,
         end_safety=1 - risk if risk > 0 else ALWAYS,
         outlook=outlook,
-        alone_from=1 - alone_risk if alone_risk > 0 else ALWAYS,
+        alone_risk=risk,
         lookup_from=lookup,
     )
 

@@ -101,7 +101,7 @@ def test_a_pair_is_loaded_with_its_certified_dials(chat_folder: Callable[..., Pa
     with pytest.raises(BadRequest, match="the gate has no dials") as caught:
         load_local_pair(config)
     assert caught.value.code == "dials_missing"
-    dials = {"least_survival": 0.3, "tolerance": 0.1, "risk": 0.1, "alone_risk": 0.0, "lookup": 0.9}
+    dials = {"least_survival": 0.3, "tolerance": 0.1, "risk": 0.1, "lookup": 0.9}
     write_gate(Pair(model, model), tmp_path / "router", **dials)
     load_local_pair(config).close()
     given = replace(config, method="speculative", dials={"num_tokens": 2.0})

@@ -267,7 +267,10 @@ def test_texts_of_a_good_outlook_are_left_to_the_small_model(pair: Pair, num_row
     prompts, outlook = prompts_of(9), _ByLength(pair)
     small, large = (tokens_of(generate(model, prompts, GREEDY)) for model in (pair.small, pair.large))
     expected = [one if len(prompt) % 2 == 0 else two for prompt, one, two in zip(prompts, small, large, strict=True)]
-    for method in (by_query(outlook, 0.5), ours(MaxProbability(), 0.3, 0.0, 0.0, 0.3, outlook=outlook)):
+    for method in (
+        by_query(outlook, 0.5),
+        replace(ours(MaxProbability(), 0.3, 0.0, 0.0, outlook=outlook), alone_risk=0.3),
+    ):
         texts = generate_pair(pair, method, prompts, GREEDY, num_rows=num_rows)
         assert tokens_of(texts) == expected
         assert [text.num_calls == 0 for text in texts] == [len(prompt) % 2 == 0 for prompt in prompts]

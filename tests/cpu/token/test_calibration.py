@@ -39,7 +39,7 @@ def tasks_of(pair: Pair, count: int) -> list[Task]:
 
 
 def card(pair: Pair, gate: Gate) -> GateCard:
-    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "taught_tolerance": 0.9, "calls": 5.0})
+    return GateCard("pointsman", gate.shape, "", "", "", {"least_survival": 0.3, "taught_tolerance": 0.9})
 
 
 def test_measures_are_those_of_the_texts(ending: Pair) -> None:
@@ -69,10 +69,10 @@ def test_the_cheapest_setting_that_keeps_the_promise_is_certified(ending: Pair) 
     found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise(0.2, 0.9), 16, told.append)
     assert found.figures["certified"] == 1
     dials = certified_dials(found)
-    assert dials in path(0.3, 0.9, 5.0)
+    assert dials in path(0.3, 0.9)
     assert found.figures["calibration_losses"] <= 0.2 * 60
     assert found.figures["calibration_tasks"] == 60
-    assert len(told) >= path(0.3, 0.9, 5.0).index(dials) + 1
+    assert len(told) >= path(0.3, 0.9).index(dials) + 1
     assert "of 60 lost" in told[0]
 
 
@@ -101,7 +101,7 @@ def test_settings_behind_the_first_failure_are_not_looked_at(ending: Pair, monke
     tasks = [Task((5,), (), lambda _: True)] * 400
     found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise())
     assert len(tried) == 1 + 2  # the large model alone, and two settings, of which the second fails
-    assert certified_dials(found) == path(0.3, 0.9, 5.0)[0]
+    assert certified_dials(found) == path(0.3, 0.9)[0]
 
 
 def test_a_promise_needs_numbers_that_mean_something() -> None:

@@ -110,7 +110,7 @@ def test_the_context_ends_both_alike(pair: Pair, method: Method | None, capacity
 
 def test_stop_strings_and_neighbours_change_nothing(pair: Pair) -> None:
     gate = random_gate(pair, gate_shape("pointsman", 32))
-    method = ours(gate, 0.3, 0.5, 0.4, 0.5, outlook=random_gate(pair, gate_shape("outlook", 32)))
+    method = ours(gate, 0.3, 0.5, 0.1, outlook=random_gate(pair, gate_shape("outlook", 32)))
     for sampling in (Sampling(max_tokens=30), Sampling(max_tokens=30, stop=("A", "CH"))):
         together, calls = texts_of(pair, method, sampling, fast=True, rows=3)
         alone, _ = texts_of(pair, method, sampling, fast=False, rows=1)

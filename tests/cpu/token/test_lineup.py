@@ -9,7 +9,7 @@ from pointsman.token.batch import generate_pair
 from pointsman.token.fitting import KINDS, gate_shape
 from pointsman.token.gate import Gate
 from pointsman.token.lineup import METHODS, dials_of, grid, make, path
-from pointsman.token.method import Method
+from pointsman.token.method import Method, Outlook
 from pointsman.token.pair import Pair
 from pointsman.token.stops import After, Below, Hazard, Unlikely
 
@@ -34,16 +34,18 @@ def test_every_setting_of_every_method_writes(pair: Pair, gates: dict[str, Gate]
 
 
 def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gate]) -> None:
-    settings = path(0.25, 0.2, 8.0)
-    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "risk": 0.0, "alone_risk": 0.0, "lookup": 1.0}
+    settings = path(0.25, 0.2, 0.9)
+    assert settings[0] == {"least_survival": 0.25, "tolerance": 0.0, "risk": 0.0, "lookup": 0.9}
     assert settings[1] == {**settings[0], "tolerance": 0.2}
-    assert settings[-1]["alone_risk"] == 1.0
-    risks = [(dials["tolerance"], dials["risk"], dials["alone_risk"]) for dials in settings]
+    risks = [(dials["tolerance"], dials["risk"]) for dials in settings]
     assert risks == sorted(risks)
-    assert all(dials["alone_risk"] == pytest.approx(min(1, 8 * dials["risk"])) for dials in settings)
-    assert make("pointsman", gates, settings[-1]).role(0.0) == "small"
-    assert make("pointsman", gates, settings[1]).role(1.0) == "both"
-    assert grid("pointsman", 0.25, 0.2, 8.0)[: len(settings)] == settings
+    assert make("pointsman", gates, settings[-1]).role(Outlook(0.0, 1.0)) == "small"
+    assert make("pointsman", gates, settings[1]).role(Outlook(1.0, 9.0)) == "both"
+    assert make("pointsman", gates, {**settings[1], "risk": 0.1}).role(Outlook(0.55, 5.0)) == "small"
+    assert make("pointsman", gates, {**settings[1], "risk": 0.1}).role(Outlook(0.55, 4.0)) == "both"
+    assert make("query", gates, {"threshold": 0.6}).role(Outlook(0.55, 5.0)) == "large"
+    assert make("query", gates, {"threshold": 0.5}).role(Outlook(0.55, 5.0)) == "small"
+    assert grid("pointsman", 0.25, 0.2, 0.9)[: len(settings)] == settings
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_our_path_goes_from_strict_to_the_small_model_alone(gates: dict[str, Gat
         ("citer", {"threshold": 1.5}, "threshold is 1.5; expected 0 to 1"),
         ("speculative", {"num_tokens": 0.0}, "num_tokens is 0; expected 1 or more"),
         ("cascade", {"num_tokens": 2.0, "tolerance": -1.0}, "tolerance is -1.0; expected 0 to 1"),
-        ("pointsman", {**grid("pointsman")[0], "alone_risk": 2.0}, "alone_risk is 2.0; expected 0 to 1"),
+        ("pointsman", {**grid("pointsman")[0], "risk": 2.0}, "risk is 2.0; expected 0 to 1"),
         ("random", {"rate": float("nan")}, "is nan; expected 0 to 1"),
     ],
 )
