@@ -261,7 +261,9 @@ def mlp(x: Any, weights: Any, eps: float) -> None:
 
 def use_threads(num_threads: int) -> None:
     """Lets the calling thread's loops run on so many threads, or on all that there are."""
-    numba.set_num_threads(min(num_threads, _untyped.config.NUMBA_NUM_THREADS))
+    wanted = min(num_threads, _untyped.config.NUMBA_NUM_THREADS)
+    if numba.get_num_threads() != wanted:  # asking takes a tenth of setting
+        numba.set_num_threads(wanted)
 
 
 def starts_safely() -> bool:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from pointsman.engine import Extension, Sampling, Session, TextRows, distribution
 from pointsman.engine.batch import require_prompt
+from pointsman.token.fast_gate import FastGate
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judges import Exact, Judge, verified
 from pointsman.token.lookup import Lookup, Memory
@@ -96,6 +97,7 @@ class PairBatch:
             "both": FastTurn.over(self._small, method, pair.vocab_size, ends),
             "small": FastTurn.over(self._small, _ALONE, pair.vocab_size, ends),
         }
+        self._scorer, self._outlook = FastGate.of(method.scorer), FastGate.of(method.outlook)
         self._waiting: deque[PairWriting] = deque()
         self._busy: list[PairWriting] = []
 
@@ -179,11 +181,11 @@ class PairBatch:
         new = [index for index, text in enumerate(texts) if text.role is None]
         if not new:
             return
-        assert self.method.outlook is not None
+        assert self._outlook is not None
         lengths = torch.tensor([len(texts[index].prompt) for index in new])
-        outlooks = self.method.outlook(hidden[new], logits[new], proposals[new], lengths).tolist()
+        outlooks = self._outlook(hidden[new], logits[new], proposals[new], lengths).tolist()
         for index, outlook in zip(new, outlooks, strict=True):
-            _count_score(texts[index], self.method.outlook, len(new))
+            _count_score(texts[index], self._outlook, len(new))
             texts[index].role = self.method.role(Outlook.of(outlook))
 
     def _can_go_on(self, row: int) -> bool:
@@ -227,7 +229,7 @@ class PairBatch:
     def _opinions(
         self, hidden: Tensor, logits: Tensor, proposals: Tensor, texts: Sequence[PairWriting]
     ) -> list[Opinion]:
-        scorer, scored = self.method.scorer, [text for text in texts if text.role == "both"]
+        scorer, scored = self._scorer, [text for text in texts if text.role == "both"]
         if scorer is None or not scored:
             return [SURE] * len(texts)
         for text in scored:
@@ -371,7 +373,7 @@ def _num_kept(judge: Judge | None, text: PairWriting, p: Tensor) -> int:
     num_pending = len(text.pending)
     if judge is None or num_pending == 0:
         return 0
-    tokens = torch.tensor(text.pending, device=p.device)
+    tokens = text.pending
     q = torch.stack(text.pending_logits) if text.pending_logits else None
 
     def from_on(start: int) -> int:

@@ -6,15 +6,15 @@ here. Everything else takes the loop, and so does whoever listens to judged span
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
-import torch
-from torch import nn
 
 from pointsman.engine import Session, TextRows, Traffic
 from pointsman.engine.step import FewTokens
-from pointsman.token.gate import FEATURES, Gate
+from pointsman.token.fast_gate import gate_arrays
+from pointsman.token.gate import Gate
 from pointsman.token.method import Method
 from pointsman.token.scores import Entropy, Margin, MaxProbability, Opinion
 from pointsman.token.stops import After, Below, Hazard, Unlikely
@@ -77,17 +77,18 @@ class FastTurn:
         """Reads what is unread of each row and goes on, for at most as many tokens as its limit. Extends the cache."""
         lengths, counts_unread = self._session.lengths, [len(new) for new in unread]
         starts = [lengths[row] for row in rows]
-        line_rows = np.repeat(np.array(rows), counts_unread)
-        line_slots = np.concatenate(
-            [np.arange(start, start + count) for start, count in zip(starts, counts_unread, strict=True)]
-        )
-        behind = np.cumsum(counts_unread)
+        line_rows = [row for row, count in zip(rows, counts_unread, strict=True) for _ in range(count)]
+        line_slots = [
+            start + index for start, count in zip(starts, counts_unread, strict=True) for index in range(count)
+        ]
+        slots = [start + count for start, count in zip(starts, counts_unread, strict=True)]
+        last_lines = [end - 1 for end in accumulate(counts_unread)]
         ids = np.zeros((len(rows), max(limits)), np.int64)
         stands, harmless, counts = np.zeros(ids.shape), np.zeros(ids.shape), np.zeros(len(rows), np.int64)
         self._few.use_threads()
         self._write(
-            (np.array([token for new in unread for token in new]), line_rows, line_slots, behind - 1),
-            (np.array(rows), np.array(starts) + counts_unread),
+            (np.array([token for new in unread for token in new]), *map(np.array, (line_rows, line_slots, last_lines))),
+            (np.array(rows), np.array(slots)),
             (np.array(survivals), np.array(num_pending), np.array(limits)),
             self._model,
             self._gate,
@@ -126,13 +127,7 @@ def _scorer(scorer: object) -> tuple[int, Any]:
     if not isinstance(scorer, Gate):
         none, nothing = np.zeros(0, np.float32), np.zeros(0, np.int64)
         return kinds.get(type(scorer), kernels.NO_SCORE), (nothing, none, none, nothing, none, 0, False)
-    layers = [layer for layer in scorer.layers if isinstance(layer, nn.Linear)]
-    widths = np.array([scorer.mean.shape[0], *(layer.out_features for layer in layers)])
-    flat = np.concatenate([_array(part).ravel() for layer in layers for part in (layer.weight, layer.bias)])
-    features = np.array([FEATURES.index(feature) for feature in scorer.shape.features])
-    num_active = len(layers) - 1 - scorer.shape.is_linear_at_the_end
-    is_relu = scorer.shape.activation == "relu"
-    return kernels.GATE, (features, _array(scorer.mean), _array(scorer.scale), widths, flat, num_active, is_relu)
+    return kernels.GATE, gate_arrays(scorer)
 
 
 def _stop(stop: object) -> tuple[int, Any]:
@@ -149,7 +144,3 @@ def _stop(stop: object) -> tuple[int, Any]:
             return kernels.UNLIKELY, np.array([least_survival, 0.0, 0.0])
         case _:
             return kernels.NEVER, np.zeros(3)
-
-
-def _array(tensor: torch.Tensor) -> Any:
-    return tensor.detach().float().contiguous().numpy()

@@ -92,7 +92,7 @@ class Gate(nn.Module):
     def __init__(self, shape: GateShape, small: LoadedModel) -> None:
         super().__init__()
         self.shape = shape
-        self._embedding = small.decoder.embedding.detach()
+        self.embedding = small.decoder.embedding.detach()
         config = small.config
         sizes = {
             "hidden": config.hidden_size,
@@ -131,7 +131,7 @@ class Gate(nn.Module):
 
     def _side_by_side(self, made: Made, proposals: Tensor, lengths: Tensor | None) -> Tensor:
         more: Made = {
-            "embedding": lambda: self._embedding[proposals].float(),
+            "embedding": lambda: self.embedding[proposals].float(),
             "length": lambda: _require(lengths).float().log1p()[:, None],
         }
         return torch.cat([(made | more)[feature]() for feature in self.shape.features], -1)

@@ -5,7 +5,9 @@ the front; from the first that it rejects on, everything is rolled back, and the
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import ClassVar, Protocol
 
 import torch
@@ -21,19 +23,19 @@ class Judge(Protocol):
 
     needs_small: ClassVar[bool]
 
-    def num_kept(self, p: Tensor, tokens: Tensor, q: Tensor | None) -> int:
+    def num_kept(self, p: Tensor, tokens: Sequence[int], q: Tensor | None) -> int:
         """How many tokens from the front may stand.
 
         Args:
             p: (k, V) the large model's logits for the places of the tokens, float32. Log-probabilities are logits.
-            tokens: (k,) int64.
+            tokens: k ids.
             q: (k, V) the small model's logits there, float32, or None.
         """
 
 
-def _num_leading(kept: Tensor) -> int:
-    """(k,) bool to how many are true before the first that is not."""
-    return int(kept.long().cumprod(0).sum())
+def _num_leading(kept: Iterable[bool]) -> int:
+    """How many are true before the first that is not."""
+    return sum(1 for _ in takewhile(bool, kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Exact:
 
     needs_small: ClassVar[bool] = False
 
-    def num_kept(self, p: Tensor, tokens: Tensor, q: Tensor | None) -> int:
-        return _num_leading(p.argmax(-1) == tokens)
+    def num_kept(self, p: Tensor, tokens: Sequence[int], q: Tensor | None) -> int:
+        return _num_leading(best == token for best, token in zip(p.argmax(-1).tolist(), tokens, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ class Bounded:
     tolerance: float
     needs_small: ClassVar[bool] = False
 
-    def num_kept(self, p: Tensor, tokens: Tensor, q: Tensor | None) -> int:
+    def num_kept(self, p: Tensor, tokens: Sequence[int], q: Tensor | None) -> int:
         if self.tolerance >= 1:
             return len(tokens)
-        behind = p.amax(-1) - p.gather(-1, tokens[:, None])[:, 0]
-        return _num_leading(behind <= -math.log1p(-self.tolerance))
+        most_nats = -math.log1p(-self.tolerance)
+        places = zip(p, p.argmax(-1).tolist(), tokens, strict=True)  # most are the best: only others are looked up
+        return _num_leading(best == token or float(row[best] - row[token]) <= most_nats for row, best, token in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,9 @@ class CrossEntropy:
     most_nats: float = 5.0
     needs_small: ClassVar[bool] = False
 
-    def num_kept(self, p: Tensor, tokens: Tensor, q: Tensor | None) -> int:
-        nats = -p.log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
-        first = _num_leading(nats <= self.most_nats)
+    def num_kept(self, p: Tensor, tokens: Sequence[int], q: Tensor | None) -> int:
+        nats = -p.log_softmax(-1)[range(len(tokens)), tokens]
+        first = _num_leading((nats <= self.most_nats).tolist())
         stands = first == len(tokens) or bool(p[first].argmax() == tokens[first])
         return len(tokens) if stands else first
 
@@ -92,14 +95,14 @@ class Divergence:
     strict_from: float = 0.9
     needs_small: ClassVar[bool] = True
 
-    def num_kept(self, p: Tensor, tokens: Tensor, q: Tensor | None) -> int:
+    def num_kept(self, p: Tensor, tokens: Sequence[int], q: Tensor | None) -> int:
         assert q is not None
         large, small = p.log_softmax(-1), q.log_softmax(-1)
         # A token that one of them cannot write has log-probability -inf, and 0 * -inf is no number.
         nats = torch.where(small.isneginf(), 0.0, small.exp() * (small - large)).sum(-1)
-        is_same = p.argmax(-1) == tokens
+        is_same = p.argmax(-1) == torch.tensor(tokens, device=p.device)
         is_sure = large.amax(-1).exp() > self.strict_from
-        return _num_leading(is_same | (~is_sure & (nats < self.most_nats)))
+        return _num_leading((is_same | (~is_sure & (nats < self.most_nats))).tolist())
 
 
 def verified(p: Tensor, q: Tensor, tokens: Tensor, generator: torch.Generator) -> tuple[int, int]:

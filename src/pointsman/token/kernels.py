@@ -15,7 +15,7 @@ from pointsman.engine.kernels import attention, compiled, embed, exponential, ml
 # Kinds of scores and of stop rules; `fast_turn.py` translates.
 NO_SCORE, MAX_PROBABILITY, MARGIN, ENTROPY, GATE = range(5)
 NEVER, BELOW, AFTER, HAZARD, UNLIKELY = range(5)
-HIDDEN, CONFIDENCE, TOP_LOGITS, EMBEDDING = range(4)
+HIDDEN, CONFIDENCE, TOP_LOGITS, EMBEDDING, LENGTH = range(5)
 
 _LEAST = np.float32(1e-9)
 _ONE = np.float32(1)
@@ -62,7 +62,7 @@ def _top(logits: Any, count: int, into: Any) -> None:
 
 
 @compiled()
-def _inputs(features: Any, hidden: Any, told: Any, logits: Any, row: Any, x: Any) -> None:
+def _inputs(features: Any, hidden: Any, told: Any, logits: Any, row: Any, length: int, x: Any) -> None:
     """Lays a gate's features side by side; `row` is the proposal's embedding."""
     at = 0
     for feature in features:
@@ -79,21 +79,24 @@ def _inputs(features: Any, hidden: Any, told: Any, logits: Any, row: Any, x: Any
             count = min(16, logits.shape[0])
             _top(logits, count, x[at : at + count])
             at += count
-        else:
+        elif feature == EMBEDDING:
             for i in range(row.shape[0]):
                 x[at + i] = wide(row[i])
             at += row.shape[0]
+        else:
+            x[at] = np.float32(math.log1p(length))
+            at += 1
 
 
 @compiled()
-def _gate_score(gate: Any, hidden: Any, told: Any, logits: Any, row: Any) -> Any:
+def _gate_score(gate: Any, hidden: Any, told: Any, logits: Any, row: Any, length: int) -> Any:
     """`Gate.forward` of one row: both of its outputs, the second 0 where there is one only.
 
     The layers lie in one array, weights (out, in) and bias of each, so that all gates are one type and compiled once.
     """
     features, mean, scale, widths, layers, num_active, is_relu = gate
     x = np.empty(mean.shape[0], np.float32)
-    _inputs(features, hidden, told, logits, row, x)
+    _inputs(features, hidden, told, logits, row, length, x)
     for i in range(x.shape[0]):
         x[i] = (x[i] - mean[i]) / scale[i]
     at = 0
@@ -127,8 +130,18 @@ def _score(kind: int, gate: Any, hidden: Any, told: Any, logits: Any, row: Any) 
     if kind == ENTROPY:
         return _ONE + told[3] / np.float32(math.log(logits.shape[0])), unknown
     if kind == GATE:
-        return _gate_score(gate, hidden, told, logits, row)
+        return _gate_score(gate, hidden, told, logits, row, 0)
     return _ONE, unknown
+
+
+@compiled()
+def score(gate: Any, hidden: Any, logits: Any, embedding: Any, proposals: Any, lengths: Any, scores: Any) -> None:
+    """`Gate.forward` of a few rows: fills both columns of `scores` (B, 2); `lengths` (B,) may be of any numbers."""
+    told = np.empty(4, np.float32)
+    for n in range(proposals.shape[0]):
+        confidence(logits[n], told)
+        row = embedding[proposals[n]]
+        scores[n, 0], scores[n, 1] = _gate_score(gate, hidden[n], told, logits[n], row, lengths[n])
 
 
 @compiled()

@@ -19,9 +19,10 @@ class Scorer(Protocol):
     def traffic(self) -> Traffic:
         """What one forward over the scorer's own weights costs."""
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None, /) -> Tensor:
         """(B, 1) or (B, 2) float32 from the small model's (B, D) last hidden states, (B, V) logits and (B,) ids.
 
+        `lengths` (B,) are the tokens before each proposal, which only gates of whole texts look at.
         The first column says how likely each proposal stands; the second, where there is one, how likely the answer
         comes out right all the same where it would not.
         """
@@ -56,14 +57,14 @@ class _Free:
 class MaxProbability(_Free):
     """The probability of the likeliest token."""
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         return logits.float().softmax(-1).amax(-1, keepdim=True)
 
 
 class Margin(_Free):
     """The probability of the likeliest token less that of the second."""
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         best = logits.float().softmax(-1).topk(2, -1).values
         return best[:, :1] - best[:, 1:]
 
@@ -71,7 +72,7 @@ class Margin(_Free):
 class Entropy(_Free):
     """One less the entropy as a share of the largest possible (R-Stitch, arXiv 2507.17307)."""
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         logs = logits.float().log_softmax(-1)
         return 1 + (logs.exp() * logs).sum(-1, keepdim=True) / math.log(logits.shape[-1])
 
@@ -82,7 +83,7 @@ class Uniform(_Free):
     def __init__(self, seed: int = 0) -> None:
         self._generator = torch.Generator().manual_seed(seed)
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         return torch.rand(logits.shape[0], 1, generator=self._generator)
 
 
@@ -92,7 +93,7 @@ class Scripted(_Free):
     def __init__(self, scores: list[float]) -> None:
         self._scores, self._next = scores, 0
 
-    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, logits: Tensor, proposals: Tensor, lengths: Tensor | None = None) -> Tensor:
         count = logits.shape[0]
         taken = [self._scores[(self._next + index) % len(self._scores)] for index in range(count)]
         self._next = (self._next + count) % len(self._scores)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pointsman.core import BadRequest, NotFound
+from pointsman.token.fast_gate import MOST_ROWS, FastGate
 from pointsman.token.gate import (
     GATE_FILE,
     WEIGHTS_FILE,
@@ -20,6 +21,7 @@ from pointsman.token.gate import (
     weights_hash,
 )
 from pointsman.token.pair import Pair
+from pointsman.token.scores import MaxProbability
 
 MakePair = Callable[..., Pair]
 
@@ -29,6 +31,9 @@ SHAPES = {
     "all": GateShape(("top_logits", "hidden", "embedding", "confidence"), (8,)),
     "two": GateShape(("hidden",), (8,), outputs=2),
 }
+
+
+BEFORE_TEXTS = GateShape(("hidden", "length", "embedding"), (8,), outputs=2)
 
 
 def make_gate(pair: Pair, shape: GateShape) -> Gate:
@@ -149,6 +154,28 @@ def test_a_description_that_does_not_fit_is_refused(
 def test_no_gate_is_said(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no gate in"):
         load_gate(tmp_path / "none", pair)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("count", [1, 5, MOST_ROWS + 1])
+@pytest.mark.parametrize("shape", [*SHAPES.values(), BEFORE_TEXTS], ids=[*SHAPES, "before texts"])
+def test_the_fast_gate_scores_the_same(make_pair: MakePair, shape: GateShape, count: int, dtype: torch.dtype) -> None:
+    pair = make_pair()
+    for model in (pair.small, pair.large):
+        model.decoder.to(dtype)
+    gate = make_gate(pair, shape)
+    fast = FastGate.of(gate)
+    assert isinstance(fast, FastGate)
+    assert fast.traffic == gate.traffic
+    hidden, logits, proposals = rows(pair, count)
+    seen = hidden.to(dtype), logits.to(dtype), proposals, torch.arange(3, 3 + count)
+    torch.testing.assert_close(fast(*seen), gate(*seen), atol=1e-5, rtol=1e-5)
+
+
+def test_only_gates_on_a_cpu_have_a_fast_one() -> None:
+    scorer = MaxProbability()
+    assert FastGate.of(scorer) is scorer
+    assert FastGate.of(None) is None
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

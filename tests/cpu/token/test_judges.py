@@ -36,23 +36,22 @@ Q = torch.tensor([[0.6, 0.3, 0.1], [0.3, 0.4, 0.3], [0.2, 0.7, 0.1], [0.3, 0.4, 
     ],
 )
 def test_rules(judge: Judge, tokens: list[int], kept: int) -> None:
-    assert judge.num_kept(P, torch.tensor(tokens), Q) == kept
+    assert judge.num_kept(P, tokens, Q) == kept
     shifted = P + torch.tensor([[3.0], [-5.0], [0.0], [7.0]])
-    assert judge.num_kept(shifted, torch.tensor(tokens), Q) == kept  # logits need not be normalised
+    assert judge.num_kept(shifted, tokens, Q) == kept  # logits need not be normalised
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 1), st.integers(0, 99))
 def test_more_tolerance_never_keeps_less(tokens: list[int], one: float, other: float, seed: int) -> None:
     p = torch.randn(len(tokens), 10, generator=torch.Generator().manual_seed(seed))
     low, high = sorted((one, other))
-    chosen = torch.tensor(tokens)
-    assert Bounded(low).num_kept(p, chosen, None) <= Bounded(high).num_kept(p, chosen, None)
-    assert Exact().num_kept(p, chosen, None) <= Bounded(low).num_kept(p, chosen, None)
+    assert Bounded(low).num_kept(p, tokens, None) <= Bounded(high).num_kept(p, tokens, None)
+    assert Exact().num_kept(p, tokens, None) <= Bounded(low).num_kept(p, tokens, None)
 
 
 def test_a_token_that_the_small_model_cannot_write_is_no_nan() -> None:
     q = torch.tensor([[0.5, 0.5, 0.0]]).log()
-    assert Divergence(1.0).num_kept(P[:1], torch.tensor([1]), q) == 1
+    assert Divergence(1.0).num_kept(P[:1], [1], q) == 1
 
 
 def test_verified_tokens_have_the_large_models_distribution() -> None:
