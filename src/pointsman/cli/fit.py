@@ -37,7 +37,7 @@ def token(
     large: Annotated[str, typer.Option(help="The large model.")] = "embedded/large",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the gates.")] = Path("router"),
     tasks: Annotated[int, typer.Option(min=40, help="So many tasks to learn from; of a file at most.")] = 4000,
-    calibration: Annotated[int, typer.Option(min=40, help="So many to certify with; of a file one in four.")] = 1000,
+    calibration: Annotated[int, typer.Option(min=40, help="So many to certify with; of a file one in four.")] = 4000,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="How far behind its best the large model lets a token stand.")
     ] = 0.1,

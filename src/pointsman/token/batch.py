@@ -22,11 +22,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pointsman.engine import Extension, Sampling, Session, TextRows, distribution
+from pointsman.engine import Extension, Sampling, Session, TextRows
 from pointsman.engine.batch import require_prompt
 from pointsman.token.fast_gate import FastGate
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
-from pointsman.token.judges import Exact, Judge, verified
+from pointsman.token.judging import judged, keeps_logits
 from pointsman.token.lookup import Lookup, Memory
 from pointsman.token.method import Method, Outlook
 from pointsman.token.pair import Pair
@@ -258,7 +258,7 @@ class PairBatch:
             text.pending.append(token)
             text.pending_forgiven.append(is_forgiven)
             text.survival, text.safety = survival, text.safety * opinion.safety
-            if self._on_judged is not None or _keeps_logits(method.judge, text):
+            if self._on_judged is not None or keeps_logits(method.judge, text):
                 text.pending_logits.append(logits.float())
                 text.pending_hidden.append(hidden.float())
             if is_end and text.safety >= method.end_safety:
@@ -280,7 +280,7 @@ class PairBatch:
     def _settle(self, row: int, text: PairWriting, p: Tensor) -> None:
         """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
         num_pending = len(text.pending)
-        num_kept, follower = _judged(self.method.judge, text, p)
+        num_kept, follower = judged(self.method.judge, text, p)
         if self._on_judged is not None and num_pending > text.num_looked_up:
             self._tell(text, p[:num_pending], num_kept)
         text.settle(num_kept)
@@ -340,51 +340,12 @@ def _draw(logits: Tensor, texts: Sequence[PairWriting]) -> Tensor:
     return proposals
 
 
-def _keeps_logits(judge: Judge | None, text: PairWriting) -> bool:
-    return (judge is not None and judge.needs_small) or (isinstance(judge, Exact) and text.sampling.temperature > 0)
-
-
 def _count_score(text: PairWriting, scorer: Scorer | None, num_texts: int) -> None:
     """Adds what a score cost, where so many texts are scored at once: the gate is read once for all."""
     if scorer is not None:
         traffic = scorer.traffic
         text.gate_bytes += traffic.weight_bytes // num_texts
         text.gate_flops += traffic.flops
-
-
-def _judged(judge: Judge | None, text: PairWriting, p: Tensor) -> tuple[int, int]:
-    """How many pending tokens stand, and the large model's token behind them; `p` is (k + 1, V) logits."""
-    sampling = text.sampling
-    if sampling.temperature > 0:
-        rows = [distribution(row, sampling).cpu() for row in p]
-        if isinstance(judge, Exact):
-            q = [distribution(row, sampling).cpu() for row in text.pending_logits]
-            drafted = torch.stack(q) if q else p.new_empty(0)
-            return verified(torch.stack(rows), drafted, torch.tensor(text.pending, dtype=torch.long), text.generator)
-        p = torch.stack(rows).log()
-    num_kept = _num_kept(judge, text, p)
-    if sampling.temperature == 0:
-        return num_kept, int(p[num_kept].argmax())
-    return num_kept, int(torch.multinomial(p[num_kept].exp(), 1, generator=text.generator))
-
-
-def _num_kept(judge: Judge | None, text: PairWriting, p: Tensor) -> int:
-    """How many pending tokens stand: up to the first that the judge rejects and that is not forgiven."""
-    num_pending = len(text.pending)
-    if judge is None or num_pending == 0:
-        return 0
-    tokens = text.pending
-    q = torch.stack(text.pending_logits) if text.pending_logits else None
-
-    def from_on(start: int) -> int:
-        """The same, where everything before `start` stands."""
-        return start + judge.num_kept(p[start:num_pending], tokens[start:], None if q is None else q[start:])
-
-    num_kept = from_on(0)
-    while num_kept < num_pending and text.pending_forgiven[num_kept]:
-        num_kept += 1
-        num_kept = from_on(num_kept) if num_kept < num_pending else num_kept
-    return num_kept
 
 
 def generate_pair(
