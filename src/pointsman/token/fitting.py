@@ -224,7 +224,10 @@ class Fit:
     def _fit_two(
         self, collected: Sequence[States], harmless: Sequence[tuple[States, Tensor]], round_number: int
     ) -> Gate:
-        """One gate of both outputs, each from the states where its label is known."""
+        """One gate of both outputs, each from the states where its label is known; of the first alone without right texts.
+
+        An output that was taught nothing would forgive anything.
+        """
         judged = States.joined(collected)
         judged = judged.at(judged.reached)
         stands = [stands_under(judged, self.settings.tolerance)]
@@ -236,8 +239,9 @@ class Fit:
             is_harmless.append(right[differs])
             stands.append(torch.full_like(right[differs], torch.nan))
         states, targets = States.joined(parts), torch.cat(stands)
-        loss = of_two(targets, torch.cat(is_harmless))
-        return self._fit("pointsman", states.observed, states.text, loss, targets, round_number)
+        loss = of_two(targets, torch.cat(is_harmless)) if harmless else cross_entropy(targets)
+        outputs = 2 if harmless else 1
+        return self._fit("pointsman", states.observed, states.text, loss, targets, round_number, outputs)
 
     def _harmless(self, name: str, method: Method) -> tuple[States, Tensor]:
         """States along texts that both models write, and what comes of the small one's token: see `labels.harmless`."""
@@ -280,9 +284,17 @@ class Fit:
         return best_threshold(prices, *scored_spans(gate, spans, self.settings.tolerance))[0]
 
     def _fit(
-        self, kind: Kind, seen: Observed, text: Tensor, loss: Loss, targets: Tensor, round_number: int = 1
+        self,
+        kind: Kind,
+        seen: Observed,
+        text: Tensor,
+        loss: Loss,
+        targets: Tensor,
+        round_number: int = 1,
+        outputs: int | None = None,
     ) -> Gate:
-        gate = Gate(gate_shape(kind, self.pair.small.config.hidden_size), self.pair.small)
+        shape = gate_shape(kind, self.pair.small.config.hidden_size)
+        gate = Gate(shape if outputs is None else replace(shape, outputs=outputs), self.pair.small)
         self._progress.begin(f"training {kind}, round {round_number}", 0)
         trained = train_gate(
             gate,

@@ -1,5 +1,6 @@
 """A fit makes every gate, and an interrupted one goes on where it was."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,15 @@ def test_a_chunk_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(path.read_bytes()[:-3])
     assert store.chunk("a", lambda: {"x": torch.zeros(5)})["x"].sum() == 0
+
+
+def test_without_right_texts_nothing_is_forgiven(pair: Pair, tasks: list[Task], tmp_path: Path) -> None:
+    hopeless = [replace(task, is_right=lambda _: False) for task in tasks]
+    for name, given, outputs in (("wrong", hopeless, 1), ("right", tasks, 2)):
+        Fit(pair, given, SETTINGS, tmp_path / name, Heard()).run(("pointsman",))
+        gates = load_gates(tmp_path / name, pair)
+        assert gates["pointsman"][0].shape.outputs == outputs
+        assert gates["outlook"][0].shape.outputs == 2
 
 
 def test_tasks_that_nobody_answers_teach_nothing(pair: Pair, tmp_path: Path) -> None:

@@ -94,6 +94,30 @@ def test_divergence_is_what_changes_the_large_models_answer(pair: Pair) -> None:
     assert 0 < sum(expected) < len(expected)
 
 
+def test_harmless_is_what_loses_no_answer_that_the_large_model_keeps(pair: Pair) -> None:
+    large = replace(pair.large, config=replace(pair.large.config, eos_tokens=(1, 36)))
+    pair = replace(pair, large=large)
+    tasks = [replace(task, is_right=lambda output: len(output) > 9) for task in tasks_of(pair, 8)]
+    states = along(pair, tasks)
+    states = replace(states, best=torch.where(states.place == 2, (states.best + 5) % 60, states.best))
+    found = labels.harmless(pair, tasks, states)
+    differs = states.proposals != states.best
+    assert found[~differs].isnan().all()
+    at, finish = states.at(differs), labels.alone(pair.large)
+    after_small, after_large = (labels.outcomes(pair, tasks, at, ids, finish) for ids in (at.proposals, at.best))
+    assert torch.equal(found[differs].isnan(), after_large == 0)
+    known = after_large == 1
+    assert torch.equal(found[differs][known], after_small[known])
+    assert 0 < int(after_small[known].sum()) < int(known.sum()) < len(known)
+
+
+def test_a_text_that_is_cut_off_is_not_right(pair: Pair) -> None:
+    task = Task((5, 6), (), lambda _: True)
+    ended = replace(generate(pair.large, [task.prompt], Sampling(max_tokens=3))[0], finish_reason="stop")
+    assert labels.are_right([task, task], [ended, replace(ended, finish_reason="length")]) == [True, False]
+    assert labels.are_right([replace(task, is_right=lambda _: False)], [ended]) == [False]
+
+
 def test_both_models_finish_what_they_are_given(pair: Pair) -> None:
     prompts = [[5, 6], [7, 8]]
     together = labels.together(pair, speculative(3))(prompts)

@@ -9,7 +9,7 @@ from pointsman.token.batch import PairBatch
 from pointsman.token.gate import observe
 from pointsman.token.method import speculative
 from pointsman.token.pair import Pair
-from pointsman.token.states import States, judged_states, states_along
+from pointsman.token.states import States, before_texts, judged_states, states_along
 
 FullLogits = Callable[[Decoder, torch.Tensor], torch.Tensor]
 
@@ -38,6 +38,27 @@ def test_states_are_those_of_whole_texts(pair: Pair, plain_logits: FullLogits) -
         seen = observe(found.hidden, q, q.argmax(-1))
         torch.testing.assert_close(found.confidence, seen.confidence, atol=1e-4, rtol=1e-4)
         at += count
+
+
+def test_what_is_seen_before_texts_is_the_first_state(pair: Pair) -> None:
+    first = States.joined(list(states_along(pair, PROMPTS, TEXTS)))
+    first = first.at(first.place == 0)
+    seen = before_texts(pair.small, PROMPTS, pair.vocab_size)
+    assert torch.equal(seen.proposals, first.proposals)
+    assert seen.lengths is not None
+    assert seen.lengths.tolist() == [3, 1, 4]
+    torch.testing.assert_close(seen.hidden, first.hidden, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen.confidence, first.confidence, atol=1e-4, rtol=1e-4)
+
+
+def test_acceptance_is_that_of_speculative_sampling(pair: Pair, plain_logits: FullLogits) -> None:
+    states = States.joined(list(states_along(pair, [PROMPTS[0]], [TEXTS[1]])))
+    whole = torch.tensor([[*PROMPTS[0], *TEXTS[1]]])
+    q, p = (plain_logits(m.decoder, whole)[0, 2:6].softmax(-1) for m in (pair.small, pair.large))
+    drafted = q.argmax(-1)
+    expected = (p[range(4), drafted] / q[range(4), drafted]).clamp(max=1)
+    torch.testing.assert_close(states.accepted, expected, atol=1e-4, rtol=1e-4)
+    assert 0 < float(states.accepted.min()) < 1
 
 
 def test_states_of_a_call_are_reached_up_to_the_first_token_that_is_not_its_own(pair: Pair) -> None:
