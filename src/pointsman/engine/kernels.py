@@ -33,8 +33,8 @@ _LOG2_E, _LN_2_HIGH, _LN_2_LOW = np.float32(1.44269504), np.float32(0.693359375)
 _C1, _C2, _C3 = np.float32(1.6666665459e-1), np.float32(4.1665795894e-2), np.float32(8.3334519073e-3)
 _C4, _C5 = np.float32(1.3981999507e-3), np.float32(1.9875691500e-4)
 LINES_AT_ONCE = 3
-"""Lines that share one read of a weight, so that it is converted once for all of them. Four at once take as long as three
-and one: 16 to 20 us for a weight of 640 by 128 in place of 10 and 7. Measured on a Zen 4."""
+"""Lines that share one read of a weight, so that it is converted once for all of them. Four at once take as long as
+three and one: 16 to 20 us for a weight of 640 by 128 in place of 10 and 7. Measured on a Zen 4."""
 
 
 def compiled(**options: bool) -> Callable[[Any], Any]:
