@@ -224,7 +224,7 @@ class Fit:
     def _fit_two(
         self, collected: Sequence[States], harmless: Sequence[tuple[States, Tensor]], round_number: int
     ) -> Gate:
-        """One gate of both outputs, each from the states where its label is known; of the first alone without right texts.
+        """One gate of both outputs, each from the states where its label is known; of one without right texts.
 
         An output that was taught nothing would forgive anything.
         """
