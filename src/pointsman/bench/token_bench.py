@@ -56,6 +56,9 @@ _LOOKUPS: Final = (0.9, 0.75, 0.6, 0.45, 0.3, 0.15)
 _CERTIFIED: Final = (4000, 1)
 """Number and seed of the tasks on which the shipped dials were certified: the defaults of `fit token`."""
 
+_EVERY_TOGETHER: Final = 3
+"""Every so-manieth setting is evaluated with 16 texts at a time as well."""
+
 _POINT: Final = 0.01
 """A point of accuracy."""
 
@@ -79,13 +82,17 @@ def main(quick: bool = False, seed: int = 0) -> None:
     settings[OURS] = settings_of([OURS], gates, figures, 3 if quick else 1)[OURS]  # rivals' points lie between ours
     total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 14 + 6 + 4)
     total += (22 + len(_LOOKUPS)) * num_tasks + len(_LOOKUPS) * num_chosen
+    together = {name: found[::_EVERY_TOGETHER] for name, found in settings.items()}
+    total += num_tasks * (2 + sum(map(len, together.values())))
     with watched(total) as tick:
         _lossless(report, pair, gates, tasks, tick)
         curves = measure_all(pair, gates, settings, tasks, 1, tick)
         report.curves = points(curves, seed)
         _dominated(report, curves)
         _gains(report, curves, seed)
-        _lookup(report, pair, gates, settings[OURS][1:-2], tasks, others, curves[LARGE][0], tick)
+        _lookup(report, pair, gates, settings[OURS][1:-3], tasks, others, curves, tick)
+        sixteen = points(measure_all(pair, gates, together, tasks, 16, tick), seed)
+        report.curves |= {f"{name}, 16 at a time": found for name, found in sixteen.items()}
         _parity(report, pair, gates, certified_dials(loaded[OURS][1]), tasks, others, tick)
     measure_loop(report, quick, seed)
     report.details += describe(curves, num_tasks, 1)
@@ -146,7 +153,7 @@ def _lookup(
     path: Sequence[Dials],
     tasks: Sequence[Task],
     others: Sequence[Task],
-    large: Measured,
+    curves: Curves,
     tick: Tick,
 ) -> None:
     """What looking up adds along our path where it is cheapest on other tasks, and its costs against its share."""
@@ -158,10 +165,11 @@ def _lookup(
     best = min(_LOOKUPS, key=lambda lookup: found(path[0], lookup, others).total_bytes)
     spread = path[:: max(1, len(path) // 4)]
     more, less = ([found(dials, lookup, tasks) for dials in spread] for lookup in (best, 1.0))
-    report.figures["gain.lookup"] = _gain(more, less, large, report.seed)
+    report.figures["gain.lookup"] = _gain(more, less, curves[LARGE][0], report.seed)
+    taken = [found(path[0], lookup, tasks) for lookup in _LOOKUPS]
+    report.curves |= points({LARGE: curves[LARGE], "lookup": taken}, report.seed)
     report.details.append(f"looked up from a chance on, best on other tasks from {best:g}; over looking up nothing:")
-    for lookup in _LOOKUPS:
-        one = found(path[0], lookup, tasks)
+    for lookup, one in zip(_LOOKUPS, taken, strict=True):
         report.details.append(
             f"  from {lookup:<5g} {one.lookup_share:.3f} looked up, bytes {one.total_bytes / less[0].total_bytes:.3f}, "
             f"seconds {one.seconds / less[0].seconds:.3f}, calls a token {one.calls:.3f}"

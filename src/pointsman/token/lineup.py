@@ -19,7 +19,7 @@ _RISKS = (
     *(0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.055, 0.06, 0.065),
     *(0.07, 0.08, 0.09, 0.1, 0.12, 0.14, 0.17, 0.2, 0.25, 0.3, 0.5, 1.0),
 )
-_TOLERANCES = (0.5, 0.9)
+_TOLERANCES = (0.5, 0.9, 0.99)
 
 ROUTED = ("citer", "citer-1", "citer-s", "co-llm", "r2r")
 """Methods whose gate alone decides; each needs the gate of its name."""
