@@ -49,10 +49,12 @@ def calibrate(
 ) -> GateCard:
     """The card of ours with the cheapest certified dials in its figures, and what was seen of them.
 
+    Of tasks with the same prompt one counts: an easy question that comes up again would promise too much for others.
     Settings are tried until the first that is not certified. Where none is, which few tasks alone can cause, the dials
     are strict and `certified` is 0.
     """
     settings = path(*derived(card.figures))
+    tasks = list({task.prompt: task for task in tasks}.values())
     reference = measure_alone(pair.large, tasks, num_rows)
     tried: list[Measured] = []
     for dials in settings:

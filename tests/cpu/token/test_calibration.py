@@ -66,6 +66,7 @@ def test_the_cheapest_setting_that_keeps_the_promise_is_certified(ending: Pair) 
     torch.manual_seed(0)
     gate = Gate(GateShape(("hidden",), ()), ending.small).eval()
     tasks, told = tasks_of(ending, 60), []
+    tasks += tasks[:30]  # which count once
     found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise(0.2, 0.9), 16, told.append)
     assert found.figures["certified"] == 1
     dials = certified_dials(found)
@@ -98,7 +99,7 @@ def test_settings_behind_the_first_failure_are_not_looked_at(ending: Pair, monke
         calibration, "measure_alone", lambda _model, tasks, _rows: pretended(0, 0, {"risk": 0}, tasks, 0)
     )
     gate = Gate(GateShape(("hidden",), ()), ending.small).eval()
-    tasks = [Task((5,), (), lambda _: True)] * 400
+    tasks = [Task((5, number), (), lambda _: True) for number in range(400)]
     found = calibrate(ending, {"pointsman": gate}, card(ending, gate), tasks, Promise())
     assert len(tried) == 1 + 2  # the large model alone, and two settings, of which the second fails
     assert certified_dials(found) == path(0.3, 0.9)[0]
