@@ -214,7 +214,7 @@ def _parity(
         if num_rows == 1:
             seed = report.seed
             report.figures["accuracy_lost_at_parity"] = Figure(
-                large.accuracy - ours.accuracy, "accuracy", len(tasks), at_most=_POINT
+                (sum(large.right) - sum(ours.right)) / len(tasks), "accuracy", len(tasks), at_most=_POINT
             )
             report.figures["bytes_over_large_at_parity"] = _ratio(ours.moved_bytes, large.moved_bytes, seed, 0.5)
             report.figures["bytes_over_co_llm_at_parity"] = _ratio(
