@@ -53,7 +53,8 @@ def router(
 def test_a_fit_makes_gates_that_are_evaluated_and_write(
     pm: Any, models: list[str], data: Path, router: Path, tmp_path: Path
 ) -> None:
-    assert {path.parent.name for path in router.glob("*/gate.json")} == {"citer-s", "pointsman-1", "pointsman"}
+    names = {path.parent.name for path in router.glob("*/gate.json")}
+    assert names == {"citer-s", "pointsman-1", "pointsman", "outlook"}
     card = json.loads((router / "pointsman/gate.json").read_text())
     assert card["figures"]["calibration_tasks"] == 10
     assert card["figures"]["certified"] == 0  # 10 tasks cannot show that one in a hundred is lost
@@ -88,7 +89,10 @@ def test_a_fit_makes_gates_that_are_evaluated_and_write(
     assert "\x1b[1;36m" in shown.out
     told = json.loads(pm(*asked, "--json").out)
     assert told["method"] == "pointsman"
-    assert told["large_tokens"] + told["small_tokens"] == len(told["tokens"]) == len(told["writers"])
+    told_tokens = told["large_tokens"] + told["small_tokens"] + told["lookup_tokens"]
+    assert told_tokens == len(told["tokens"]) == len(told["writers"])
+    eager = pm(*asked, "--dial", "risk=1", "--json")  # the other dials are the certified ones
+    assert json.loads(eager.out)["large_tokens"] == 0
     assert told["traffic"]["large"]["flops"] > 0
     citer = pm(*asked, "--method", "citer-s", "--dial", "threshold=0.5")
     assert "citer-s: " in citer.err
