@@ -136,14 +136,14 @@ def describe(curves: Curves, num_tasks: int, num_rows: int) -> list[str]:
     """The curves as a table for people."""
     lines = [f"{num_tasks} tasks, {num_rows} at a time; costs are shares of the large model alone"]
     lines.append(
-        f"{'method':<26}{'dials':<44}{'right':>7}{'bytes':>8}{'flops':>8}{'seconds':>9}{'large':>8}{'back':>7}"
+        f"{'method':<26}{'dials':<58}{'right':>7}{'bytes':>8}{'flops':>8}{'seconds':>9}{'large':>8}{'back':>7}"
     )
     for name, found in points(curves, 0).items():
         for point, measured in zip(found, curves[name], strict=True):
             dials = ", ".join(f"{dial} {value:g}" for dial, value in measured.dials.items())
             costs = f"{point['bytes_share']:>8.3f}{point['flops_share']:>8.3f}{point['seconds_share']:>9.3f}"
             shares = f"{point['large_share']:>8.3f}{point['rolled_back_per_token']:>7.3f}"
-            lines.append(f"{name:<26}{dials:<44}{point['accuracy']:>7.3f}{costs}{shares}")
+            lines.append(f"{name:<26}{dials:<58}{point['accuracy']:>7.3f}{costs}{shares}")
     return lines
 
 
