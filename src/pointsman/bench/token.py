@@ -31,7 +31,7 @@ from pointsman.core import BadRequest
 from pointsman.token import GateCard, Pair, Task, load_gates
 from pointsman.token.calibration import certified_dials
 from pointsman.token.label_errors import label_errors
-from pointsman.token.lineup import Gates, make
+from pointsman.token.lineup import Gates, make, require_gate
 
 __all__ = ["describe", "evaluate", "main", "watched"]
 
@@ -40,7 +40,7 @@ def main(
     pair: Pair,
     router: Path,
     tasks: Sequence[Task],
-    names: Sequence[str],
+    names: Sequence[str] = (),
     *,
     num_rows: int = 1,
     every: int = 1,
@@ -51,13 +51,16 @@ def main(
 ) -> None:
     """Evaluates with progress on stderr, prints the report, and writes the files that are asked for.
 
-    `num_labelled`: tasks along whose references the label rules are compared with exact labels.
+    `names`: methods, or none for all whose gates are there. `num_labelled`: tasks along whose references the label
+    rules are compared with exact labels. Raises BadRequest ``gate_missing`` for a named method without its gate.
     """
     loaded = load_gates(router, pair)
     gates: Gates = {name: gate for name, (gate, _) in loaded.items()}
     cards = {name: card for name, (_, card) in loaded.items()}
+    for name in names:
+        require_gate(name, gates)
     report = Report("token", seed, quick=every > 1)
-    curves = evaluate(pair, gates, cards, tasks, names, num_rows, every)
+    curves = evaluate(pair, gates, cards, tasks, names or (*RIVALS, OURS), num_rows, every)
     report.curves = points(curves, seed)
     for name in (LARGE, SMALL):
         right = [float(answer) for answer in curves[name][0].right]

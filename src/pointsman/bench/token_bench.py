@@ -33,7 +33,7 @@ from pointsman.engine import Sampling, generate, load_model
 from pointsman.token import Pair, Task, generate_pair, load_gates
 from pointsman.token.calibration import certified_dials
 from pointsman.token.evaluation import MOST_TOKENS, Measured, measure, measure_alone
-from pointsman.token.lineup import Dials, Gates, grid, make
+from pointsman.token.lineup import Dials, Gates, derived, grid, make, path
 
 __all__ = ["main"]
 
@@ -75,28 +75,39 @@ def main(quick: bool = False, seed: int = 0) -> None:
     figures = loaded[OURS][1].figures
     for name in sorted(gates):
         report.data[f"router/{name}"] = sha256_of(router_folder() / name / "gate.safetensors")
-    num_tasks, num_chosen, every = (80, 80, 4) if quick else (1000, 320, 2)
+    num_tasks, num_chosen = (80, 80) if quick else (1000, 320)
     others = draw_tasks(pair.large, num_chosen, "test", seed + 2)
     tasks = _unseen(pair, num_tasks, seed, others)
-    settings = {**settings_of(_NAMES, gates, figures, every)}
-    settings[OURS] = settings_of([OURS], gates, figures, 3 if quick else 1)[OURS]  # rivals' points lie between ours
-    total = num_tasks * (2 + sum(map(len, settings.values()))) + num_chosen * (2 + 14 + 6 + 4)
-    total += (22 + len(_LOOKUPS)) * num_tasks + len(_LOOKUPS) * num_chosen
+    settings = _settings(gates, figures, quick)
     together = {name: found[::_EVERY_TOGETHER] for name, found in settings.items()}
-    total += num_tasks * (2 + sum(map(len, together.values())))
-    with watched(total) as tick:
+    with watched(_num_answers(num_tasks, num_chosen, settings, together)) as tick:
         _lossless(report, pair, gates, tasks, tick)
         curves = measure_all(pair, gates, settings, tasks, 1, tick)
         report.curves = points(curves, seed)
         _dominated(report, curves)
         _gains(report, curves, seed)
-        _lookup(report, pair, gates, settings[OURS][1:-3], tasks, others, curves, tick)
+        _lookup(report, pair, gates, path(*derived(figures))[1:], tasks, others, curves, tick)
         sixteen = points(measure_all(pair, gates, together, tasks, 16, tick), seed)
         report.curves |= {f"{name}, 16 at a time": found for name, found in sixteen.items()}
         _parity(report, pair, gates, certified_dials(loaded[OURS][1]), tasks, others, tick)
     measure_loop(report, quick, seed)
     report.details += describe(curves, num_tasks, 1)
     sys.stdout.write(report.text())
+
+
+_Settings = Mapping[str, Sequence[Dials]]
+
+
+def _settings(gates: Gates, figures: Mapping[str, float], quick: bool) -> _Settings:
+    """Every so-manieth setting of each method; of ours all in a full run, since rivals' points lie between them."""
+    rivals = settings_of(_NAMES, gates, figures, 4 if quick else 2)
+    return {**rivals, **settings_of([OURS], gates, figures, 3 if quick else 1)}
+
+
+def _num_answers(num_tasks: int, num_chosen: int, settings: _Settings, together: _Settings) -> int:
+    """How many texts are written, for the bar; about right."""
+    curves = 4 + sum(map(len, (*settings.values(), *together.values())))
+    return num_tasks * (curves + 22 + len(_LOOKUPS)) + num_chosen * (26 + len(_LOOKUPS))
 
 
 def _unseen(pair: Pair, count: int, seed: int, others: Sequence[Task]) -> list[Task]:
@@ -150,7 +161,7 @@ def _lookup(
     report: Report,
     pair: Pair,
     gates: Gates,
-    path: Sequence[Dials],
+    settings: Sequence[Dials],
     tasks: Sequence[Task],
     others: Sequence[Task],
     curves: Curves,
@@ -162,11 +173,11 @@ def _lookup(
         its = {**dials, "lookup": lookup}
         return measure(pair, make(OURS, gates, its), its, asked, 1, lambda done: tick("lookup", done))
 
-    best = min(_LOOKUPS, key=lambda lookup: found(path[0], lookup, others).total_bytes)
-    spread = path[:: max(1, len(path) // 4)]
+    best = min(_LOOKUPS, key=lambda lookup: found(settings[0], lookup, others).total_bytes)
+    spread = settings[:: max(1, len(settings) // 4)]
     more, less = ([found(dials, lookup, tasks) for dials in spread] for lookup in (best, 1.0))
     report.figures["gain.lookup"] = _gain(more, less, curves[LARGE][0], report.seed)
-    taken = [found(path[0], lookup, tasks) for lookup in _LOOKUPS]
+    taken = [found(settings[0], lookup, tasks) for lookup in _LOOKUPS]
     report.curves |= points({LARGE: curves[LARGE], "lookup": taken}, report.seed)
     report.details.append(f"looked up from a chance on, best on other tasks from {best:g}; over looking up nothing:")
     for lookup, one in zip(_LOOKUPS, taken, strict=True):

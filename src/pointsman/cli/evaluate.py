@@ -81,7 +81,7 @@ def token(
     from pointsman.cli.pairs import load_pair, pair_tasks
     from pointsman.embedded.pair import router_folder
 
-    names = method or [*RIVALS, OURS]
+    names = method or []
     if unknown := set(names) - {*RIVALS, OURS}:
         problem = f"there is no method {', '.join(sorted(unknown))}; there is {', '.join((*RIVALS, OURS))}"
         raise BadRequest(problem, code="unknown_method", param="method")

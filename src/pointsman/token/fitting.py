@@ -55,7 +55,7 @@ CITER_TAU = 0.95
 """Under which the second round's rollouts run, as in its release."""
 
 POLICY_RISK = 0.02
-"""For a call that is saved, on texts from which the second round learns. Chosen: in the middle of what is certified."""
+"""For a call that is saved, on texts from which the second round learns. Chosen: more than was ever certified."""
 
 LOOKUP_TASKS = 256
 """Tasks over which lookup is tried."""

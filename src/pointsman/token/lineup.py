@@ -89,16 +89,21 @@ def make(name: str, gates: Gates, dials: Dials) -> Method:
     if name in _CONFIDENT:
         kind, maker = _CONFIDENT[name]
         return maker(kind(), **given, **more)
+    require_gate(name, gates)
     needed, maker = _GATED[name]
-    if needed not in gates:
-        problem = f"the method {name} needs the gate {needed}; there is {', '.join(sorted(gates)) or 'none'}"
-        raise BadRequest(problem, code="gate_missing", param="method")
     return maker(gates[needed], **given, **more)
 
 
 def is_usable(name: str, gates: Gates) -> bool:
     """Whether the gate that a method needs is there."""
     return name not in _GATED or _GATED[name][0] in gates
+
+
+def require_gate(name: str, gates: Gates) -> None:
+    """Raises `BadRequest` (`gate_missing`) unless the gate that a method needs is there."""
+    if not is_usable(name, gates):
+        problem = f"the method {name} needs the gate {_GATED[name][0]}; there is {', '.join(sorted(gates)) or 'none'}"
+        raise BadRequest(problem, code="gate_missing", param="method")
 
 
 def path(least_survival: float, tolerance: float, lookup: float = 1.0) -> list[Dials]:

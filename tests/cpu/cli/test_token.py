@@ -119,6 +119,13 @@ def test_what_a_pair_cannot_do_is_said(pm: Any, models: list[str], router: Path,
     assert "Traceback" not in found.err
 
 
+def test_a_method_that_is_named_is_not_left_out(pm: Any, models: list[str], data: Path, router: Path) -> None:
+    asked = ["evaluate", "token", *models, "--router", router, "--data", data, "--quick"]
+    found = pm(*asked, "--method", "speculative", "--method", "r2r")
+    assert found.code == 2
+    assert "the method r2r needs the gate r2r; there is citer-s, outlook, pointsman" in found.err
+
+
 def test_one_model_has_no_colours(pm: Any, models: list[str]) -> None:
     assert "is for a text of two models" in pm("generate", "--model", models[1], "--color", "hello").err
     assert "go together" in pm("generate", *models, "hello").err
