@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from pointsman.bench.report import Figure, Report, interval, median_figure, sha256_of
+from pointsman.bench.report import Figure, Report, interval, mean_figure, median_figure, sha256_of
 from pointsman.bench.token import describe, watched
 from pointsman.bench.token_curves import (
     LARGE,
@@ -224,9 +224,8 @@ def _parity(
         _tell(report, num_rows, large, ours, found)
         if num_rows == 1:
             seed = report.seed
-            report.figures["accuracy_lost_at_parity"] = Figure(
-                (sum(large.right) - sum(ours.right)) / len(tasks), "accuracy", len(tasks), at_most=_POINT
-            )
+            lost = [float(theirs - mine) for theirs, mine in zip(large.right, ours.right, strict=True)]
+            report.figures["accuracy_lost_at_parity"] = mean_figure(lost, "accuracy", seed=seed, at_most=_POINT)
             report.figures["bytes_over_large_at_parity"] = _ratio(ours.moved_bytes, large.moved_bytes, seed, 0.5)
             report.figures["bytes_over_co_llm_at_parity"] = _ratio(
                 ours.moved_bytes, found["co-llm"].moved_bytes, seed, 0.68
