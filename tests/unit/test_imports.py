@@ -14,10 +14,11 @@ ALLOWED = {
     "program": {"core"},
     "engine": {"core"},
     "token": {"core", "engine"},
+    "unit": {"core", "engine", "token"},  # the token level verifies its drafts
     "embedded": {"core", "engine", "token"},
-    "gateway": {"core", "program", "engine", "token"},
-    "bench": {"core", "program", "engine", "token", "embedded", "gateway"},
-    "cli": {"core", "program", "engine", "token", "embedded", "gateway", "bench"},
+    "gateway": {"core", "program", "engine", "token", "unit"},
+    "bench": {"core", "program", "engine", "token", "unit", "embedded", "gateway"},
+    "cli": {"core", "program", "engine", "token", "unit", "embedded", "gateway", "bench"},
     "demo": {"core", "program", "embedded", "gateway"},
 }
 

@@ -16,6 +16,10 @@ from collections.abc import Sequence
 
 from pointsman.core.errors import BadRequest
 
+_FIRST_SPREAD, _MOST_STAKED = 0.01, 0.75
+"""Variance that a bet expects before it has seen a value, and the share of the wealth that it risks. Chosen; the bound
+holds for any."""
+
 
 def num_certified(settings: Sequence[tuple[int, int]], *, limit: float, confidence: float) -> int:
     """How many settings from the front are certified: (losses, tries) of each, in an order fixed beforehand.
@@ -65,3 +69,52 @@ def upper_bound(num_losses: int, num_tries: int, confidence: float) -> float:
         else:
             high = middle
     return high
+
+
+def mean_upper_bound(values: Sequence[float], most: float, confidence: float) -> float:
+    """A mean that is exceeded with no more than 1 - confidence, from independent values between 0 and `most`.
+
+    The betting bound of Waudby-Smith and Ramdas (JRSS B 2024, arXiv 2010.09686, theorem 3, one side): for each mean a
+    gambler bets that values are lower, with stakes set by what was seen before; a mean at which the gambler gets rich
+    is excluded. It follows the values' spread, so a large `most` costs little where values are small. To 1e-6 of
+    `most`; `most` itself where there are no values, since what is unknown is not safe.
+
+    Raises:
+        BadRequest: `invalid_risk` for a confidence that is not strictly between 0 and 1, or values outside the range.
+    """
+    if not 0 < confidence < 1:
+        problem = f"confidence is {confidence!r}; expected a number between 0 and 1"
+        raise BadRequest(problem, code="invalid_risk", param="confidence")
+    if any(not 0 <= value <= most for value in values):
+        raise BadRequest(f"values must be from 0 to {most:g}", code="invalid_risk")
+    shares = [value / most for value in values]
+    stakes = _stakes(shares, 1 - confidence)
+    low, high = (sum(shares) / len(shares) if shares else 1.0), 1.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        if _greatest_log_wealth(shares, stakes, middle) >= -math.log(1 - confidence):  # too rich to be chance
+            high = middle
+        else:
+            low = middle
+    return high * most
+
+
+def _stakes(shares: Sequence[float], error: float) -> list[float]:
+    """What is staked on each share, from those before it alone: the predictable plug-in of the paper."""
+    stakes, total, squares = [], 0.0, _FIRST_SPREAD
+    for number in range(1, len(shares) + 1):
+        spread = squares / number
+        stakes.append(math.sqrt(2 * math.log(1 / error) / (spread * len(shares))))
+        share = shares[number - 1]
+        total += share
+        squares += (share - total / (number + 1)) ** 2
+    return stakes
+
+
+def _greatest_log_wealth(shares: Sequence[float], stakes: Sequence[float], mean: float) -> float:
+    """Of bets that the shares' mean is below `mean`, at any time; no stake risks more than `_MOST_STAKED`."""
+    wealth = greatest = 0.0
+    for share, stake in zip(shares, stakes, strict=True):
+        wealth += math.log1p(-min(stake, _MOST_STAKED / (1 - mean)) * (share - mean))
+        greatest = max(greatest, wealth)
+    return greatest

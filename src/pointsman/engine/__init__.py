@@ -3,18 +3,22 @@
 from pointsman.engine.batch import Batch, generate
 from pointsman.engine.config import ModelConfig, RopeConfig
 from pointsman.engine.cost import Traffic
+from pointsman.engine.execution import Attend, Branch, Execute
 from pointsman.engine.load import LoadedModel, load_model
-from pointsman.engine.model import Attend, Decoder
+from pointsman.engine.model import Decoder
 from pointsman.engine.sampling import Sampling, distribution
 from pointsman.engine.service import ModelService
-from pointsman.engine.session import Extension, NaiveSession, Session, TextRows
+from pointsman.engine.session import Execution, Extension, NaiveSession, Session, TextRows
 from pointsman.engine.weights import save_weights
 from pointsman.engine.writing import Text, TokenReport, Writing
 
 __all__ = [
     "Attend",
     "Batch",
+    "Branch",
     "Decoder",
+    "Execute",
+    "Execution",
     "Extension",
     "LoadedModel",
     "ModelConfig",

@@ -31,12 +31,16 @@ class CachedAttend:
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See `Attend`: (B, T, H, E) out."""
+        self.remember(layer, k, v)
         keys, values = self._cache.keys[layer], self._cache.values[layer]
-        self._store(keys, k)
-        self._store(values, v)
         if self._is_causal:
             return _causal(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
         return _attend(q, self._load(keys), self._load(values), self._mask)
+
+    def remember(self, layer: int, k: Tensor, v: Tensor) -> None:
+        """See `Remember`."""
+        self._store(self._cache.keys[layer], k)
+        self._store(self._cache.values[layer], v)
 
     def _store(self, slots: Tensor, new: Tensor) -> None:
         """Writes `new` (B, T, K, E) into `slots` (R, K, S, E)."""

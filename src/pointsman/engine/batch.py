@@ -16,7 +16,7 @@ from torch import Tensor
 from pointsman.core import BadRequest
 from pointsman.engine.load import LoadedModel
 from pointsman.engine.sampling import Sampling
-from pointsman.engine.session import Session, TextRows
+from pointsman.engine.session import TextRows
 from pointsman.engine.writing import Text, Writing
 
 
@@ -40,7 +40,7 @@ class Batch:
         self._model = model
         self._num_rows = num_rows
         self.capacity_tokens = capacity_tokens or model.config.context_tokens
-        self._rows = session or Session(model.decoder, num_rows, self.capacity_tokens)
+        self._rows = session or model.session(num_rows, self.capacity_tokens)
         self._waiting: deque[Writing] = deque()
         self._busy: list[Writing] = []
 
@@ -170,7 +170,7 @@ def generate(
     wanted = model.config.context_tokens if sampling.max_tokens is None else longest + sampling.max_tokens
     capacity_tokens = min(model.config.context_tokens, wanted)
     num_rows = min(num_rows, len(prompts))
-    session = Session(model.decoder, num_rows, capacity_tokens, compiles=compiles)
+    session = model.session(num_rows, capacity_tokens, compiles=compiles)
     batch = Batch(model, num_rows, capacity_tokens, session)
 
     def listener(index: int) -> Callable[[str], None] | None:

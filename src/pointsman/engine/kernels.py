@@ -206,7 +206,7 @@ def _look_back(q: Any, keys: Any, values: Any, num_tokens: int, y: Any) -> None:
 
 
 @compiled()
-def _place(heads: Any, row: int, slot: int, rope: Any, norms: Any, eps: float, keys: Any, values: Any) -> None:
+def place(heads: Any, row: int, slot: int, rope: Any, norms: Any, eps: float, keys: Any, values: Any) -> None:
     """Normalises and rotates one line's queries and keys in `heads` (H + 2 K, E), and stores its keys and values."""
     (cos, sin), (q_norm, k_norm), num_kv_heads = rope, norms, keys.shape[1]
     num_heads = heads.shape[0] - 2 * num_kv_heads
@@ -253,7 +253,7 @@ def attention(x: Any, lines: Any, weights: Any, rope: Any, cache: Any, eps: floa
     multiply(qkv, normalised(x, norm, eps), projected)
     heads = projected.reshape(num_lines, qkv.shape[0] // width, width)
     for n in range(num_lines):
-        _place(heads[n], rows[n], slots[n], rope, (q_norm, k_norm), eps, keys, values)
+        place(heads[n], rows[n], slots[n], rope, (q_norm, k_norm), eps, keys, values)
     seen = np.empty((num_lines, out.shape[1] // width, width), np.float32)
     _attend(heads, rows, slots, keys, values, seen)
     multiply(out, seen.reshape(num_lines, out.shape[1]), x)

@@ -1,5 +1,6 @@
 """From a name to a model that is ready to write: files, configuration, weights and tokenizer together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -7,9 +8,11 @@ from typing import Literal
 import torch
 
 from pointsman.core import BadRequest, Unsupported
+from pointsman.engine.cache import KVCache
 from pointsman.engine.config import ModelConfig, read_config, read_eos_tokens
 from pointsman.engine.llama2c import load_llama2c, read_llama2c_config, read_llama2c_tokenizer
 from pointsman.engine.model import Decoder, cpu_has_bf16
+from pointsman.engine.session import Execution, Session
 from pointsman.engine.source import resolve_model
 from pointsman.engine.tokenizer import TextTokenizer, read_tokenizer
 from pointsman.engine.weights import CONFIG_FILE, load_weights
@@ -32,12 +35,18 @@ class LoadedModel:
         decoder: its weights.
         tokenizer: its vocabulary and chat template.
         config: its shape; `eos_tokens` are those of `config.json`, `generation_config.json` and the tokenizer.
+        execution: makes what reads tokens in place of the decoder, or None.
     """
 
     name: str
     decoder: Decoder
     tokenizer: TextTokenizer
     config: ModelConfig
+    execution: Callable[[Decoder, KVCache], Execution] | None = None
+
+    def session(self, num_rows: int, capacity_tokens: int, *, compiles: bool = False) -> Session:
+        """New rows that this model reads; see `Session`."""
+        return Session(self.decoder, num_rows, capacity_tokens, compiles=compiles, execution=self.execution)
 
 
 def load_model(name: str, *, dtype: DtypeName = "auto", device: DeviceName = "auto") -> LoadedModel:

@@ -11,37 +11,22 @@ Padding tokens of a ragged batch are computed and ignored; whatever they give is
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pointsman.engine.config import ModelConfig, RopeConfig
+from pointsman.engine.execution import Attend, Execute, Remember, executed
 
 FLOAT_ROWS = 6
 """From so many rows on a bf16 product on a CPU without bf16 arithmetic is computed in float32; see `linear`."""
 
 CHUNK_BYTES = 1 << 20
 """Float32 weights that are made at a time there. A chunk stays in the processor's cache. Both measured on a Zen 3."""
-
-
-class Attend(Protocol):
-    """How a layer looks at the tokens before."""
-
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attention of new tokens over everything that they may see.
-
-        Args:
-            layer: which block asks, from 0.
-            q: (B, T, H, E) rotated queries.
-            k: (B, T, K, E) rotated keys of the new tokens, to be stored where there is a store.
-            v: (B, T, K, E) values of the new tokens.
-
-        Returns:
-            (B, T, H, E).
-        """
 
 
 def inverse_frequencies(rope: RopeConfig, head_dim: int) -> Tensor:
@@ -162,6 +147,19 @@ class Attention(nn.Module):
         y = attend(layer, turned[:, :, : self.num_heads], turned[:, :, self.num_heads :], v)
         return linear(y.reshape(batch, num_tokens, -1), self.out)
 
+    def keys_values(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` would hand to `attend` as keys and values, each (B, T, K, E), without reading the rest."""
+        first = self.num_heads * self.head_dim
+        bias = None if self.qkv_bias is None else self.qkv_bias[first:]
+        heads = linear(x, self.qkv[first:], bias).view(*x.shape[:2], -1, self.head_dim)
+        return self.placed(heads[:, :, : self.num_kv_heads], cos, sin), heads[:, :, self.num_kv_heads :]
+
+    def placed(self, k: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Keys (B, T, K, E) as they leave the projection, normalised and rotated to their positions."""
+        if self.k_norm is not None:
+            k = normalised(k, self.k_norm.eps) * self.k_norm.weight
+        return rotate(k, cos, sin)
+
     def _norm_weight(self) -> Tensor:
         """(H + K, E): the weight of every query and key head."""
         assert self.q_norm is not None
@@ -184,6 +182,44 @@ class Mlp(nn.Module):
         return linear(functional.silu(gate) * up, self.down)
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """The attention of a block over one forward's tokens: a `Branch`."""
+
+    attention: Attention
+    layer: int
+    cos: Tensor
+    sin: Tensor
+    attend: Attend
+
+    def __call__(self, u: Tensor) -> Tensor:
+        y: Tensor = self.attention(u, self.layer, self.cos, self.sin, self.attend)
+        return y
+
+    def remember(self, u: Tensor) -> None:
+        """Keys and values go into the cache. Needs an `attend` that has one."""
+        self.remember_as(*self.attention.keys_values(u, self.cos, self.sin))
+
+    def remember_as(self, k: Tensor, v: Tensor) -> None:
+        """These keys, normalised and rotated, and values go into the cache, each (B, T, K, E)."""
+        assert isinstance(self.attend, Remember), "there is no cache to remember in"
+        self.attend.remember(self.layer, k, v)
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """The MLP of a block: a `Branch`."""
+
+    mlp: Mlp
+
+    def __call__(self, u: Tensor) -> Tensor:
+        y: Tensor = self.mlp(u)
+        return y
+
+    def remember(self, u: Tensor) -> None:
+        """Later tokens look at nothing of an MLP."""
+
+
 class Block(nn.Module):
     """Attention and MLP, each on a normed copy of the residual stream and added to it."""
 
@@ -194,11 +230,13 @@ class Block(nn.Module):
         self.mlp_norm = RmsNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = Mlp(config)
 
-    def forward(self, x: Tensor, layer: int, cos: Tensor, sin: Tensor, attend: Attend) -> Tensor:
+    def forward(
+        self, x: Tensor, layer: int, cos: Tensor, sin: Tensor, attend: Attend, execute: Execute = executed
+    ) -> Tensor:
         """(B, T, D) to (B, T, D)."""
-        x = x + self.attention(self.attention_norm(x), layer, cos, sin, attend)
-        out: Tensor = x + self.mlp(self.mlp_norm(x))
-        return out
+        looking = Looking(self.attention, layer, cos, sin, attend)
+        x = x + execute(2 * layer, self.attention_norm(x), looking)
+        return x + execute(2 * layer + 1, self.mlp_norm(x), Computing(self.mlp))
 
 
 class Decoder(nn.Module):
@@ -232,13 +270,14 @@ class Decoder(nn.Module):
         self._make_tables()
         return self
 
-    def forward(self, tokens: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+    def forward(self, tokens: Tensor, positions: Tensor, attend: Attend, execute: Execute = executed) -> Tensor:
         """The last hidden state of every new token.
 
         Args:
             tokens: (B, T) int64 ids.
             positions: (B, T) int64, where each new token stands in its row, from 0.
             attend: how layers see the tokens before; called once a layer, in order.
+            execute: what executes a unit; called once a unit, in order.
 
         Returns:
             (B, T, D), after the last norm; `logits` turns any of its rows into logits.
@@ -247,9 +286,15 @@ class Decoder(nn.Module):
         cos = self.cos[positions].unsqueeze(2).to(x.dtype)  # (B, T, 1, E)
         sin = self.sin[positions].unsqueeze(2).to(x.dtype)
         for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cos, sin, attend)
+            x = block(x, layer, cos, sin, attend, execute)
         hidden: Tensor = self.norm(x)
         return hidden
+
+    def block(self, layer: int) -> Block:
+        """One of the blocks."""
+        found = self.blocks[layer]
+        assert isinstance(found, Block)
+        return found
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) of `forward` to (..., V)."""

@@ -8,7 +8,7 @@
 give, and is kept for the tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -44,6 +44,18 @@ class Extension:
     shares: tuple[Traffic, ...]
 
 
+class Execution(Protocol):
+    """Reads tokens into a cache in place of the decoder, by an `Execute` of its own."""
+
+    def read(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
+        """Hidden states and costs of new tokens, whose keys and values go into the cache.
+
+        Returns:
+            (B, T, D) after the last norm, unspecified beyond a row's new tokens; and by row what is to be added to
+            the cost of the model itself, negative where less was moved.
+        """
+
+
 class TextRows(Protocol):
     """Rows of tokens that a model has read."""
 
@@ -76,9 +88,18 @@ class Session:
         num_rows: how many texts at once.
         capacity_tokens: longest text; never more than the model's context.
         compiles: decode through a step of fixed shapes that `torch.compile` made; the first one takes a minute or so.
+        execution: makes what reads tokens in place of the decoder, for this decoder and the session's cache.
     """
 
-    def __init__(self, decoder: Decoder, num_rows: int, capacity_tokens: int, *, compiles: bool = False) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        num_rows: int,
+        capacity_tokens: int,
+        *,
+        compiles: bool = False,
+        execution: Callable[[Decoder, KVCache], Execution] | None = None,
+    ) -> None:
         if capacity_tokens > decoder.config.context_tokens:
             problem = f"{capacity_tokens} tokens exceed the model's context of {decoder.config.context_tokens}"
             raise OverBudget(problem, code="context_exceeded")
@@ -88,6 +109,7 @@ class Session:
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
         self._few = None if compiles else FewTokens.over(decoder, self.cache)
+        self._execution = None if execution is None else execution(decoder, self.cache)
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -95,8 +117,8 @@ class Session:
 
     @property
     def few_tokens(self) -> FewTokens | None:
-        """What reads a few tokens in compiled loops, where there is such a thing for this decoder."""
-        return self._few
+        """What reads a few tokens in compiled loops, where the decoder itself does and has such a thing."""
+        return self._few if self._execution is None else None
 
     def decoded(self, rows: Sequence[int], unread: Sequence[int], counts: Sequence[int]) -> list[Traffic]:
         """Takes note of `counts[i]` forwards over `rows[i]` by loops of `few_tokens`, all rows at once.
@@ -131,20 +153,27 @@ class Session:
         """See `TextRows.extend`."""
         require_tokens(rows, tokens, self.decoder.config.vocab_size)
         window = open_window(self.cache, rows, [len(new) for new in tokens])
-        few = self._few_tokens(window)
-        hidden = self._hidden(window, tokens) if few is None else few.hidden(tokens, window)
+        hidden, extra = self._read(window, tokens)
         wanted = num_wanted(want, window.counts)
         hidden = last_tokens(hidden, window.counts, wanted)
-        logits = self.decoder.logits(hidden) if few is None else few.logits(hidden)
+        logits = self._logits(hidden)
         for row, count in zip(rows, window.counts, strict=True):
             self.cache.lengths[row] += count
-        shares = self._shares(window, wanted)
+        shares = tuple(share + more for share, more in zip(self._shares(window, wanted), extra, strict=True))
         return Extension(hidden, logits, sum(shares, Traffic()), shares)
 
-    def _few_tokens(self, window: Window) -> FewTokens | None:
-        """What reads this window faster than the decoder, if anything does."""
-        fits = self._few is not None and sum(window.counts) <= self._few.most_lines
-        return self._few if fits else None
+    def _read(self, window: Window, tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Sequence[Traffic]]:
+        """(B, T, D) by whatever reads this window, and what it cost more than the decoder's own forward, by row."""
+        if self._execution is not None:
+            return self._execution.read(tokens, window)
+        is_few = self._few is not None and sum(window.counts) <= self._few.most_lines
+        hidden = self._few.hidden(tokens, window) if self._few and is_few else self._hidden(window, tokens)
+        return hidden, (Traffic(),) * len(window.rows)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """(B, W, D) to (B, W, V), by loops where there are few."""
+        is_few = self._few is not None and hidden.shape[0] * hidden.shape[1] <= self._few.most_lines
+        return self._few.logits(hidden) if self._few and is_few else self.decoder.logits(hidden)
 
     def _hidden(self, window: Window, tokens: Sequence[Sequence[int]]) -> Tensor:
         """(B, T, D)."""

@@ -7,7 +7,7 @@ Not done here: gradients, other dtypes than float32 and bf16, so many tokens tha
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Self
@@ -43,11 +43,13 @@ class FewTokens:
         self._kernels = kernels
         self._eps = decoder.config.rms_norm_eps
         self._dtype = decoder.embedding.dtype
-        self._embedding, self._norm = _array(decoder.embedding), _array(decoder.norm.weight)
-        self._head = self._embedding if decoder.head is None else _array(decoder.head)
-        self._rope = _array(decoder.cos), _array(decoder.sin)
+        self._embedding, self._norm = as_array(decoder.embedding), as_array(decoder.norm.weight)
+        self._head = self._embedding if decoder.head is None else as_array(decoder.head)
+        self._rope = as_array(decoder.cos), as_array(decoder.sin)
         self._weights = [_block_arrays(block) for block in decoder.blocks if isinstance(block, Block)]
-        self._cache = [(_array(keys), _array(values)) for keys, values in zip(cache.keys, cache.values, strict=True)]
+        self._cache = [
+            (as_array(keys), as_array(values)) for keys, values in zip(cache.keys, cache.values, strict=True)
+        ]
         block_bytes = sum(parameter.nbytes for parameter in decoder.blocks[0].parameters())
         self.is_threaded = block_bytes >= THREADS_FROM_BYTES
         self.most_lines = MOST_LINES_THREADED if self.is_threaded else MOST_LINES_ALONE
@@ -72,12 +74,22 @@ class FewTokens:
         """Lets the calling thread's loops run on as many threads as pay for this model."""
         self._kernels.use_threads(torch.get_num_threads() if self.is_threaded else 1)
 
-    def hidden(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
-        """(B, T, D) after the last norm, in the decoder's dtype; unspecified beyond a row's new tokens."""
+    def hidden(
+        self,
+        tokens: Sequence[Sequence[int]],
+        window: Window,
+        read: Callable[[Array, Array, Array], Array] | None = None,
+    ) -> Tensor:
+        """(B, T, D) after the last norm, in the decoder's dtype; unspecified beyond a row's new tokens.
+
+        `read` gets ids, rows and slots of N new tokens, each (N,) int64, and gives their (N, D) float32; None for the
+        decoder's own blocks.
+        """
         places = zip(window.rows, window.starts, window.counts, strict=True)
         lines = np.array([(row, start + index) for row, start, count in places for index in range(count)])
         ids = np.array([token for new in tokens for token in new])
-        x = self._read(ids, lines[:, 0].copy(), lines[:, 1].copy())
+        self.use_threads()
+        x = (read or self._read)(ids, lines[:, 0].copy(), lines[:, 1].copy())
         return _by_row(torch.from_numpy(x).to(self._dtype), window.counts)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -90,7 +102,6 @@ class FewTokens:
     def _read(self, tokens: Array, rows: Array, slots: Array) -> Array:
         """(N, D) float32 after the last norm, of N tokens that go into these slots of these rows; all (N,) int64."""
         loops = self._kernels
-        self.use_threads()
         x = np.empty((len(tokens), self._embedding.shape[1]), np.float32)
         loops.embed(self._embedding, tokens, x)
         for (attention, mlp), stored in zip(self._weights, self._cache, strict=True):
@@ -102,6 +113,7 @@ class FewTokens:
     def _compile(self) -> None:
         """Reads no token, so that the first one finds everything compiled."""
         none = np.empty(0, np.int64)
+        self.use_threads()
         self.logits(torch.from_numpy(self._read(none, none, none)))
 
 
@@ -116,7 +128,7 @@ def _by_row(lines: Tensor, counts: Sequence[int]) -> Tensor:
     return rows
 
 
-def _array(tensor: Tensor) -> Array:
+def as_array(tensor: Tensor) -> Array:
     """The tensor's memory; bf16 as its bits."""
     plain = tensor.detach()
     array: Array = (plain.view(torch.uint16) if plain.dtype is torch.bfloat16 else plain).numpy()
@@ -128,20 +140,20 @@ def _block_arrays(block: Block) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     inner = block.attention
 
     def optional(tensor: Tensor | None) -> Array:
-        return _array(inner.out.new_empty(0) if tensor is None else tensor)
+        return as_array(inner.out.new_empty(0) if tensor is None else tensor)
 
     def of_heads(norm: RmsNorm | None) -> Array:
         return optional(None if norm is None else norm.weight)
 
     attention = (
-        _array(block.attention_norm.weight),
-        _array(inner.qkv),
+        as_array(block.attention_norm.weight),
+        as_array(inner.qkv),
         optional(inner.qkv_bias),
         of_heads(inner.q_norm),
         of_heads(inner.k_norm),
-        _array(inner.out),
+        as_array(inner.out),
     )
-    return attention, (_array(block.mlp_norm.weight), _array(block.mlp.gate_up), _array(block.mlp.down))
+    return attention, (as_array(block.mlp_norm.weight), as_array(block.mlp.gate_up), as_array(block.mlp.down))
 
 
 @cache

@@ -10,6 +10,7 @@ Not done here: pickled weights (`pytorch_model.bin`), quantised ones, and lookin
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from json import dumps
 from pathlib import Path
@@ -108,6 +109,15 @@ def config_to_hf(config: ModelConfig) -> dict[str, Any]:
         "eos_token_id": eos_tokens,
         "bos_token_id": config.bos_token,
     }
+
+
+def weights_hash(decoder: Decoder) -> str:
+    """SHA-256 over names, shapes and values of a model's weights, rounded to bf16 whatever dtype it runs in."""
+    digest = sha256()
+    for name, parameter in sorted(decoder.named_parameters()):
+        digest.update(f"{name} {tuple(parameter.shape)}".encode())
+        digest.update(parameter.detach().cpu().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def named_views(decoder: Decoder) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pointsman.engine import Extension, Sampling, Session, TextRows
+from pointsman.engine import Extension, Sampling, TextRows
 from pointsman.engine.batch import require_prompt
 from pointsman.token.fast_gate import FastGate
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
@@ -89,8 +89,8 @@ class PairBatch:
         self.capacity_tokens = capacity_tokens or pair.context_tokens
         self._num_rows = num_rows
         self._small, self._large = sessions or (
-            Session(pair.small.decoder, num_rows, self.capacity_tokens),
-            Session(pair.large.decoder, num_rows, self.capacity_tokens),
+            pair.small.session(num_rows, self.capacity_tokens),
+            pair.large.session(num_rows, self.capacity_tokens),
         )
         ends = (*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)
         self._fast = {

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from pointsman.engine import Sampling, generate
+from pointsman.engine.store import Store
 from pointsman.token import labels
 from pointsman.token.batch import Judged, PairBatch
 from pointsman.token.gate import Observed
 from pointsman.token.method import Method
 from pointsman.token.pair import Pair
 from pointsman.token.states import States, before_texts, judged_states, states_along
-from pointsman.token.store import Store
 from pointsman.token.tasks import Task
 
 CHUNK_TASKS = 64

@@ -24,11 +24,13 @@ import torch
 from torch import Tensor
 
 from pointsman.core import BadRequest
+from pointsman.engine.store import Store
+from pointsman.engine.weights import weights_hash
 from pointsman.token import labels
 from pointsman.token.calibration import NAME, Promise, calibrate
 from pointsman.token.collecting import Collector, Progress, Settings, stands_under
 from pointsman.token.evaluation import measure
-from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate, weights_hash
+from pointsman.token.gate import Gate, GateCard, GateShape, Observed, load_gate, save_gate
 from pointsman.token.judges import Bounded
 from pointsman.token.lineup import derived, path
 from pointsman.token.method import ALWAYS, MOST_CALLS, Method, ours, routed
@@ -36,7 +38,6 @@ from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, best_threshold, counted_prices, gate_seconds, measured_prices
 from pointsman.token.states import States
 from pointsman.token.stops import After
-from pointsman.token.store import Store
 from pointsman.token.tasks import Task
 from pointsman.token.training import (
     Loss,
@@ -116,7 +117,7 @@ class Fit:
         currency: Currency = "bytes",
     ) -> None:
         self.pair, self.settings, self.folder, self._progress = pair, settings, folder, progress
-        self._hashes = weights_hash(pair.small), weights_hash(pair.large)
+        self._hashes = weights_hash(pair.small.decoder), weights_hash(pair.large.decoder)
         self._tasks, self._calibration, self._promise = list(tasks), calibration, promise or Promise()
         self._currency: Currency = currency
         told = [settings, self._hashes, [(task.prompt, task.reference) for task in tasks]]

@@ -7,7 +7,6 @@ others. A folder holds `gate.safetensors` and `gate.json`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from pointsman.core import BadRequest, NotFound
 from pointsman.engine import LoadedModel, Traffic
+from pointsman.engine.weights import weights_hash
 from pointsman.token.pair import Pair
 
 Feature = Literal["hidden", "confidence", "top_logits", "embedding", "length"]
@@ -191,15 +191,6 @@ def _top_logits(logits: Tensor) -> Tensor:
     return logits.topk(min(NUM_TOP_LOGITS, logits.shape[-1]), -1).values
 
 
-def weights_hash(model: LoadedModel) -> str:
-    """SHA-256 over names, shapes and values of a model's weights, rounded to bf16 whatever dtype it runs in."""
-    digest = sha256()
-    for name, parameter in sorted(model.decoder.named_parameters()):
-        digest.update(f"{name} {tuple(parameter.shape)}".encode())
-        digest.update(parameter.detach().cpu().to(torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def save_gate(folder: Path, gate: Gate, card: GateCard) -> None:
     """Writes both files; the description last, so that a folder with it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +207,7 @@ def load_gate(folder: Path, pair: Pair) -> tuple[Gate, GateCard]:
     """
     card = _read_card(folder / GATE_FILE)
     for role, model, made_for in (("small", pair.small, card.small), ("large", pair.large, card.large)):
-        if (found := weights_hash(model)) != made_for:
+        if (found := weights_hash(model.decoder)) != made_for:
             problem = f"the gate in {folder} was made for another {role} model than {model.name}"
             told = f"its weights are {made_for[:12]}..., these {found[:12]}..."
             raise BadRequest(f"{problem}: {told}; fit one for this pair", code="gate_of_other_models")

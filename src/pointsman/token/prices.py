@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pointsman.engine import LoadedModel, ModelConfig, Session, Traffic
+from pointsman.engine import LoadedModel, ModelConfig, Traffic
 from pointsman.engine.cost import fixed_weight_bytes, forward_flops
 from pointsman.token.pair import Pair
 from pointsman.token.scores import Scorer
@@ -77,7 +77,7 @@ def measured_prices(pair: Pair, score_seconds: float, context_tokens: int, num_r
 def _step_seconds(model: LoadedModel, context_tokens: int, num_rows: int, widths: Sequence[int]) -> list[float]:
     """Median seconds a row of a forward of so many new tokens."""
     rows, medians = range(num_rows), []
-    session = Session(model.decoder, num_rows, context_tokens + max(widths))
+    session = model.session(num_rows, context_tokens + max(widths))
     session.extend(rows, [[0] * context_tokens] * num_rows)
     for width in widths:
         taken = []

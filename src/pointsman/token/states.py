@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pointsman.engine import LoadedModel, Session
+from pointsman.engine import LoadedModel
 from pointsman.token.batch import Judged
 from pointsman.token.gate import Observed, observe
 from pointsman.token.pair import Pair
@@ -98,7 +98,7 @@ def judged_states(judged: Judged, text: int) -> States:
 @torch.inference_mode()
 def before_texts(model: LoadedModel, prompts: Sequence[Sequence[int]], vocab_size: int) -> Observed:
     """What gates see of the first token that a small model proposes behind each of N prompts, lengths as well."""
-    session = Session(model.decoder, len(prompts), max(map(len, prompts)))
+    session = model.session(len(prompts), max(map(len, prompts)))
     seen = session.extend(range(len(prompts)), prompts)
     logits = seen.logits[:, 0, :vocab_size]
     found = observe(seen.hidden[:, 0], logits, logits.argmax(-1))
@@ -118,7 +118,7 @@ def states_along(
         chunk = range(start, min(start + num_rows, len(texts)))
         whole = [[*prompts[index], *texts[index][:-1]] for index in chunk]
         wanted = [len(texts[index]) for index in chunk]
-        sessions = (Session(model.decoder, len(chunk), max(map(len, whole))) for model in (pair.small, pair.large))
+        sessions = (model.session(len(chunk), max(map(len, whole))) for model in (pair.small, pair.large))
         small, large = (session.extend(range(len(chunk)), whole, wanted) for session in sessions)
         vocab = pair.vocab_size
         yield States.joined(

@@ -9,10 +9,11 @@ import pytest
 
 from pointsman.core import BadRequest, NotFound
 from pointsman.engine import LoadedModel, Sampling, generate
+from pointsman.engine.weights import weights_hash
 from pointsman.gateway import PairConfig
 from pointsman.gateway.local_pair import LocalPair, load_local_pair
 from pointsman.token import Gate, GateCard, Method, Pair, save_gate
-from pointsman.token.gate import GateShape, weights_hash
+from pointsman.token.gate import GateShape
 from pointsman.token.method import cascade, speculative
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +86,7 @@ async def test_what_is_defined_for_one_model_only_is_refused(pair: Pair, serving
 
 def write_gate(pair: Pair, folder: Path, **figures: float) -> None:
     gate = Gate(GateShape(("hidden",), ()), pair.small)
-    hashes = weights_hash(pair.small), weights_hash(pair.large)
+    hashes = weights_hash(pair.small.decoder), weights_hash(pair.large.decoder)
     save_gate(folder / "pointsman", gate, GateCard("pointsman", gate.shape, *hashes, "letters", figures))
 
 

@@ -8,6 +8,7 @@ import torch
 
 from pointsman.core import BadRequest
 from pointsman.engine import Sampling, generate
+from pointsman.engine.store import Store
 from pointsman.token import collecting, fitting
 from pointsman.token.batch import generate_pair
 from pointsman.token.collecting import Settings
@@ -16,7 +17,6 @@ from pointsman.token.method import ours
 from pointsman.token.pair import Pair
 from pointsman.token.prices import Currency, Prices
 from pointsman.token.router import load_gates
-from pointsman.token.store import Store
 from pointsman.token.tasks import Task
 
 SETTINGS = Settings("letters", tolerance=0.2, max_tokens=12)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pointsman.core import BadRequest, NotFound
+from pointsman.engine.weights import weights_hash
 from pointsman.token.fast_gate import MOST_ROWS, FastGate
 from pointsman.token.gate import (
     GATE_FILE,
@@ -18,7 +19,6 @@ from pointsman.token.gate import (
     load_gate,
     observe,
     save_gate,
-    weights_hash,
 )
 from pointsman.token.pair import Pair
 from pointsman.token.scores import MaxProbability
@@ -47,7 +47,12 @@ def make_gate(pair: Pair, shape: GateShape) -> Gate:
 
 def card_of(pair: Pair, gate: Gate) -> GateCard:
     return GateCard(
-        "citer", gate.shape, weights_hash(pair.small), weights_hash(pair.large), "some data", {"labels": 3.0}
+        "citer",
+        gate.shape,
+        weights_hash(pair.small.decoder),
+        weights_hash(pair.large.decoder),
+        "some data",
+        {"labels": 3.0},
     )
 
 
@@ -97,7 +102,7 @@ def test_the_dtype_of_the_models_is_no_matter(pair: Pair, make_pair: MakePair) -
     rounded = make_pair()
     for model in (rounded.small, rounded.large):
         model.decoder.to(torch.bfloat16)
-    assert weights_hash(rounded.large) == weights_hash(pair.large)
+    assert weights_hash(rounded.large.decoder) == weights_hash(pair.large.decoder)
 
 
 @pytest.mark.parametrize("role", ["small", "large"])

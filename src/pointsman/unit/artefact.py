@@ -1,0 +1,80 @@
+"""A fitted router as files: `router.safetensors`, and `router.json`, which names the model by the hash of its weights.
+
+The description is written last, so a folder with it is whole.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pointsman.core import BadRequest, NotFound
+from pointsman.engine import Decoder
+from pointsman.engine.weights import weights_hash
+from pointsman.unit.dial import Curve
+from pointsman.unit.router import Router, Shape
+
+CARD_FILE, WEIGHTS_FILE = "router.json", "router.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a router is, and what was seen of it.
+
+    Attributes:
+        model: SHA-256 of the weights that it belongs to; see `weights_hash`.
+        shape: of its forecasters.
+        data: what it was fitted to.
+        seconds: that fitting took.
+        curve: what rates cost and save, on texts that it was not fitted to.
+        format: of the files.
+    """
+
+    model: str
+    shape: Shape
+    data: str
+    seconds: float
+    curve: Curve
+    format: int = FORMAT
+
+
+def save_router(folder: Path, router: Router, card: Card) -> None:
+    """Writes both files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in router.state_dict().items()}, folder / WEIGHTS_FILE)
+    (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card, order="deterministic"), indent=1))
+
+
+def load_router(folder: Path, decoder: Decoder) -> tuple[Router, Card]:
+    """The router that lies in `folder`, float32 on the CPU, for this model.
+
+    Raises:
+        NotFound: `router_not_found` where there is none.
+        BadRequest: `invalid_router` for files that are broken, `router_of_another_model` where it was made for another.
+    """
+    card = _read_card(folder / CARD_FILE)
+    if (found := weights_hash(decoder)) != card.model:
+        problem = f"the router in {folder} was fitted to another model: its weights are {card.model[:12]}..."
+        raise BadRequest(f"{problem}, these {found[:12]}...; fit one for this model", code="router_of_another_model")
+    router = Router(decoder.config, card.shape)
+    try:
+        router.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except (SafetensorError, OSError, RuntimeError) as exc:
+        problem = f"{folder / WEIGHTS_FILE} does not hold the weights that {CARD_FILE} describes"
+        raise BadRequest(problem, code="invalid_router") from exc
+    return router.requires_grad_(False), card
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+    except FileNotFoundError as exc:
+        raise NotFound(f"there is no router in {path.parent}; expected {path.name}", code="router_not_found") from exc
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise BadRequest(f"{path} is no description of a router: {exc}", code="invalid_router") from exc
+    if card.format != FORMAT:
+        raise BadRequest(f"{path} has format {card.format}; expected {FORMAT}", code="invalid_router")
+    return card

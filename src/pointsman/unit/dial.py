@@ -1,0 +1,93 @@
+"""From a budget to a rate: the dial of one fitted router.
+
+A budget is the share of the model's own bytes that a decoded token may move on average, forecasters, gates, keys and
+values counted. What a rate saves depends on the texts, so it is measured on texts that nothing was fitted to, and read
+off by interpolation. A promised divergence (`rate_for_divergence`) is certified on the same texts by `core.risk`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pointsman.core import BadRequest
+from pointsman.core.risk import mean_upper_bound
+
+RATES = tuple(0.0125 * 2 ** (step / 2) for step in range(26))
+"""Nats for the bytes of a whole token, at which curves are measured: from where nearly all is executed to where nearly
+nothing is."""
+
+CAP = 2.0
+"""Nats at which a text's mean divergence is cut off where a bound is certified, which needs an end. Chosen: a text with
+so much is ruined, however much more it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one rate did.
+
+    Attributes:
+        rate: nats for the bytes of a whole token.
+        moved: bytes over those of the model itself, over all routed tokens.
+        divergence: mean over routed tokens, nats.
+        bound: of the mean of texts' divergences, each cut off at `CAP`: exceeded with no more than 5 %.
+    """
+
+    rate: float
+    moved: float
+    divergence: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points by rising rate, on `num_texts` texts of `data`."""
+
+    points: tuple[Point, ...]
+    num_texts: int
+    data: str
+
+    def rate_for_budget(self, budget: float) -> float:
+        """The lowest rate that kept to the budget, interpolated in its logarithm; 0, which executes all, for 1.
+
+        Raises:
+            BadRequest: `invalid_budget` for what is no share, or less than the forecasters can reach.
+        """
+        if not 0 < budget <= 1:
+            problem = f"the budget is {budget:g}; expected a share of the model's bytes, above 0 and at most 1"
+            raise BadRequest(problem, code="invalid_budget", param="budget")
+        if budget == 1:
+            return 0.0
+        least = min(point.moved for point in self.points)
+        if budget < least:
+            problem = f"the budget is {budget:g}, and with every unit forecast {least:.3f} of the bytes still move"
+            raise BadRequest(f"{problem}; expected at least that", code="invalid_budget", param="budget")
+        return _rate_at(self.points, budget)
+
+    def rate_for_divergence(self, limit: float) -> float:
+        """The highest rate that is certified to keep the mean divergence within `limit` nats; 0 where none is.
+
+        The points are tested in a fixed sequence from the lowest rate on, so one confidence holds for all of them.
+        """
+        found = 0.0
+        for point in self.points:
+            if point.bound > limit:
+                break
+            found = point.rate
+        return found
+
+
+def _rate_at(points: Sequence[Point], budget: float) -> float:
+    before = points[0]
+    if before.moved <= budget:
+        return before.rate
+    for after in points[1:]:
+        if after.moved <= budget:
+            share = (before.moved - budget) / (before.moved - after.moved)
+            return math.exp(math.log(before.rate) * (1 - share) + math.log(after.rate) * share)
+        before = after
+    return points[-1].rate
+
+
+def bound_of(divergences: Sequence[float], confidence: float = 0.95) -> float:
+    """Upper bound of the mean divergence of texts like these, each cut off at `CAP`."""
+    return mean_upper_bound([min(value, CAP) for value in divergences], CAP, confidence)

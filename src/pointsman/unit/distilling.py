@@ -1,0 +1,97 @@
+"""Forecasters and gates are taught together, end to end, what the closed forms cannot know: how errors meet.
+
+The loss is what a user pays: divergence from the model's own predictions, plus rate times bytes, at a rate drawn anew
+for every text. So one router learns all budgets at once; published ones are trained for each sparsity. The model
+itself is frozen, and teaches.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pointsman.engine import Decoder
+from pointsman.unit.router import Router, Tariff
+from pointsman.unit.routing import Routed
+from pointsman.unit.texts import Texts
+from pointsman.unit.whole import divergence, logits_of
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """How long and how fast. Chosen on validation texts; docs/log.md.
+
+    Attributes:
+        steps: batches.
+        num_rows: texts of a batch.
+        peak_lr: of Adam, after a rise over a tenth of the steps, before a cosine to 0.
+        lowest_rate: nats for the bytes of a whole token, from which rates are drawn,
+        highest_rate: to which, evenly in the logarithm.
+        temperature: of the straight-through choice.
+        seed: of batches and rates.
+        forecasts: whether units that are not executed are forecast; else they are left out.
+    """
+
+    steps: int = 120
+    num_rows: int = 32
+    peak_lr: float = 3e-3
+    lowest_rate: float = 0.05
+    highest_rate: float = 10.0
+    temperature: float = 0.5
+    seed: int = 0
+    forecasts: bool = True
+
+
+class Distilling:
+    """The optimizer over a router's parameters. `step` is one batch; state can be saved and restored."""
+
+    def __init__(self, decoder: Decoder, router: Router, tariff: Tariff, texts: Texts, lessons: Lessons) -> None:
+        self._decoder, self._router, self._tariff, self._texts = decoder, router, tariff, texts
+        self.lessons = lessons
+        self.optimizer = torch.optim.Adam(router.parameters(), lessons.peak_lr)
+        self.num_steps = 0
+
+    def step(self) -> float:
+        """One batch, drawn by its number alone. Returns its loss, in which texts count alike whatever their rates."""
+        lessons = self.lessons
+        generator = torch.Generator().manual_seed(lessons.seed * 1_000_003 + self.num_steps)
+        batch = self._texts.chosen(torch.randint(len(self._texts), (lessons.num_rows,), generator=generator))
+        log_low, log_high = math.log(lessons.lowest_rate), math.log(lessons.highest_rate)
+        rate = (log_low + (log_high - log_low) * torch.rand(lessons.num_rows, generator=generator)).exp()
+        loss = self._loss(batch, rate)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._router.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lessons.peak_lr * _schedule(self.num_steps / lessons.steps)
+        self.optimizer.step()
+        self.num_steps += 1
+        return float(loss.detach())
+
+    def _loss(self, batch: Texts, rate: Tensor) -> Tensor:
+        rate = rate.to(batch.tokens.device)
+        with torch.no_grad():
+            p = logits_of(self._decoder, batch.tokens).log_softmax(-1)
+        lessons = self.lessons
+        routed = Routed(
+            self._router, self._tariff, batch.is_routed, rate, lessons.temperature, forecasts=lessons.forecasts
+        )
+        q = logits_of(self._decoder, batch.tokens, routed, routed.attend).log_softmax(-1)
+        paid = divergence(p, q) + rate[:, None] * routed.taken.moved_share
+        # A dear rate makes a large sum; divided so, each text pulls about as much.
+        weight = batch.is_routed / (rate[:, None] + lessons.lowest_rate)
+        loss: Tensor = (paid * weight).sum() / batch.is_routed.sum()
+        return loss
+
+
+def distil(work: Distilling, on_step: Callable[[int, float], None] = lambda *_: None) -> None:
+    """Steps until the lessons are over; `on_step` is told the number of the step and its loss."""
+    while work.num_steps < work.lessons.steps:
+        loss = work.step()
+        on_step(work.num_steps, loss)
+
+
+def _schedule(progress: float) -> float:
+    return min(1.0, progress / 0.1 + 0.02) * 0.5 * (1 + math.cos(math.pi * progress))

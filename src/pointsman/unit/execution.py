@@ -1,0 +1,232 @@
+"""Units that are really left out: reads new tokens and touches no weight of what was not chosen.
+
+A row's first forward, its prompt, is read by the model as it is: it computes many tokens for one read of the weights,
+so nothing would be saved that the prompt's quality could pay for. Later forwards of a few tokens are routed. All their
+tokens share one choice a unit, which weighs the bytes against the harm of all together; see `kernels.py`.
+
+On a CPU one compiled call reads everything. Elsewhere torch does, and every choice is a transfer from the device that
+waits for it; `ahead` makes one transfer a forward instead, by taking for a token what the gates say at the one before.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pointsman.core import Unsupported
+from pointsman.engine import Branch, Decoder, Traffic
+from pointsman.engine.attention import CachedAttend
+from pointsman.engine.cache import KVCache, Window
+from pointsman.engine.model import Looking
+from pointsman.engine.session import padded
+from pointsman.engine.step import FewTokens
+from pointsman.unit.router import Router, Tariff, tariff
+
+UNDECIDED = -1
+"""In a script: the gate chooses."""
+
+
+@dataclass
+class Log:
+    """Which path ran, and what was taken. `options` has an array (units,) for every routed forward, in order."""
+
+    num_compiled: int = 0
+    num_torch: int = 0
+    num_dense: int = 0
+    options: list[NDArray[np.int64]] = field(default_factory=list)
+
+
+class Routing:
+    """Makes the execution of a session; what `LoadedModel.execution` is.
+
+    Args:
+        router: forecasters and gates, for the model that it will be given.
+        rate: nats that the bytes of one whole token are worth.
+        script: of each unit the option to take, or `UNDECIDED`; None where the gates choose all.
+        compiles: whether compiled loops may read.
+        ahead: whether torch takes what the gates said at the token before.
+
+    Raises:
+        Unsupported: `unsupported_kv` for evicted keys and values, which exist for measuring whole sequences only.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        rate: float,
+        *,
+        script: Sequence[int] | None = None,
+        compiles: bool = True,
+        ahead: bool = False,
+    ) -> None:
+        if router.shape.kv == "evicted":
+            problem = "keys and values that are evicted can be measured, but no text is written so"
+            raise Unsupported(f"{problem}; expected computed or forecast ones", code="unsupported_kv")
+        self.router, self.rate, self.compiles, self.ahead = router, rate, compiles, ahead
+        self.script = np.array([UNDECIDED] * len(router.gates) if script is None else script)
+
+    def __call__(self, decoder: Decoder, cache: KVCache) -> "RoutedExecution":
+        """For one session."""
+        return RoutedExecution(decoder, cache, self)
+
+
+class RoutedExecution:
+    """An `engine.Execution`. Mutates the cache's tensors, not its lengths."""
+
+    def __init__(self, decoder: Decoder, cache: KVCache, routing: Routing) -> None:
+        weight = decoder.embedding
+        self._decoder, self._cache, self._routing = decoder, cache, routing
+        self._router = deepcopy(routing.router).to(weight.device, weight.dtype)
+        self._tariff = tariff(decoder, self._router)
+        self._few = FewTokens.over(decoder, cache)
+        self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
+        self._ahead = routing.script
+        self.log = Log()
+
+    def read(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
+        """See `Execution.read`."""
+        num_lines, most = sum(window.counts), self._few.most_lines if self._few else 0
+        is_routed = min(window.starts) > 0 and self._routing.rate > 0
+        if not is_routed or (num_lines > most and max(window.counts) > 1):
+            self.log.num_dense += 1
+            return self._dense(tokens, window), (Traffic(),) * len(window.rows)
+        if self._units is not None and self._few is not None and num_lines <= most:
+            hidden, options = self._compiled(self._few, tokens, window)
+            self.log.num_compiled += 1
+        else:
+            hidden, options = self._by_torch(tokens, window)
+            self.log.num_torch += 1
+        self.log.options.append(options)
+        return hidden, self._extra(options, window)
+
+    def _dense(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
+        if self._few is not None and sum(window.counts) <= self._few.most_lines:
+            return self._few.hidden(tokens, window)
+        hidden: Tensor = self._decoder(
+            padded(tokens).to(window.device), window.positions, CachedAttend(self._cache, window)
+        )
+        return hidden
+
+    def _compiled(
+        self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window
+    ) -> tuple[Tensor, NDArray[np.int64]]:
+        from pointsman.unit import kernels
+
+        options = np.zeros(len(self._routing.script), np.int64)
+        prices = self._tariff.prices
+
+        def read(ids: Any, rows: Any, slots: Any) -> Any:
+            rate = self._routing.rate / prices.dense(0)
+            lines = ids, rows, slots
+            return kernels.read(lines, few.arrays, self._units, float(prices.slot), rate, self._routing.script, options)
+
+        return few.hidden(tokens, window, read), options
+
+    def _by_torch(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, NDArray[np.int64]]:
+        execute = _Skipping(self._router, self._tariff, self._routing.rate, self._ahead, window)
+        attend = CachedAttend(self._cache, window)
+        hidden: Tensor = self._decoder(padded(tokens).to(window.device), window.positions, attend, execute)
+        options = np.array(execute.taken)
+        if self._routing.ahead:  # the one transfer
+            self._ahead = torch.stack(execute.wanted).cpu().numpy()
+        return hidden, options
+
+    def _extra(self, options: NDArray[np.int64], window: Window) -> list[Traffic]:
+        """What the forward took more than the model's own, by row; less where it is negative."""
+        prices, rows = self._tariff.prices, len(window.rows)
+        size = self._decoder.embedding.element_size()
+        saved = [self._tariff.options[unit][option] - prices.unit(unit) for unit, option in enumerate(options)]
+        weight_bytes, unread = round(float(sum(saved))), self._num_skipped(options)
+        each, remainder = divmod(weight_bytes, rows)
+        extra = []
+        for index, (start, count) in enumerate(zip(window.starts, window.counts, strict=True)):
+            seen = count * start + count * (count + 1) // 2
+            products = 2 * weight_bytes // size * count
+            attention = 4 * self._decoder.config.num_heads * self._decoder.config.head_dim * seen * unread
+            extra.append(
+                Traffic(
+                    weight_bytes=each + (remainder if index == 0 else 0),
+                    kv_read_bytes=-start * prices.slot * unread,
+                    flops=products - attention,
+                )
+            )
+        return extra
+
+    def _num_skipped(self, options: NDArray[np.int64]) -> int:
+        """Attentions that were not executed."""
+        last = [len(self._tariff.options[unit]) - 1 for unit in range(0, len(options), 2)]
+        return sum(int(option != full) for option, full in zip(options[::2], last, strict=True))
+
+
+class _Skipping:
+    """An `Execute` over a cache that calls no branch which was not chosen."""
+
+    def __init__(self, router: Router, tariff_: Tariff, rate: float, script: NDArray[np.int64], window: Window) -> None:
+        self._router, self._tariff, self._script = router, tariff_, script
+        self._rate = rate / tariff_.prices.dense(0)
+        counts = torch.tensor(window.counts)
+        self._is_new = (torch.arange(int(counts.max())) < counts[:, None]).to(window.device)  # (B, T)
+        self._num_seen = float(window.positions[self._is_new].sum())
+        self.taken: list[int] = []
+        self.wanted: list[Tensor] = []
+
+    def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
+        """See `Execute`."""
+        forecaster = self._router.forecaster(unit)
+        z = forecaster.latent(u)
+        wanted = self._wanted(unit, u, z)
+        self.wanted.append(wanted)
+        option = int(wanted) if self._script[unit] == UNDECIDED else int(self._script[unit])
+        self.taken.append(option)
+        if option == forecaster.num_forecasts:
+            return branch(u)
+        if isinstance(branch, Looking) and self._router.shape.kv == "forecast":
+            k, v = self._router.keys_values(branch.layer, z)
+            branch.remember_as(branch.attention.placed(k, branch.cos, branch.sin), v)
+        else:
+            branch.remember(u)
+        return forecaster.forecast(u, z, option)
+
+    def _wanted(self, unit: int, u: Tensor, z: Tensor) -> Tensor:
+        """() the option of least harm and price over all new tokens, on the device."""
+        harm: Tensor = self._router.gate(unit)(u, z).double().exp()
+        price = self._rate * self._tariff.options[unit].to(u.device)
+        total = torch.where(self._is_new[..., None], harm, 0.0).sum((0, 1)) + price[:-1]
+        full = price[-1:] + self._rate * self._tariff.prices.slot * self._num_seen * (unit % 2 == 0)
+        return torch.cat((total, full)).argmin()
+
+
+def _unit_arrays(router: Router, tariff_: Tariff) -> tuple[Any, ...]:
+    """Of each unit what `kernels.read` reads."""
+    return tuple(_arrays_of(router, tariff_, unit) for unit in range(len(router.gates)))
+
+
+def _arrays_of(router: Router, tariff_: Tariff, unit: int) -> tuple[Any, ...]:
+    from pointsman.engine.step import as_array
+
+    forecaster, gate = router.forecaster(unit), router.gate(unit)
+    own = [
+        torch.cat((forecaster.own_gate_up[option].flatten(), forecaster.own_down[option].flatten()))
+        for option in range(forecaster.num_forecasts)
+    ]
+    nothing = forecaster.down.new_empty(0, forecaster.rank)
+    remembered = router.remembered[unit // 2] if unit % 2 == 0 and router.shape.kv == "forecast" else None
+    weight = nothing if remembered is None else remembered[:, :-1].contiguous()
+    bias = nothing[:, 0] if remembered is None else remembered[:, -1].contiguous()
+    return (
+        as_array(forecaster.down),
+        (as_array(gate.weight), as_array(gate.bias.float())),
+        tariff_.options[unit].numpy(),
+        (
+            as_array(forecaster.up),
+            as_array(forecaster.bias),
+            np.array(forecaster.widths, np.int64),
+            as_array(torch.cat(own)),
+        ),
+        (as_array(weight), as_array(bias)),
+    )
