@@ -24,15 +24,23 @@ class Store:
 
     def chunk(self, name: str, make: Callable[[], Tensors]) -> Tensors:
         """The chunk of that name: read where it was made before, else made and written in one rename."""
-        path = self._folder / f"{name}.safetensors"
-        found = self._read(path)
+        found = self.latest(name)
         if found is not None:
             return found
         made = make()
-        aside = path.with_suffix(".new")
-        save_file({key: tensor.contiguous() for key, tensor in made.items()}, aside, {"identity": self._identity})
-        aside.replace(path)
+        self.put(name, made)
         return made
+
+    def latest(self, name: str) -> Tensors | None:
+        """What was put last under that name; None where nothing was."""
+        return self._read(self._folder / f"{name}.safetensors")
+
+    def put(self, name: str, tensors: Tensors) -> None:
+        """Writes in one rename what replaces the chunk of that name."""
+        path = self._folder / f"{name}.safetensors"
+        aside = path.with_suffix(".new")
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside, {"identity": self._identity})
+        aside.replace(path)
 
     def _read(self, path: Path) -> Tensors | None:
         try:

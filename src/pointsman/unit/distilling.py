@@ -6,7 +6,7 @@ itself is frozen, and teaches.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -70,6 +70,25 @@ class Distilling:
         self.num_steps += 1
         return float(loss.detach())
 
+    def state(self) -> dict[str, Tensor]:
+        """Parameters, moments of the optimizer and the number of steps, as plain tensors."""
+        found = {"num_steps": torch.tensor(self.num_steps)}
+        for name, parameter in self._router.named_parameters():
+            found[f"value.{name}"] = parameter.detach()
+            for moment, tensor in self.optimizer.state.get(parameter, {}).items():
+                found[f"{moment}.{name}"] = tensor
+        return found
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on where `state` was."""
+        self.num_steps = int(state["num_steps"])
+        with torch.no_grad():
+            for name, parameter in self._router.named_parameters():
+                parameter.copy_(state[f"value.{name}"])
+                for moment in ("step", "exp_avg", "exp_avg_sq"):
+                    if f"{moment}.{name}" in state:
+                        self.optimizer.state[parameter][moment] = state[f"{moment}.{name}"].clone()
+
     def _loss(self, batch: Texts, rate: Tensor) -> Tensor:
         rate = rate.to(batch.tokens.device)
         with torch.no_grad():
@@ -84,13 +103,6 @@ class Distilling:
         weight = batch.is_routed / (rate[:, None] + lessons.lowest_rate)
         loss: Tensor = (paid * weight).sum() / batch.is_routed.sum()
         return loss
-
-
-def distil(work: Distilling, on_step: Callable[[int, float], None] = lambda *_: None) -> None:
-    """Steps until the lessons are over; `on_step` is told the number of the step and its loss."""
-    while work.num_steps < work.lessons.steps:
-        loss = work.step()
-        on_step(work.num_steps, loss)
 
 
 def _schedule(progress: float) -> float:

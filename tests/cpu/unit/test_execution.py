@@ -79,7 +79,6 @@ def test_what_is_not_chosen_is_not_read(
     session.extend([0], [TEXT[:PROMPT_TOKENS]])
     with torch.no_grad():
         skipped, config = decoder.block(0), decoder.config
-        num_queries = config.num_heads * config.head_dim  # keys and values are computed
         skipped.attention.out.fill_(math.nan)
         skipped.attention.qkv[: config.num_heads * config.head_dim].fill_(
             math.nan

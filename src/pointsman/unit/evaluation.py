@@ -1,0 +1,150 @@
+"""What routed sequences cost and lose against the model itself, text by text, so that intervals can be drawn.
+
+Everything is measured as decoding at batch 1 would be: a text's real tokens are read, and each chooses for itself.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from pointsman.engine import Branch, Decoder
+from pointsman.unit.dial import RATES, Curve, Point, bound_of
+from pointsman.unit.router import Router, Tariff
+from pointsman.unit.routing import Routed, Taken
+from pointsman.unit.texts import NONE, Texts
+from pointsman.unit.whole import WholeAttend, divergence, logits_of
+
+
+class WholeExecute(Protocol):
+    """An `Execute` for whole sequences that keeps account."""
+
+    attend: WholeAttend
+    taken: Taken
+
+    def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
+        """See `Execute`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A way to route, by name and dial; `make` gives what executes a batch."""
+
+    name: str
+    dial: float
+    make: Callable[[Texts], WholeExecute] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one setting did, each (N,) float64 by text.
+
+    Attributes:
+        name, dial: of the setting.
+        divergence: nats from the model's own predictions, summed over routed tokens.
+        agreed: routed tokens at which both find the same token likeliest.
+        excess: how much less likely, in nats, the tokens that really followed were, summed.
+        num_routed: tokens that may be approximated.
+        num_targets: tokens of which it is known what followed.
+        moved: bytes of routed tokens.
+        dense: bytes that the model itself moves for them.
+    """
+
+    name: str
+    dial: float
+    divergence: Tensor
+    agreed: Tensor
+    excess: Tensor
+    num_routed: Tensor
+    num_targets: Tensor
+    moved: Tensor
+    dense: Tensor
+
+    @property
+    def moved_share(self) -> float:
+        """Bytes over the model's own."""
+        return float(self.moved.sum() / self.dense.sum())
+
+    @property
+    def mean_divergence(self) -> float:
+        """Nats a routed token."""
+        return float(self.divergence.sum() / self.num_routed.sum())
+
+    @property
+    def perplexity_ratio(self) -> float:
+        """Perplexity over the model's own."""
+        return math.exp(min(float(self.excess.sum() / self.num_targets.sum()), 100.0))
+
+    @property
+    def agreement(self) -> float:
+        """Share of routed tokens at which both find the same token likeliest."""
+        return float(self.agreed.sum() / self.num_routed.sum())
+
+
+@torch.no_grad()
+def measure(
+    decoder: Decoder,
+    texts: Texts,
+    settings: Sequence[Setting],
+    num_rows: int = 16,
+    on_texts: Callable[[int], None] = lambda _: None,
+) -> list[Measured]:
+    """Every setting over all texts; `on_texts` is told how many more are done, times settings."""
+    parts: list[list[dict[str, Tensor]]] = [[] for _ in settings]
+    for batch in texts.batches(num_rows):
+        p = logits_of(decoder, batch.tokens).log_softmax(-1)
+        for setting, its in zip(settings, parts, strict=True):
+            its.append(_measured(decoder, batch, p, setting.make(batch)))
+            on_texts(len(batch))
+    return [
+        Measured(setting.name, setting.dial, **{key: torch.cat([part[key] for part in its]) for key in its[0]})
+        for setting, its in zip(settings, parts, strict=True)
+    ]
+
+
+def _measured(decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute) -> dict[str, Tensor]:
+    q = logits_of(decoder, batch.tokens, execute, execute.attend).log_softmax(-1)
+    taken, is_routed, has_target = execute.taken, batch.is_routed, batch.targets != NONE
+    followed = batch.targets.clamp_min(0)[..., None]
+    by_token = {
+        "divergence": divergence(p, q) * is_routed,
+        "agreed": (p.argmax(-1) == q.argmax(-1)) * is_routed,
+        "excess": (p - q).gather(-1, followed)[..., 0] * has_target,
+        "num_routed": is_routed,
+        "num_targets": has_target,
+        "moved": taken.moved * is_routed,
+        "dense": taken.tariff.dense(taken.num_before) * is_routed,
+    }
+    return {name: values.double().sum(1) for name, values in by_token.items()}
+
+
+def routed_at(
+    router: Router, tariff: Tariff, rate: float, name: str = "pointsman", *, forecasts: bool = True
+) -> Setting:
+    """A router at one rate for all texts."""
+
+    def make(texts: Texts) -> Routed:
+        rates = torch.full((len(texts),), rate, device=texts.tokens.device)
+        return Routed(router, tariff, texts.is_routed, rates, forecasts=forecasts)
+
+    return Setting(name, rate, make)
+
+
+def measure_curve(
+    decoder: Decoder,
+    router: Router,
+    tariff: Tariff,
+    texts: Texts,
+    data: str,
+    on_texts: Callable[[int], None] = lambda _: None,
+) -> Curve:
+    """The curve of a router over `RATES`, with certified bounds."""
+    measured = measure(decoder, texts, [routed_at(router, tariff, rate) for rate in RATES], on_texts=on_texts)
+    points = []
+    for one in measured:
+        by_text = one.divergence / one.num_routed.clamp_min(1)
+        points.append(Point(one.dial, one.moved_share, one.mean_divergence, bound_of(by_text.tolist())))
+    return Curve(tuple(points), len(texts), data)

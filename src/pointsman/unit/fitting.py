@@ -1,0 +1,166 @@
+"""Fits a router to a model: closed forms first, then lessons, then the curve that its dial is read off.
+
+Everything that is done is kept in `FOLDER/work`, so that an interrupted fit goes on where it was.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from pointsman.engine import Decoder
+from pointsman.engine.store import Store
+from pointsman.engine.weights import weights_hash
+from pointsman.unit.artefact import Card, save_router
+from pointsman.unit.closed_form import fit_unit, require_enough
+from pointsman.unit.dial import RATES
+from pointsman.unit.distilling import Distilling, Lessons
+from pointsman.unit.evaluation import measure_curve
+from pointsman.unit.observing import observe, softening
+from pointsman.unit.router import Router, Shape, tariff
+from pointsman.unit.texts import Texts
+
+CLOSED_TOKENS = 16_000
+"""Routed tokens that closed forms are fitted to; more gain nothing. Measured on the embedded large model."""
+
+MEMORY_BYTES = 4 << 30
+"""For what is observed of units at a time; units that do not fit are observed in a further pass. Chosen."""
+
+CHECKPOINT_STEPS = 20
+"""Lessons between two checkpoints."""
+
+
+class Shown(Protocol):
+    """Is told how far a fit is."""
+
+    def begin(self, what: str, total: int) -> None:
+        """A stage of so many parts."""
+
+    def advance(self, done: int, told: str) -> None:
+        """More of the stage is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a fit depends on besides the model and the texts.
+
+    Attributes:
+        data: what the texts are, in words; a fit goes on only with the same.
+        shape: of forecasters.
+        lessons: after the closed forms; none where their steps are 0.
+        seed: of labels.
+    """
+
+    data: str
+    shape: Shape
+    lessons: Lessons
+    seed: int = 0
+
+
+class Fit:
+    """One fit. `run` does what is not done yet.
+
+    Args:
+        decoder: float32, whose weights ask for no gradient.
+        learned: what is learned from.
+        kept: what the curve is measured on.
+        settings: see `Settings`.
+        folder: for the router, and for `work`.
+        shown: is told how far it is.
+
+    Raises:
+        BadRequest: `too_little_data`.
+    """
+
+    def __init__(
+        self, decoder: Decoder, learned: Texts, kept: Texts, settings: Settings, folder: Path, shown: Shown
+    ) -> None:
+        self.router = Router(decoder.config, settings.shape)
+        require_enough(self.router, learned.num_routed)
+        self._decoder, self._learned, self._kept = decoder, learned, kept
+        self._settings, self._folder, self._shown = settings, folder, shown
+        self._model = weights_hash(decoder)
+        told = (self._model, settings, learned.tokens.shape, kept.tokens.shape)
+        self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
+        self._tariff = tariff(decoder, self.router)
+
+    def run(self) -> Card:
+        """Fits what is not fitted yet, and writes the artefact."""
+        closed = self._store.chunk("closed", self._closed)
+        self.router.load_state_dict(_without_seconds(closed))
+        seconds = float(closed["seconds"]) + self._distil()
+        self.router.requires_grad_(False)
+        self._shown.begin("curve", len(RATES) * len(self._kept))
+        curve = measure_curve(
+            self._decoder,
+            self.router,
+            self._tariff,
+            self._kept,
+            self._settings.data,
+            lambda done: self._shown.advance(done, "what each rate costs and saves"),
+        )
+        card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve)
+        save_router(self._folder, self.router, card)
+        return card
+
+    def _closed(self) -> Mapping[str, Tensor]:
+        """The router's tensors after the closed forms."""
+        begun = time.perf_counter()
+        texts = self._enough()
+        temperature = softening(self._decoder, texts.chosen(slice(0, 64)))
+        hidden, num_units = self._decoder.config.hidden_size, len(self.router.gates)
+        at_once = max(1, MEMORY_BYTES // (5 * 4 * hidden * texts.num_routed))
+        self._shown.begin("closed forms", len(texts) * -(-num_units // at_once) + num_units)
+        for first in range(0, num_units, at_once):
+            units = range(first, min(first + at_once, num_units))
+            seen = observe(
+                self._decoder,
+                texts,
+                units,
+                temperature,
+                seed=self._settings.seed,
+                on_texts=lambda done: self._shown.advance(done, f"softened {temperature:g} times"),
+            )
+            for unit in units:
+                harm = fit_unit(self.router, self._decoder, unit, seen.pop(unit))
+                self._shown.advance(1, f"unit {unit}: mean harm {', '.join(f'{value:.3g}' for value in harm.tolist())}")
+        return {**self.router.state_dict(), "seconds": torch.tensor(time.perf_counter() - begun)}
+
+    def _enough(self) -> Texts:
+        """The first texts, until they have `CLOSED_TOKENS`."""
+        counts = self._learned.is_routed.sum(1).cumsum(0)
+        return self._learned.chosen(slice(0, int((counts < CLOSED_TOKENS).sum()) + 1))
+
+    def _distil(self) -> float:
+        """The lessons. Returns the seconds that they took, those before an interruption included."""
+        lessons = self._settings.lessons
+        work = Distilling(self._decoder, self.router, self._tariff, self._learned, lessons)
+        seconds = 0.0
+        if (found := self._store.latest("lessons")) is not None:
+            work.load_state(found)
+            seconds = float(found["seconds"])
+        self._shown.begin("lessons", lessons.steps)
+        self._shown.advance(work.num_steps, "from the checkpoint")
+        begun = time.perf_counter() - seconds
+        try:
+            while work.num_steps < lessons.steps:
+                loss = work.step()
+                self._shown.advance(1, f"loss {loss:.3f}")
+                if work.num_steps % CHECKPOINT_STEPS == 0 or work.num_steps == lessons.steps:
+                    self._save(work, time.perf_counter() - begun)
+        except KeyboardInterrupt:
+            self._save(work, time.perf_counter() - begun)
+            raise
+        return time.perf_counter() - begun
+
+    def _save(self, work: Distilling, seconds: float) -> None:
+        self._store.put("lessons", {**work.state(), "seconds": torch.tensor(seconds)})
+
+
+def _without_seconds(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if name != "seconds"}
