@@ -25,6 +25,8 @@ def _fit() -> None:
     """Fit what decides at a level to your models and data.
 
     pointsman fit token --small models/small --large models/large --data tasks.jsonl -o router
+
+    pointsman fit unit --model models/large --data book.txt -o units
     """
 
 
@@ -84,6 +86,54 @@ def token(
         fit = Fit(pair, learned, settings, output, _Shown(shown), kept, promise, price)
         fit.run([kind for kind in KINDS if gates is None or kind in gates])
     print(f"{output}: fitted; see it with: pointsman evaluate token --router {output}")
+
+
+@app.command("unit")
+def unit(
+    model: Annotated[str, typer.Option(help="A name, a folder, a llama2.c .bin file or a Hub id.")] = "embedded/large",
+    data: Annotated[
+        str, typer.Option(help="A text file, embedded for its problems, or generated: what the model writes itself.")
+    ] = "embedded",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the forecasters and gates.")] = Path(
+        "units"
+    ),
+    texts: Annotated[int, typer.Option(min=8, help="At most so many texts, or windows of 256 tokens.")] = 4000,
+    rank: Annotated[int | None, typer.Option(min=1, help="Latent numbers of a forecaster [default: by width].")] = None,
+    kv: Annotated[
+        Literal["computed", "forecast", "evicted"],
+        typer.Option(help="What becomes of keys and values where attention is not executed."),
+    ] = "computed",
+    lessons: Annotated[int, typer.Option(min=0, help="Steps of distilling after the closed forms.")] = 120,
+    seed: Annotated[int, typer.Option(help="Seed of texts and lessons.")] = 0,
+) -> None:
+    """Forecast what each attention and MLP would add, and learn where that will do.
+
+    One fit serves every budget. Interrupt it with Ctrl-C, and the same command goes on where it was.
+
+    pointsman fit unit -o units
+
+    pointsman fit unit --model stories260K.bin --data generated -o units
+
+    pointsman fit unit --model Qwen/Qwen3-0.6B --data book.txt --rank 32 -o units
+    """
+    require_local()
+    from dataclasses import replace
+
+    from pointsman.cli.units import load_for_fit, parted, unit_texts
+    from pointsman.unit import Fit, Lessons, Settings, default_shape
+
+    loaded = load_for_fit(model)
+    shape = default_shape(loaded.config)
+    shape = replace(shape, rank=rank or shape.rank, kv=kv)
+    found = unit_texts(loaded, data, texts, "train", seed)
+    learned, kept = parted(found, _CALIBRATION_SHARE * 2)
+    if data == "embedded":
+        learned, kept = found, unit_texts(loaded, data, max(texts // 10, 40), "test", seed + 1)
+    settings = Settings(f"{data}, {len(learned)} texts, seed {seed}", shape, Lessons(steps=lessons, seed=seed), seed)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        card = Fit(loaded.decoder, learned, kept, settings, output, _Shown(shown)).run()
+    print(f"{output}: fitted in {card.seconds:.0f} s; see it with: pointsman evaluate unit --unit {output}")
 
 
 class _Shown:

@@ -81,6 +81,9 @@ class Batch:
         self._admit()
         return left + self._leave()
 
+    def before_forward(self, writings: Sequence[Writing]) -> None:
+        """Called with the texts of each forward, in the order of its rows. Nothing here; for batches built on this."""
+
     def renewed(self) -> Self:
         """An empty batch of the same size, for when a step failed and left this one undefined."""
         return type(self)(self._model, self._num_rows, self.capacity_tokens)
@@ -96,8 +99,9 @@ class Batch:
 
     def _extend(self, rows: range, tokens: Sequence[Sequence[int]]) -> None:
         """One forward, and the next token of every row."""
-        extension = self._rows.extend(rows, tokens)
         writings = self._busy[rows.start : rows.stop]
+        self.before_forward(writings)
+        extension = self._rows.extend(rows, tokens)
         for writing, share in zip(writings, extension.shares, strict=True):
             writing.traffic += share
         _draw_all(writings, extension.logits[:, 0])

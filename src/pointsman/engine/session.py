@@ -109,7 +109,7 @@ class Session:
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
         self._few = None if compiles else FewTokens.over(decoder, self.cache)
-        self._execution = None if execution is None else execution(decoder, self.cache)
+        self.execution = None if execution is None else execution(decoder, self.cache)
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -118,7 +118,7 @@ class Session:
     @property
     def few_tokens(self) -> FewTokens | None:
         """What reads a few tokens in compiled loops, where the decoder itself does and has such a thing."""
-        return self._few if self._execution is None else None
+        return self._few if self.execution is None else None
 
     def decoded(self, rows: Sequence[int], unread: Sequence[int], counts: Sequence[int]) -> list[Traffic]:
         """Takes note of `counts[i]` forwards over `rows[i]` by loops of `few_tokens`, all rows at once.
@@ -164,8 +164,8 @@ class Session:
 
     def _read(self, window: Window, tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Sequence[Traffic]]:
         """(B, T, D) by whatever reads this window, and what it cost more than the decoder's own forward, by row."""
-        if self._execution is not None:
-            return self._execution.read(tokens, window)
+        if self.execution is not None:
+            return self.execution.read(tokens, window)
         is_few = self._few is not None and sum(window.counts) <= self._few.most_lines
         hidden = self._few.hidden(tokens, window) if self._few and is_few else self._hidden(window, tokens)
         return hidden, (Traffic(),) * len(window.rows)

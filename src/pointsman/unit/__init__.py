@@ -1,1 +1,38 @@
 """The unit level: inside one model, execute a block's attention or MLP, or forecast what it would add."""
+
+from pointsman.unit.artefact import Card, load_router, save_router
+from pointsman.unit.dial import Curve, Point
+from pointsman.unit.distilling import Lessons
+from pointsman.unit.evaluation import Measured, Setting, measure, routed_at
+from pointsman.unit.execution import Routing
+from pointsman.unit.fitting import Fit, Settings
+from pointsman.unit.router import Router, Shape, default_shape, tariff
+from pointsman.unit.texts import Texts, generated, of_answers, of_stream
+from pointsman.unit.writing import UnitBatch, UnitSampling, routed
+
+__all__ = [
+    "Card",
+    "Curve",
+    "Fit",
+    "Lessons",
+    "Measured",
+    "Point",
+    "Router",
+    "Routing",
+    "Setting",
+    "Settings",
+    "Shape",
+    "Texts",
+    "UnitBatch",
+    "UnitSampling",
+    "default_shape",
+    "generated",
+    "load_router",
+    "measure",
+    "of_answers",
+    "of_stream",
+    "routed",
+    "routed_at",
+    "save_router",
+    "tariff",
+]

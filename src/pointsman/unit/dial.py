@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_upper_bound
 
-RATES = tuple(0.0125 * 2 ** (step / 2) for step in range(26))
+RATES = tuple(0.02 * 1.6**step for step in range(17))
 """Nats for the bytes of a whole token, at which curves are measured: from where nearly all is executed to where nearly
 nothing is."""
 
@@ -90,4 +90,5 @@ def _rate_at(points: Sequence[Point], budget: float) -> float:
 
 def bound_of(divergences: Sequence[float], confidence: float = 0.95) -> float:
     """Upper bound of the mean divergence of texts like these, each cut off at `CAP`."""
-    return mean_upper_bound([min(value, CAP) for value in divergences], CAP, confidence)
+    cut = [min(max(value, 0.0), CAP) for value in divergences]  # rounding makes a zero negative
+    return mean_upper_bound(cut, CAP, confidence)

@@ -91,18 +91,16 @@ class Distilling:
 
     def _loss(self, batch: Texts, rate: Tensor) -> Tensor:
         rate = rate.to(batch.tokens.device)
+        at = batch.is_routed
         with torch.no_grad():
-            p = logits_of(self._decoder, batch.tokens).log_softmax(-1)
+            p = logits_of(self._decoder, batch.tokens, at=at).log_softmax(-1)
         lessons = self.lessons
-        routed = Routed(
-            self._router, self._tariff, batch.is_routed, rate, lessons.temperature, forecasts=lessons.forecasts
-        )
-        q = logits_of(self._decoder, batch.tokens, routed, routed.attend).log_softmax(-1)
-        paid = divergence(p, q) + rate[:, None] * routed.taken.moved_share
+        routed = Routed(self._router, self._tariff, at, rate, lessons.temperature, forecasts=lessons.forecasts)
+        q = logits_of(self._decoder, batch.tokens, routed, routed.attend, at).log_softmax(-1)
+        by_token = rate.expand(at.mT.shape).mT[at]
+        paid = divergence(p, q) + by_token * routed.taken.moved / routed.taken.dense.to(q)
         # A dear rate makes a large sum; divided so, each text pulls about as much.
-        weight = batch.is_routed / (rate[:, None] + lessons.lowest_rate)
-        loss: Tensor = (paid * weight).sum() / batch.is_routed.sum()
-        return loss
+        return (paid / (by_token + lessons.lowest_rate)).mean()
 
 
 def _schedule(progress: float) -> float:

@@ -95,7 +95,8 @@ def measure(
     """Every setting over all texts; `on_texts` is told how many more are done, times settings."""
     parts: list[list[dict[str, Tensor]]] = [[] for _ in settings]
     for batch in texts.batches(num_rows):
-        p = logits_of(decoder, batch.tokens).log_softmax(-1)
+        at = batch.is_routed | (batch.targets != NONE)
+        p = logits_of(decoder, batch.tokens, at=at).log_softmax(-1)
         for setting, its in zip(settings, parts, strict=True):
             its.append(_measured(decoder, batch, p, setting.make(batch)))
             on_texts(len(batch))
@@ -106,19 +107,25 @@ def measure(
 
 
 def _measured(decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute) -> dict[str, Tensor]:
-    q = logits_of(decoder, batch.tokens, execute, execute.attend).log_softmax(-1)
-    taken, is_routed, has_target = execute.taken, batch.is_routed, batch.targets != NONE
-    followed = batch.targets.clamp_min(0)[..., None]
-    by_token = {
-        "divergence": divergence(p, q) * is_routed,
-        "agreed": (p.argmax(-1) == q.argmax(-1)) * is_routed,
-        "excess": (p - q).gather(-1, followed)[..., 0] * has_target,
-        "num_routed": is_routed,
-        "num_targets": has_target,
-        "moved": taken.moved * is_routed,
-        "dense": taken.tariff.dense(taken.num_before) * is_routed,
+    is_routed, has_target = batch.is_routed, batch.targets != NONE
+    at = is_routed | has_target
+    q, taken = logits_of(decoder, batch.tokens, execute, execute.attend, at).log_softmax(-1), execute.taken
+    followed = batch.targets[at].clamp_min(0)[:, None]
+
+    def by_text(values: Tensor, where: Tensor) -> Tensor:
+        rows = torch.zeros(at.shape, dtype=torch.float64, device=at.device)
+        rows[where] = values.double()
+        return rows.sum(1)
+
+    return {
+        "divergence": by_text((divergence(p, q) * is_routed[at]), at),
+        "agreed": by_text((p.argmax(-1) == q.argmax(-1)) * is_routed[at], at),
+        "excess": by_text((p - q).gather(-1, followed)[:, 0] * has_target[at], at),
+        "num_routed": is_routed.double().sum(1),
+        "num_targets": has_target.double().sum(1),
+        "moved": by_text(taken.moved, is_routed),
+        "dense": by_text(taken.dense, is_routed),
     }
-    return {name: values.double().sum(1) for name, values in by_token.items()}
 
 
 def routed_at(

@@ -8,6 +8,7 @@ On a CPU one compiled call reads everything. Elsewhere torch does, and every cho
 waits for it; `ahead` makes one transfer a forward instead, by taking for a token what the gates say at the one before.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -19,26 +20,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pointsman.core import Unsupported
-from pointsman.engine import Branch, Decoder, Traffic
+from pointsman.engine import Decoder, Traffic
 from pointsman.engine.attention import CachedAttend
 from pointsman.engine.cache import KVCache, Window
-from pointsman.engine.model import Looking
 from pointsman.engine.session import padded
 from pointsman.engine.step import FewTokens
 from pointsman.unit.router import Router, Tariff, tariff
+from pointsman.unit.skipping import UNDECIDED, Skipping
 
-UNDECIDED = -1
-"""In a script: the gate chooses."""
+LOGGED = 4096
+"""Forwards whose choices are remembered."""
 
 
 @dataclass
 class Log:
-    """Which path ran, and what was taken. `options` has an array (units,) for every routed forward, in order."""
+    """Which path ran how often, and what was taken.
+
+    Attributes:
+        num_compiled: routed forwards by compiled loops,
+        num_torch: and by torch.
+        num_dense: forwards of the model as it is.
+        options: (units,) of each of the last routed forwards, the latest last; no more than `LOGGED`.
+    """
 
     num_compiled: int = 0
     num_torch: int = 0
     num_dense: int = 0
-    options: list[NDArray[np.int64]] = field(default_factory=list)
+    options: deque[NDArray[np.int64]] = field(default_factory=lambda: deque(maxlen=LOGGED))
 
 
 class Routing:
@@ -76,7 +84,12 @@ class Routing:
 
 
 class RoutedExecution:
-    """An `engine.Execution`. Mutates the cache's tensors, not its lengths."""
+    """An `engine.Execution`. Mutates the cache's tensors, not its lengths.
+
+    Attributes:
+        rates: of the rows of the next forward, in their order, where they are not all `Routing.rate`.
+        log: what was done so far.
+    """
 
     def __init__(self, decoder: Decoder, cache: KVCache, routing: Routing) -> None:
         weight = decoder.embedding
@@ -86,23 +99,31 @@ class RoutedExecution:
         self._few = FewTokens.over(decoder, cache)
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
         self._ahead = routing.script
+        self.rates: Sequence[float] | None = None
         self.log = Log()
 
     def read(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
         """See `Execution.read`."""
         num_lines, most = sum(window.counts), self._few.most_lines if self._few else 0
-        is_routed = min(window.starts) > 0 and self._routing.rate > 0
+        worth = self._worth(window)
+        is_routed = min(window.starts) > 0 and bool(np.isfinite(worth).all())
         if not is_routed or (num_lines > most and max(window.counts) > 1):
             self.log.num_dense += 1
             return self._dense(tokens, window), (Traffic(),) * len(window.rows)
         if self._units is not None and self._few is not None and num_lines <= most:
-            hidden, options = self._compiled(self._few, tokens, window)
+            hidden, options = self._compiled(self._few, tokens, window, worth)
             self.log.num_compiled += 1
         else:
-            hidden, options = self._by_torch(tokens, window)
+            hidden, options = self._by_torch(tokens, window, worth)
             self.log.num_torch += 1
         self.log.options.append(options)
         return hidden, self._extra(options, window)
+
+    def _worth(self, window: Window) -> NDArray[np.float64]:
+        """(B,) bytes that a nat is worth to each row; infinite where nothing may be approximated."""
+        rates = np.array(self.rates or [self._routing.rate] * len(window.rows), np.float64)
+        with np.errstate(divide="ignore"):
+            return np.asarray(self._tariff.prices.dense(0) / rates)
 
     def _dense(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
         if self._few is not None and sum(window.counts) <= self._few.most_lines:
@@ -113,22 +134,23 @@ class RoutedExecution:
         return hidden
 
     def _compiled(
-        self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window
+        self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window, worth: NDArray[np.float64]
     ) -> tuple[Tensor, NDArray[np.int64]]:
         from pointsman.unit import kernels
 
         options = np.zeros(len(self._routing.script), np.int64)
-        prices = self._tariff.prices
+        slot_bytes, by_line = float(self._tariff.prices.slot), np.repeat(worth, window.counts)
 
         def read(ids: Any, rows: Any, slots: Any) -> Any:
-            rate = self._routing.rate / prices.dense(0)
-            lines = ids, rows, slots
-            return kernels.read(lines, few.arrays, self._units, float(prices.slot), rate, self._routing.script, options)
+            lines, script = (ids, rows, slots), self._routing.script
+            return kernels.read(lines, few.arrays, self._units, slot_bytes, by_line, script, options)
 
         return few.hidden(tokens, window, read), options
 
-    def _by_torch(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, NDArray[np.int64]]:
-        execute = _Skipping(self._router, self._tariff, self._routing.rate, self._ahead, window)
+    def _by_torch(
+        self, tokens: Sequence[Sequence[int]], window: Window, worth: NDArray[np.float64]
+    ) -> tuple[Tensor, NDArray[np.int64]]:
+        execute = Skipping(self._router, self._tariff, worth, self._ahead, window)
         attend = CachedAttend(self._cache, window)
         hidden: Tensor = self._decoder(padded(tokens).to(window.device), window.positions, attend, execute)
         options = np.array(execute.taken)
@@ -161,44 +183,6 @@ class RoutedExecution:
         """Attentions that were not executed."""
         last = [len(self._tariff.options[unit]) - 1 for unit in range(0, len(options), 2)]
         return sum(int(option != full) for option, full in zip(options[::2], last, strict=True))
-
-
-class _Skipping:
-    """An `Execute` over a cache that calls no branch which was not chosen."""
-
-    def __init__(self, router: Router, tariff_: Tariff, rate: float, script: NDArray[np.int64], window: Window) -> None:
-        self._router, self._tariff, self._script = router, tariff_, script
-        self._rate = rate / tariff_.prices.dense(0)
-        counts = torch.tensor(window.counts)
-        self._is_new = (torch.arange(int(counts.max())) < counts[:, None]).to(window.device)  # (B, T)
-        self._num_seen = float(window.positions[self._is_new].sum())
-        self.taken: list[int] = []
-        self.wanted: list[Tensor] = []
-
-    def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
-        """See `Execute`."""
-        forecaster = self._router.forecaster(unit)
-        z = forecaster.latent(u)
-        wanted = self._wanted(unit, u, z)
-        self.wanted.append(wanted)
-        option = int(wanted) if self._script[unit] == UNDECIDED else int(self._script[unit])
-        self.taken.append(option)
-        if option == forecaster.num_forecasts:
-            return branch(u)
-        if isinstance(branch, Looking) and self._router.shape.kv == "forecast":
-            k, v = self._router.keys_values(branch.layer, z)
-            branch.remember_as(branch.attention.placed(k, branch.cos, branch.sin), v)
-        else:
-            branch.remember(u)
-        return forecaster.forecast(u, z, option)
-
-    def _wanted(self, unit: int, u: Tensor, z: Tensor) -> Tensor:
-        """() the option of least harm and price over all new tokens, on the device."""
-        harm: Tensor = self._router.gate(unit)(u, z).double().exp()
-        price = self._rate * self._tariff.options[unit].to(u.device)
-        total = torch.where(self._is_new[..., None], harm, 0.0).sum((0, 1)) + price[:-1]
-        full = price[-1:] + self._rate * self._tariff.prices.slot * self._num_seen * (unit % 2 == 0)
-        return torch.cat((total, full)).argmin()
 
 
 def _unit_arrays(router: Router, tariff_: Tariff) -> tuple[Any, ...]:

@@ -35,14 +35,14 @@ def _log_harm(u: Any, z: Any, gate: Any, option: int) -> Any:
 
 
 @compiled()
-def _chosen(u: Any, z: Any, gate: Any, prices: Any, rate: float) -> Any:
-    """The option with the least harm plus price, over all tokens. `prices` (O + 1,) bytes, `rate` nats a byte."""
+def _chosen(u: Any, z: Any, gate: Any, prices: Any, worth: Any) -> Any:
+    """The option with the least harm plus price, over all tokens. `prices` (O + 1,) bytes, `worth` (N,) bytes a nat."""
     num_forecasts = prices.shape[0] - 1
-    best, least = num_forecasts, rate * prices[num_forecasts]
+    best, least = num_forecasts, prices[num_forecasts]
     for option in range(num_forecasts):
-        total = rate * prices[option]
+        total = prices[option]
         for n in range(u.shape[0]):
-            total += float(exponential(_log_harm(u[n], z[n], gate, option)))
+            total += worth[n] * float(exponential(_log_harm(u[n], z[n], gate, option)))
         if total < least:
             best, least = option, total
     return best
@@ -98,7 +98,7 @@ def _remember(u: Any, z: Any, lines: Any, weights: Any, forecast: Any, rope: Any
 
 
 @compiled()
-def _option(u: Any, unit: Any, slots: Any, slot_bytes: float, rate: float, scripted: int) -> Any:
+def _option(u: Any, unit: Any, slots: Any, slot_bytes: float, worth: Any, scripted: int) -> Any:
     """The latent (N, r) and what is chosen. `unit`: down (r, D), gate, prices, forecasts, forecast of keys."""
     down, gate, prices = unit[0], unit[1], unit[2].copy()
     z = np.zeros((u.shape[0], down.shape[0]), np.float32)
@@ -107,11 +107,11 @@ def _option(u: Any, unit: Any, slots: Any, slot_bytes: float, rate: float, scrip
         return z, scripted
     for n in range(u.shape[0]):
         prices[-1] += slot_bytes * slots[n]
-    return z, _chosen(u, z, gate, prices, rate)
+    return z, _chosen(u, z, gate, prices, worth)
 
 
 @compiled()
-def read(lines: Any, model: Any, units: Any, slot_bytes: float, rate: float, script: Any, chosen: Any) -> Any:
+def read(lines: Any, model: Any, units: Any, slot_bytes: float, worth: Any, script: Any, chosen: Any) -> Any:
     """(N, D) float32 after the last norm.
 
     Args:
@@ -119,7 +119,7 @@ def read(lines: Any, model: Any, units: Any, slot_bytes: float, rate: float, scr
         model: embedding, norm, head, blocks, rope and eps; see `FewTokens.arrays`.
         units: of each unit the arrays of `_option`.
         slot_bytes: keys and values that executed attention reads for a token before.
-        rate: nats that a byte is worth.
+        worth: bytes that a nat is worth, of each new token, (N,) float64.
         script: of each unit the option to take, or `UNDECIDED`.
         chosen: of each unit, which is filled, the option that was taken.
     """
@@ -130,7 +130,7 @@ def read(lines: Any, model: Any, units: Any, slot_bytes: float, rate: float, scr
         looking, computing, cache = blocks[layer]
         unit = units[2 * layer]
         u = normalised(x, looking[0], eps)
-        z, option = _option(u, unit, slots, slot_bytes, rate, script[2 * layer])
+        z, option = _option(u, unit, slots, slot_bytes, worth, script[2 * layer])
         chosen[2 * layer] = option
         if option == unit[2].shape[0] - 1:
             attention(x, (rows, slots), looking, rope, cache, eps)
@@ -139,7 +139,7 @@ def read(lines: Any, model: Any, units: Any, slot_bytes: float, rate: float, scr
             _forecast(u, z, unit[3], option, x)
         unit = units[2 * layer + 1]
         u = normalised(x, computing[0], eps)
-        z, option = _option(u, unit, slots, 0.0, rate, script[2 * layer + 1])
+        z, option = _option(u, unit, slots, 0.0, worth, script[2 * layer + 1])
         chosen[2 * layer + 1] = option
         if option == unit[2].shape[0] - 1:
             mlp(x, computing, eps)

@@ -12,40 +12,43 @@ from torch.nn import functional
 
 from pointsman.engine import Branch
 from pointsman.engine.model import Looking
+from pointsman.unit.forecaster import Forecaster
 from pointsman.unit.router import Router, Tariff
 from pointsman.unit.whole import WholeAttend
 
 
 class Taken:
-    """What was taken: bytes by token, and the option of each unit.
+    """What the N routed tokens took, in the order of their texts: bytes, and the option of each unit.
 
     Attributes:
-        moved: (B, T) bytes, float32, those that no unit is among them; with a gradient where choices have one.
-        options: (B, T) int64 by unit, in order.
+        moved: (N,) bytes, those that no unit is among them; with a gradient where choices have one.
+        options: (N,) int64 by unit, in order.
+        num_before: (N,) int64, tokens before each.
     """
 
     def __init__(self, tariff: Tariff, is_routed: Tensor) -> None:
         self.tariff, self.is_routed = tariff, is_routed
-        self.num_before = torch.arange(is_routed.shape[1], device=is_routed.device)
-        self.moved = torch.full(is_routed.shape, float(tariff.prices.rest), device=is_routed.device)
+        places = torch.arange(is_routed.shape[1], device=is_routed.device)
+        self.num_before = places.expand(is_routed.shape)[is_routed]
+        self.moved = torch.full(self.num_before.shape, float(tariff.prices.rest), device=is_routed.device)
         self.options: list[Tensor] = []
 
     def add(self, unit: int, selection: Tensor) -> None:
-        """Takes note of a one-hot (B, T, O + 1)."""
+        """Takes note of a one-hot (N, O + 1)."""
         price = self.tariff.of_unit(unit, self.num_before).to(selection)
         self.moved = self.moved + (selection * price).sum(-1)
         self.options.append(selection.detach().argmax(-1))
 
     @property
-    def saved_share(self) -> Tensor:
-        """() share of the model's own bytes that was not moved, over routed tokens."""
-        dense = self.tariff.dense(self.num_before).expand(self.is_routed.shape)[self.is_routed].sum()
-        return 1 - self.moved.detach()[self.is_routed].double().sum() / dense
+    def dense(self) -> Tensor:
+        """(N,) bytes of the model itself at the same places."""
+        return self.tariff.dense(self.num_before)
 
-    @property
-    def moved_share(self) -> Tensor:
-        """(B, T) bytes over those of the model itself at the same place."""
-        return self.moved / self.tariff.dense(self.num_before).to(self.moved)
+    def by_text(self, values: Tensor) -> Tensor:
+        """(N, ...) to (B, T, ...), 0 where nothing is routed."""
+        rows = values.new_zeros(*self.is_routed.shape, *values.shape[1:])
+        rows[self.is_routed] = values
+        return rows
 
 
 class Routed:
@@ -75,38 +78,41 @@ class Routed:
 
     def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
         """See `Execute`."""
-        forecaster = self._router.forecaster(unit)
-        z = forecaster.latent(u)
-        selection = self._selection(unit, u, z)
+        forecaster, is_routed = self._router.forecaster(unit), self.taken.is_routed
+        routed = u[is_routed]  # (N, D); what belongs to a prompt is only executed
+        z = forecaster.latent(routed)
+        selection = self._selection(unit, routed, z)
         self.taken.add(unit, selection)
         if isinstance(branch, Looking):
-            self._replace(branch, z, selection[..., -1])
-        y = selection[..., -1:] * branch(u)
+            self._replace(branch, u, forecaster, selection[:, -1])
+        executed = branch(u)
+        y = selection[:, -1:] * executed[is_routed]
         if self._forecasts:
             for option in range(forecaster.num_forecasts):
-                y = y + selection[..., option : option + 1] * forecaster.forecast(u, z, option)
-        return y
+                y = y + selection[:, option : option + 1] * forecaster.forecast(routed, z, option)
+        return executed.index_put((is_routed,), y)
 
     def _selection(self, unit: int, u: Tensor, z: Tensor) -> Tensor:
-        """(B, T, O + 1), one-hot."""
+        """(N, O + 1), one-hot."""
         taken, prices = self.taken, self.taken.tariff.prices
         harm = self._router.gate(unit)(u, z)
         price = (taken.tariff.of_unit(unit, taken.num_before) / prices.dense(0)).to(u)
-        paid = self._rate[:, None, None] * price
-        total = torch.cat((harm.exp() + paid[..., :-1], paid[..., -1:].expand(*harm.shape[:-1], 1)), -1)
+        paid = self._rate.expand(taken.is_routed.mT.shape).mT[taken.is_routed][:, None] * price
+        total = torch.cat((harm.exp() + paid[:, :-1], paid[:, -1:]), -1)
         hard = functional.one_hot(total.argmin(-1), total.shape[-1]).to(u)
-        selection = hard
-        if self._temperature is not None:
-            soft = (-total.log() / self._temperature).softmax(-1)
-            selection = hard + soft - soft.detach()
-        dense = functional.one_hot(torch.tensor(total.shape[-1] - 1, device=u.device), total.shape[-1]).to(u)
-        return torch.where(taken.is_routed[..., None], selection, dense)
+        if self._temperature is None:
+            return hard
+        soft = (-total.log() / self._temperature).softmax(-1)
+        return hard + soft - soft.detach()
 
-    def _replace(self, branch: Looking, z: Tensor, is_executed: Tensor) -> None:
+    def _replace(self, branch: Looking, u: Tensor, forecaster: Forecaster, is_executed: Tensor) -> None:
         """Tells the attention what becomes of the keys and values of tokens that it is not executed for."""
-        policy = self._router.shape.kv
+        policy, is_routed = self._router.shape.kv, self.taken.is_routed
+        if policy == "computed":
+            return
+        share = is_routed.new_ones(is_routed.shape, dtype=u.dtype).index_put((is_routed,), is_executed)
         if policy == "forecast":
-            k, v = self._router.keys_values(branch.layer, z)
-            self.attend.stand_in(is_executed[..., None, None], branch.attention.placed(k, branch.cos, branch.sin), v)
-        elif policy == "evicted":
-            self.attend.hide(is_executed.detach() < 0.5)
+            k, v = self._router.keys_values(branch.layer, forecaster.latent(u))
+            self.attend.stand_in(share[..., None, None], branch.attention.placed(k, branch.cos, branch.sin), v)
+        else:
+            self.attend.hide(share.detach() < 0.5)

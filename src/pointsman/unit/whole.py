@@ -54,12 +54,16 @@ def _visible(is_hidden: Tensor) -> Tensor:
 
 
 def logits_of(
-    decoder: Decoder, tokens: Tensor, execute: Execute = executed, attend: WholeAttend | None = None
+    decoder: Decoder,
+    tokens: Tensor,
+    execute: Execute = executed,
+    attend: WholeAttend | None = None,
+    at: Tensor | None = None,
 ) -> Tensor:
-    """(B, T) ids to (B, T, V) float32."""
+    """(B, T) ids to (B, T, V) float32, or to (N, V) of the N tokens where `at` (B, T) is true."""
     positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape[0], -1)
     hidden = decoder(tokens, positions, attend or WholeAttend(), execute)
-    return decoder.logits(hidden).float()
+    return decoder.logits(hidden if at is None else hidden[at]).float()
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:

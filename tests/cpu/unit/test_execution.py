@@ -11,9 +11,10 @@ import torch
 from pointsman.core import Unsupported
 from pointsman.engine import Session
 from pointsman.engine.model import Decoder
-from pointsman.unit.execution import UNDECIDED, RoutedExecution, Routing
+from pointsman.unit.execution import RoutedExecution, Routing
 from pointsman.unit.router import KvPolicy, Router, tariff
 from pointsman.unit.routing import Routed
+from pointsman.unit.skipping import UNDECIDED
 from pointsman.unit.whole import logits_of
 
 TEXT = [3, 17, 9, 40, 22, 8, 51, 33, 2, 19, 44, 7]
@@ -29,7 +30,7 @@ MakeRouter = Callable[..., Router]
 
 def routed_session(decoder: Decoder, routing: Routing, num_rows: int = 1) -> tuple[Session, RoutedExecution]:
     session = Session(decoder, num_rows, 64, execution=routing)
-    execution = session._execution
+    execution = session.execution
     assert isinstance(execution, RoutedExecution)
     return session, execution
 
@@ -40,7 +41,7 @@ def whole(decoder: Decoder, router: Router, rate: float) -> tuple[torch.Tensor, 
     is_routed = torch.arange(len(TEXT))[None] >= PROMPT_TOKENS
     routed = Routed(router, tariff(decoder, router), is_routed, torch.tensor([rate]))
     logits = logits_of(decoder, tokens, routed, routed.attend)[0, PROMPT_TOKENS:]
-    options = torch.stack(routed.taken.options, -1)[0, PROMPT_TOKENS:]
+    options = torch.stack(routed.taken.options, -1)
     return logits, options.tolist()
 
 
