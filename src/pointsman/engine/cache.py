@@ -9,6 +9,7 @@ keep their busy rows together (`move` fills a gap for the price of one row).
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,6 +42,12 @@ class KVCache:
     def token_bytes(self) -> int:
         """Bytes that one token of one row has here, over all layers."""
         return self.config.kv_token_bytes(self.keys[0].element_size())
+
+    def beside(self) -> "KVCache":
+        """The same slots under lengths of their own: what either writes, the other reads."""
+        other = copy(self)
+        other.lengths = list(self.lengths)
+        return other
 
     def require_room(self, row: int, num_tokens: int) -> None:
         """Raises `OverBudget` (`context_exceeded`) unless `num_tokens` more fit into `row`."""

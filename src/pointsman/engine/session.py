@@ -89,6 +89,10 @@ class Session:
         capacity_tokens: longest text; never more than the model's context.
         compiles: decode through a step of fixed shapes that `torch.compile` made; the first one takes a minute or so.
         execution: makes what reads tokens in place of the decoder, for this decoder and the session's cache.
+        cache: where keys and values are kept, or None for a new one.
+
+    Attributes:
+        execution: what reads in place of the decoder, or None.
     """
 
     def __init__(
@@ -99,13 +103,14 @@ class Session:
         *,
         compiles: bool = False,
         execution: Callable[[Decoder, KVCache], Execution] | None = None,
+        cache: KVCache | None = None,
     ) -> None:
         if capacity_tokens > decoder.config.context_tokens:
             problem = f"{capacity_tokens} tokens exceed the model's context of {decoder.config.context_tokens}"
             raise OverBudget(problem, code="context_exceeded")
         weight = decoder.embedding
         self.decoder = decoder
-        self.cache = KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
+        self.cache = cache or KVCache(decoder.config, num_rows, capacity_tokens, weight.dtype, weight.device)
         self._weight_bytes = fixed_weight_bytes(decoder)
         self._static_step = torch.compile(self.decode_all, dynamic=False) if compiles else None
         self._few = None if compiles else FewTokens.over(decoder, self.cache)

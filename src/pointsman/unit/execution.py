@@ -96,6 +96,10 @@ class RoutedExecution:
         self._decoder, self._cache, self._routing = decoder, cache, routing
         self._router = deepcopy(routing.router).to(weight.device, weight.dtype)
         self._tariff = tariff(decoder, self._router)
+        self._extra_bytes = [
+            [round(float(price)) - self._tariff.prices.unit(unit) for price in prices]
+            for unit, prices in enumerate(self._tariff.options)
+        ]
         self._few = FewTokens.over(decoder, cache)
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
         self._ahead = routing.script
@@ -160,29 +164,21 @@ class RoutedExecution:
 
     def _extra(self, options: NDArray[np.int64], window: Window) -> list[Traffic]:
         """What the forward took more than the model's own, by row; less where it is negative."""
-        prices, rows = self._tariff.prices, len(window.rows)
-        size = self._decoder.embedding.element_size()
-        saved = [self._tariff.options[unit][option] - prices.unit(unit) for unit, option in enumerate(options)]
-        weight_bytes, unread = round(float(sum(saved))), self._num_skipped(options)
-        each, remainder = divmod(weight_bytes, rows)
-        extra = []
+        taken = options.tolist()
+        weight_bytes = sum(extra[option] for extra, option in zip(self._extra_bytes, taken, strict=True))
+        unread = sum(option + 1 < len(extra) for extra, option in zip(self._extra_bytes[::2], taken[::2], strict=True))
+        each, remainder = divmod(weight_bytes, len(window.rows))
+        config, size = self._decoder.config, self._decoder.embedding.element_size()
+        by_row = []
         for index, (start, count) in enumerate(zip(window.starts, window.counts, strict=True)):
-            seen = count * start + count * (count + 1) // 2
-            products = 2 * weight_bytes // size * count
-            attention = 4 * self._decoder.config.num_heads * self._decoder.config.head_dim * seen * unread
-            extra.append(
-                Traffic(
-                    weight_bytes=each + (remainder if index == 0 else 0),
-                    kv_read_bytes=-start * prices.slot * unread,
-                    flops=products - attention,
-                )
+            seen = count * start + count * (count + 1) // 2  # (query, key) pairs
+            more = Traffic(
+                weight_bytes=each + (remainder if index == 0 else 0),
+                kv_read_bytes=-start * self._tariff.prices.slot * unread,
+                flops=2 * weight_bytes // size * count - 4 * config.num_heads * config.head_dim * seen * unread,
             )
-        return extra
-
-    def _num_skipped(self, options: NDArray[np.int64]) -> int:
-        """Attentions that were not executed."""
-        last = [len(self._tariff.options[unit]) - 1 for unit in range(0, len(options), 2)]
-        return sum(int(option != full) for option, full in zip(options[::2], last, strict=True))
+            by_row.append(more)
+        return by_row
 
 
 def _unit_arrays(router: Router, tariff_: Tariff) -> tuple[Any, ...]:
@@ -198,16 +194,16 @@ def _arrays_of(router: Router, tariff_: Tariff, unit: int) -> tuple[Any, ...]:
         torch.cat((forecaster.own_gate_up[option].flatten(), forecaster.own_down[option].flatten()))
         for option in range(forecaster.num_forecasts)
     ]
-    nothing = forecaster.down.new_empty(0, forecaster.rank)
+    nothing = forecaster.down.new_empty(forecaster.rank, 0)
     remembered = router.remembered[unit // 2] if unit % 2 == 0 and router.shape.kv == "forecast" else None
-    weight = nothing if remembered is None else remembered[:, :-1].contiguous()
-    bias = nothing[:, 0] if remembered is None else remembered[:, -1].contiguous()
+    weight = nothing if remembered is None else remembered[:, :-1].mT.contiguous()
+    bias = nothing[0] if remembered is None else remembered[:, -1].contiguous()
     return (
         as_array(forecaster.down),
         (as_array(gate.weight), as_array(gate.bias.float())),
         tariff_.options[unit].numpy(),
         (
-            as_array(forecaster.up),
+            as_array(forecaster.up.mT.contiguous()),
             as_array(forecaster.bias),
             np.array(forecaster.widths, np.int64),
             as_array(torch.cat(own)),

@@ -49,13 +49,37 @@ def _chosen(u: Any, z: Any, gate: Any, prices: Any, worth: Any) -> Any:
 
 
 @compiled()
-def _forecast(u: Any, z: Any, arrays: Any, option: int, x: Any) -> None:
-    """Adds a forecast to `x` (N, D). `arrays`: up (O, D, r), biases (O, D), widths (O,), and all own neurons in one."""
-    up, biases, widths, own = arrays
+def _latent(down: Any, u: Any) -> Any:
+    """(N, r) of `u` (N, D) by `down` (r, D). On one thread: starting others takes longer than so few numbers."""
+    z = np.empty((u.shape[0], down.shape[0]), np.float32)
+    for n in range(u.shape[0]):
+        line = u[n]
+        for k in range(down.shape[0]):
+            row, total = down[k], np.float32(0)
+            for i in range(line.shape[0]):
+                total += wide(row[i]) * line[i]
+            z[n, k] = total
+    return z
+
+
+@compiled()
+def _add_linear(z: Any, columns: Any, bias: Any, x: Any) -> None:
+    """`x += z @ columns + bias`: z (N, r), columns (r, M), bias (M,), x (N, M). On one thread, as `_latent`."""
     for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            x[n, i] += wide(biases[option, i])
-    multiply(up[option], z, x)
+        line = x[n]
+        for i in range(line.shape[0]):
+            line[i] += wide(bias[i])
+        for k in range(columns.shape[0]):
+            column, scale = columns[k], z[n, k]
+            for i in range(line.shape[0]):
+                line[i] += scale * wide(column[i])
+
+
+@compiled()
+def _forecast(u: Any, z: Any, arrays: Any, option: int, x: Any) -> None:
+    """Adds a forecast to `x` (N, D). `arrays`: up (O, r, D), biases (O, D), widths (O,), and all own neurons in one."""
+    up, biases, widths, own = arrays
+    _add_linear(z, up[option], biases[option], x)
     width, hidden = widths[option], x.shape[1]
     if width == 0:
         return
@@ -76,17 +100,14 @@ def _forecast(u: Any, z: Any, arrays: Any, option: int, x: Any) -> None:
 def _remember(u: Any, z: Any, lines: Any, weights: Any, forecast: Any, rope: Any, cache: Any, eps: float) -> None:
     """Keys and values of tokens whose attention is not executed: by the model's own weights, or forecast.
 
-    `forecast`: weights (2 K E, r) and biases (2 K E,), or none, of which the first axis is 0.
+    `forecast`: weights (r, 2 K E) and biases (2 K E,), or none, of which the last axis is 0.
     """
     (rows, slots), (_, qkv, bias, q_norm, k_norm, out), (keys, values) = lines, weights, cache
     (from_latent, biases), width = forecast, keys.shape[3]
     first = out.shape[1]
     projected = np.zeros((u.shape[0], qkv.shape[0] - first), np.float32)
-    if from_latent.shape[0] > 0:
-        for n in range(u.shape[0]):
-            for i in range(projected.shape[1]):
-                projected[n, i] = wide(biases[i])
-        multiply(from_latent, z, projected)
+    if biases.shape[0] > 0:
+        _add_linear(z, from_latent, biases, projected)
     else:
         for n in range(u.shape[0]):
             for i in range(max(bias.shape[0] - first, 0)):
@@ -101,8 +122,7 @@ def _remember(u: Any, z: Any, lines: Any, weights: Any, forecast: Any, rope: Any
 def _option(u: Any, unit: Any, slots: Any, slot_bytes: float, worth: Any, scripted: int) -> Any:
     """The latent (N, r) and what is chosen. `unit`: down (r, D), gate, prices, forecasts, forecast of keys."""
     down, gate, prices = unit[0], unit[1], unit[2].copy()
-    z = np.zeros((u.shape[0], down.shape[0]), np.float32)
-    multiply(down, u, z)
+    z = _latent(down, u)
     if scripted != UNDECIDED:
         return z, scripted
     for n in range(u.shape[0]):
