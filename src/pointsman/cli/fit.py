@@ -103,7 +103,7 @@ def unit(
         Literal["computed", "forecast", "evicted"],
         typer.Option(help="What becomes of keys and values where attention is not executed."),
     ] = "computed",
-    lessons: Annotated[int, typer.Option(min=0, help="Steps of distilling after the closed forms.")] = 120,
+    lessons: Annotated[int, typer.Option(min=0, help="Steps of distilling after the closed forms.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of texts and lessons.")] = 0,
 ) -> None:
     """Forecast what each attention and MLP would add, and learn where that will do.

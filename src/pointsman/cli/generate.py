@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 
 from pointsman.cli.extras import require_local
-from pointsman.cli.writers import PAIR, PairChoice, coloured, one_model, pair_facts_of, shared_work, two_models
+from pointsman.cli.writers import (
+    PAIR,
+    PairChoice,
+    UnitChoice,
+    coloured,
+    one_model,
+    pair_facts_of,
+    part_of_a_model,
+    shared_work,
+    two_models,
+)
 from pointsman.core import BadRequest, Unsupported
 
 if TYPE_CHECKING:  # torch is loaded by the command, not by --help
@@ -55,6 +65,13 @@ def generate_command(
     router: Annotated[Path | None, typer.Option(help="Folder of `fit token` for the two.")] = None,
     method: Annotated[str | None, typer.Option(help="How the two share the work [default: pointsman].")] = None,
     dial: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER of the method [default: the certified]")] = None,
+    unit: Annotated[
+        Path | None, typer.Option(help="Folder of `fit unit`: execute only what a budget pays for.")
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="Share of the model's bytes to move [default: 0.75].")] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="What a budget pays for only drafts; the whole model verifies.")
+    ] = False,
     color: Annotated[bool, typer.Option("--color", help="Show who wrote what, and what was rolled back.")] = False,
 ) -> None:
     """Let a model, or two, answer or continue a text. The text appears as it is written, and a summary on stderr.
@@ -69,16 +86,23 @@ def generate_command(
 
     pointsman generate --model embedded/pair --method citer --dial threshold=0.9 "What is the pet of Suna?"
 
+    pointsman generate --budget 0.6 "What is the pet of Suna?"
+
+    pointsman generate --model stories260K.bin --unit units --budget 0.75 --raw "Once upon a time"
+
     pointsman generate - < question.txt
     """
     choice = PairChoice(small, large, router, method, tuple(dial or ()))
     is_pair = model == PAIR or choice.is_given
+    part = UnitChoice(unit, budget, lossless)
     conflicts = {
         "--logprobs needs --json": logprobs is not None and not as_json,
         "--raw does not go together with --mode": raw and mode is not None,
         "--color does not go together with --json": color and as_json,
         "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router": color
         and not is_pair,
+        "--unit, --budget and --lossless are for one model, not for a pair": part.is_given and is_pair,
+        "--compile does not go together with --unit, --budget and --lossless": part.is_given and compiles,
     }
     for problem, is_so in conflicts.items():
         if is_so:
@@ -88,7 +112,12 @@ def generate_command(
     sampling = _sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, **limits)
     text = _read_stdin() if prompt == "-" else prompt
     with Console(stderr=True).status(f"loading {PAIR if is_pair else model}; {_FIRST_TIME}") as status:
-        writer = two_models(choice, dtype, device) if is_pair else one_model(model, dtype, device, compiles=compiles)
+        if is_pair:
+            writer = two_models(choice, dtype, device)
+        elif part.is_given:
+            writer = part_of_a_model(part, model, dtype, device)
+        else:
+            writer = one_model(model, dtype, device, compiles=compiles)
         tokens = _tokens(writer.model, text, raw=raw, mode=mode)
         with _Line(status.stop) as line:
             written = writer.write(tokens, sampling, None if as_json or color else line.add)

@@ -12,7 +12,7 @@ from pointsman.cli.extras import has_local, require_local
 if TYPE_CHECKING:
     from pointsman.gateway import Config, ModelConfig, ModelSource, PairConfig, TextModel
 
-__all__ = ["model_sources", "source_of"]
+__all__ = ["model_sources", "shipped_units", "source_of"]
 
 _EMBEDDED: Final = "embedded/"
 _DESCRIPTIONS: Final = {
@@ -32,6 +32,13 @@ def source_of(name: str) -> str:
     return str(model_folder(name.removeprefix(_EMBEDDED))) if is_ours else name
 
 
+def shipped_units(name: str) -> Path | None:
+    """The folder of the forecasters and gates that ship for a model of that name, if there are any."""
+    from pointsman.embedded.pair import units_folder
+
+    return units_folder() if name == "embedded/large" and not Path(name).exists() else None
+
+
 def model_sources(settings: Config) -> list[ModelSource]:
     """What the server can load: the configured models, and the pair where models can run and nothing has its names.
 
@@ -46,7 +53,7 @@ def model_sources(settings: Config) -> list[ModelSource]:
     taken = own.union(*(upstream.models for upstream in settings.upstreams))
     models, pairs = list(settings.models), list(settings.pairs)
     if has_local():
-        models += [ModelConfig(name, name) for name in _DESCRIPTIONS if name not in taken]
+        models += [ModelConfig(name, name, unit=shipped_units(name)) for name in _DESCRIPTIONS if name not in taken]
         pairs += [PairConfig(_PAIR, *_EMBEDDED_PAIR, router_folder())] if _PAIR not in taken else []
     return [
         ModelSource(one.name, _DESCRIPTIONS.get(one.source, "A model of this machine"), partial(_load, one))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pointsman.cli.models import source_of
+from pointsman.cli.models import shipped_units, source_of
 from pointsman.core import BadRequest
 
 if TYPE_CHECKING:
@@ -15,9 +15,22 @@ if TYPE_CHECKING:
     from pointsman.engine.tokenizer import TextTokenizer
     from pointsman.token import PairText
 
-__all__ = ["PAIR", "PairChoice", "Writer", "coloured", "one_model", "pair_facts_of", "shared_work", "two_models"]
+__all__ = [
+    "DEFAULT_BUDGET",
+    "PAIR",
+    "PairChoice",
+    "UnitChoice",
+    "Writer",
+    "coloured",
+    "one_model",
+    "pair_facts_of",
+    "part_of_a_model",
+    "shared_work",
+    "two_models",
+]
 
 PAIR = "embedded/pair"
+DEFAULT_BUDGET = 0.75
 _COLOURS = {"large": "\x1b[1;36m", "lookup": "\x1b[33m", "small": ""}
 _DROPPED, _PLAIN = "\x1b[9;31m", "\x1b[0m"
 
@@ -71,6 +84,52 @@ def one_model(name: str, dtype: Dtype, device: Device, *, compiles: bool) -> Wri
 
     def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
         return generate(model, [tokens], sampling, on_text=on_text, compiles=compiles)[0]
+
+    return Writer(model, write)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChoice:
+    """How much of one model is executed.
+
+    Attributes:
+        folder: of `fit unit`, or None for the one that ships with the embedded large model.
+        budget: share of the bytes that decoding may move.
+        lossless: the approximated model only drafts.
+    """
+
+    folder: Path | None = None
+    budget: float | None = None
+    lossless: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything of it is."""
+        return self.folder is not None or self.budget is not None or self.lossless
+
+
+def part_of_a_model(choice: UnitChoice, name: str, dtype: Dtype, device: Device) -> Writer:
+    """One model, whose units are executed or forecast.
+
+    Raises:
+        BadRequest: `missing_option` for a model of one's own without a folder, `invalid_budget`, or as `load_model` and
+            `load_router`.
+    """
+    from pointsman.engine import generate, load_model
+    from pointsman.unit import generate_drafted, load_router, routed
+
+    folder = choice.folder or shipped_units(name)
+    if folder is None:
+        problem = f"--budget and --lossless need --unit, the folder of a `fit unit` for {name}"
+        raise BadRequest(problem, code="missing_option")
+    model = load_model(source_of(name), dtype=dtype, device=device)
+    router, card = load_router(folder, model.decoder)
+    rate = card.curve.rate_for_budget(DEFAULT_BUDGET if choice.budget is None else choice.budget)
+
+    def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
+        if choice.lossless:
+            return generate_drafted(model, router, rate, [tokens], sampling, on_text=on_text)[0]
+        return generate(routed(model, router, rate), [tokens], sampling, on_text=on_text)[0]
 
     return Writer(model, write)
 

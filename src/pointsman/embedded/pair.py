@@ -20,6 +20,11 @@ def model_folder(size: str) -> Path:
     return Path(__file__).parent / "models" / size
 
 
+def units_folder() -> Path:
+    """The folder with the forecasters and gates of `embedded/large`, for the unit level."""
+    return Path(__file__).parent / "models" / "units"
+
+
 def router_folder() -> Path:
     """The folder with the gates of the embedded pair, for the token level."""
     return Path(__file__).parent / "models" / "router"

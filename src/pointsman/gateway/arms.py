@@ -51,6 +51,7 @@ class Ending:
         states_visited: states of a program's table, or UNSET where a model answered.
         logprobs: of each token, where they were asked for.
         shared: what is told besides where two models wrote, as arguments of `wire.PairNote`; None elsewhere.
+        budget: share of its bytes that a model might move; None where it has no such dial.
     """
 
     decision: Decision
@@ -59,13 +60,15 @@ class Ending:
     states_visited: int | UnsetType = UNSET
     logprobs: wire.Logprobs | None = None
     shared: Mapping[str, Any] | None = None
+    budget: float | None = None
 
     @property
     def note(self) -> wire.AnswerNote:
         """The `pointsman` field."""
         if self.shared is not None:
             return wire.PairNote(self.decision.arm, self.decision.reason, self.cost, **self.shared)
-        return wire.AnswerNote(self.decision.arm, self.decision.reason, self.cost, self.states_visited)
+        budget = UNSET if self.budget is None else self.budget
+        return wire.AnswerNote(self.decision.arm, self.decision.reason, self.cost, self.states_visited, budget)
 
     @property
     def usage(self) -> wire.Usage:

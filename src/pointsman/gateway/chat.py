@@ -75,6 +75,7 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
     """Our own field of a request."""
 
     writers: bool = False
+    budget: float | None = None
 
 
 class _Body(Struct, frozen=True):
@@ -106,12 +107,14 @@ class TextRequest:
         variables: what the model's chat template may read besides.
         sampling: the arguments of `pointsman.engine.Sampling` that were given.
         wants_writers: whether to tell, where two models write, which of them wrote each token.
+        budget: share of its bytes that a model may move, or None for the model's default.
     """
 
     messages: tuple[Mapping[str, str], ...]
     variables: Mapping[str, object]
     sampling: Mapping[str, Any]
     wants_writers: bool = False
+    budget: float | None = None
 
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -131,8 +134,8 @@ def read_text_request(body: bytes) -> TextRequest:
     _refuse_others(wire.read(_decode_fields, body, what, code))
     parameters = wire.read(_decode_body, body, what, code)
     messages = tuple(_message(index, message) for index, message in enumerate(parameters.messages))
-    wants_writers = parameters.pointsman is not None and parameters.pointsman.writers
-    return TextRequest(messages, _variables(parameters), _sampling(parameters), wants_writers)
+    asked = parameters.pointsman or _Asked()
+    return TextRequest(messages, _variables(parameters), _sampling(parameters), asked.writers, asked.budget)
 
 
 def _refuse_others(fields: Mapping[str, Raw]) -> None:

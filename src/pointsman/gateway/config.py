@@ -20,6 +20,8 @@
     context_tokens = 4096          # longest prompt and text together; costs memory for each row
     dtype = "auto"
     device = "auto"
+    unit = "units"                 # folder of `pointsman fit unit`, relative to this file; left out: no budget
+    budget = 1.0                   # share of its bytes to move, where a request does not say
 
     [[pair]]
     name = "mine"                  # two models that write one text
@@ -108,6 +110,8 @@ class ModelConfig:
             memory for so many from the start, which is why the default is not the model's context.
         dtype: of the weights.
         device: where it computes.
+        unit: folder of `pointsman fit unit` for it, or None where it has no budget to choose.
+        budget: share of its bytes that decoding may move, where a request does not say; 1 for the model itself.
     """
 
     name: str
@@ -116,6 +120,8 @@ class ModelConfig:
     context_tokens: int = 4096
     dtype: Dtype = "auto"
     device: Device = "auto"
+    unit: Path | None = None
+    budget: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,8 @@ class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     context_tokens: _Positive | None = None
     dtype: Dtype | None = None
     device: Device | None = None
+    unit: _Model | None = None
+    budget: Annotated[float, Meta(gt=0, le=1)] | None = None
 
 
 class _PairTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -326,7 +334,12 @@ def _model(table: _ModelTable, folder: Path) -> ModelConfig:
     if not _MODEL_NAME.fullmatch(name):
         expected = "a name of letters, digits and . _ : / -, which the key `name` of [[model]] can give it"
         raise _invalid(f"the model {table.source!r} is named {name!r}; expected {expected}")
-    return ModelConfig(**{**to_builtins(table), "name": name, "source": source})
+    unit = None if table.unit is None else folder / Path(table.unit).expanduser()
+    if unit is not None and not unit.is_dir():
+        raise _invalid(f"the model {name!r}: there is no folder {str(unit)!r}; expected one of `fit unit`")
+    if unit is None and table.budget is not None:
+        raise _invalid(f"the model {name!r} has a budget without a unit; expected the folder of a `fit unit`")
+    return ModelConfig(**{**to_builtins(table), "name": name, "source": source, "unit": unit})
 
 
 def _pair(table: _PairTable, folder: Path) -> PairConfig:

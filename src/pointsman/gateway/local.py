@@ -20,7 +20,7 @@ from pointsman.gateway.models import Cancel, OnEnd, OnText, Start, Written
 _LEAST_LOGPROB = -9999.0
 """What OpenAI writes for a token that cannot occur, since JSON has no infinity."""
 
-_PARAMS = {"prompt": "messages", "choices": "guided_choice"}
+_PARAMS = {"prompt": "messages", "choices": "guided_choice", "budget": "pointsman.budget"}
 """The engine's names for what a chat request calls otherwise."""
 
 
@@ -39,7 +39,7 @@ class LocalModel:
     def prepare(self, request: TextRequest) -> Start:
         """See `TextModel.prepare`; the model's chat template makes one text of the messages."""
         self.require_answerable(request)
-        sampling = Sampling(**request.sampling)
+        sampling = self.sampling(request)
         tokenizer = self.model.tokenizer
         tokens = tokenizer.encode(tokenizer.render_chat(request.messages, **request.variables), special=False)
         return partial(self._start, tokens, sampling, request)
@@ -48,8 +48,13 @@ class LocalModel:
         """See `TextModel.close`."""
         self._service.close()
 
+    def sampling(self, request: TextRequest) -> Sampling:
+        """How the request's text is drawn. Raises `BadRequest` as `Sampling`."""
+        return Sampling(**request.sampling)
+
     def require_answerable(self, request: TextRequest) -> None:
-        """Raises `UnsupportedParameter` for what this kind of model cannot tell."""
+        """Raises `UnsupportedParameter` for what this kind of model cannot do or tell."""
+        require_no_budget(request)
         if request.wants_writers:
             problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
             raise UnsupportedParameter(problem, param="pointsman.writers")
@@ -76,10 +81,22 @@ class LocalModel:
         return Written(text.text, text.finish_reason, cost_of(text), logprobs_of(text, self.model))
 
 
+def require_no_budget(request: TextRequest) -> None:
+    """Raises `UnsupportedParameter` where the request has a budget, for a model that has no such dial."""
+    if request.budget is not None:
+        problem = "pointsman.budget is for models with fitted units, such as embedded/large; leave it out here"
+        raise UnsupportedParameter(problem, param="pointsman.budget")
+
+
 def load_local(config: ModelConfig) -> LocalModel:
-    """The model that `config` describes, ready to write. Raises as `pointsman.engine.load_model`."""
+    """The model that `config` describes, ready to write. Raises as `engine.load_model` and `unit.load_router`."""
     model = load_model(config.source, dtype=config.dtype, device=config.device)
-    return local_model(replace(model, name=config.name), config.num_rows, config.context_tokens)
+    named = replace(model, name=config.name)
+    if config.unit is None:
+        return local_model(named, config.num_rows, config.context_tokens)
+    from pointsman.gateway.local_units import LocalUnits
+
+    return LocalUnits(named, config)
 
 
 def local_model(model: LoadedModel, num_rows: int, context_tokens: int) -> LocalModel:

@@ -8,7 +8,7 @@ from pointsman.gateway import wire
 from pointsman.gateway.chat import TextRequest
 from pointsman.gateway.config import PairConfig
 from pointsman.gateway.errors import UnsupportedParameter
-from pointsman.gateway.local import LocalModel, cost_of
+from pointsman.gateway.local import LocalModel, cost_of, require_no_budget
 from pointsman.gateway.models import Written
 from pointsman.token import Method, Pair, PairBatch, PairText, chosen_method
 
@@ -28,6 +28,7 @@ class LocalPair(LocalModel):
 
     def require_answerable(self, request: TextRequest) -> None:
         """Raises `UnsupportedParameter` for what is defined for one model only."""
+        require_no_budget(request)
         for name, param in (("logprobs", "logprobs"), ("choices", "guided_choice")):
             if name in request.sampling:
                 problem = f"{param} is not supported where two models write; ask one of them alone"

@@ -47,6 +47,7 @@ class Written:
         cost: what it took.
         logprobs: of each token, where the request asked for them.
         shared: what is told besides where two models wrote; see `Ending`.
+        budget: share of its bytes that the model might move, where it has such a dial.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Written:
     cost: Cost
     logprobs: wire.Logprobs | None = None
     shared: Mapping[str, Any] | None = None
+    budget: float | None = None
 
 
 OnText = Callable[[str], None]
@@ -154,7 +156,12 @@ class ModelArm:
         if written.finish_reason == "cancelled":
             raise ServerStopping
         return Ending(
-            self._decision, written.cost, written.finish_reason, logprobs=written.logprobs, shared=written.shared
+            self._decision,
+            written.cost,
+            written.finish_reason,
+            logprobs=written.logprobs,
+            shared=written.shared,
+            budget=written.budget,
         )
 
     async def _loaded(self) -> TextModel:

@@ -64,12 +64,16 @@ class Usage(Struct, frozen=True):
 
 
 class AnswerNote(Struct, frozen=True):
-    """The `pointsman` field of an answer: who answered, why, and what it cost; states are those of a program."""
+    """The `pointsman` field of an answer: who answered, why, and what it cost.
+
+    States are those of a program; a budget is the share of its bytes that a model might move.
+    """
 
     arm: str
     reason: str
     cost: Cost
     states_visited: int | UnsetType = UNSET
+    budget: float | UnsetType = UNSET
 
 
 class WrittenToken(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from pointsman.unit.artefact import Card, load_router, save_router
 from pointsman.unit.dial import Curve, Point
 from pointsman.unit.distilling import Lessons
+from pointsman.unit.drafting import drafting_batch, generate_drafted
 from pointsman.unit.evaluation import Measured, Setting, measure, routed_at
 from pointsman.unit.execution import Routing
 from pointsman.unit.fitting import Fit, Settings
@@ -26,6 +27,8 @@ __all__ = [
     "UnitBatch",
     "UnitSampling",
     "default_shape",
+    "drafting_batch",
+    "generate_drafted",
     "generated",
     "load_router",
     "measure",

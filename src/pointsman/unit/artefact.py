@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -42,10 +43,16 @@ class Card:
 
 
 def save_router(folder: Path, router: Router, card: Card) -> None:
-    """Writes both files."""
+    """Writes both files; weights rounded to bf16, see `rounded`."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in router.state_dict().items()}, folder / WEIGHTS_FILE)
+    tensors = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in router.state_dict().items()}
+    save_file(tensors, folder / WEIGHTS_FILE)
     (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card, order="deterministic"), indent=1))
+
+
+def rounded(router: Router) -> None:
+    """Rounds a router in place to what its file holds, so that what is measured of it is what is loaded."""
+    router.load_state_dict({name: tensor.to(torch.bfloat16) for name, tensor in router.state_dict().items()})
 
 
 def load_router(folder: Path, decoder: Decoder) -> tuple[Router, Card]:

@@ -18,6 +18,9 @@ from pointsman.unit.routing import Routed
 from pointsman.unit.texts import Texts
 from pointsman.unit.whole import divergence, logits_of
 
+BLOCK_BATCHES = 8
+"""Batches of texts of about one length, from which one is drawn. Chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
@@ -34,7 +37,7 @@ class Lessons:
         forecasts: whether units that are not executed are forecast; else they are left out.
     """
 
-    steps: int = 120
+    steps: int = 200
     num_rows: int = 32
     peak_lr: float = 3e-3
     lowest_rate: float = 0.05
@@ -48,7 +51,7 @@ class Distilling:
     """The optimizer over a router's parameters. `step` is one batch; state can be saved and restored."""
 
     def __init__(self, decoder: Decoder, router: Router, tariff: Tariff, texts: Texts, lessons: Lessons) -> None:
-        self._decoder, self._router, self._tariff, self._texts = decoder, router, tariff, texts
+        self._decoder, self._router, self._tariff, self._texts = decoder, router, tariff, texts.by_length()
         self.lessons = lessons
         self.optimizer = torch.optim.Adam(router.parameters(), lessons.peak_lr)
         self.num_steps = 0
@@ -57,7 +60,7 @@ class Distilling:
         """One batch, drawn by its number alone. Returns its loss, in which texts count alike whatever their rates."""
         lessons = self.lessons
         generator = torch.Generator().manual_seed(lessons.seed * 1_000_003 + self.num_steps)
-        batch = self._texts.chosen(torch.randint(len(self._texts), (lessons.num_rows,), generator=generator))
+        batch = self._batch(generator)
         log_low, log_high = math.log(lessons.lowest_rate), math.log(lessons.highest_rate)
         rate = (log_low + (log_high - log_low) * torch.rand(lessons.num_rows, generator=generator)).exp()
         loss = self._loss(batch, rate)
@@ -69,6 +72,13 @@ class Distilling:
         self.optimizer.step()
         self.num_steps += 1
         return float(loss.detach())
+
+    def _batch(self, generator: torch.Generator) -> Texts:
+        """Texts of about one length, wherever in the order of lengths, so that little is padding."""
+        count, num_rows = len(self._texts), self.lessons.num_rows
+        block = min(count, BLOCK_BATCHES * num_rows)
+        first = int(torch.randint(max(1, count - block + 1), (1,), generator=generator))
+        return self._texts.chosen(first + torch.randint(block, (num_rows,), generator=generator)).trimmed()
 
     def state(self) -> dict[str, Tensor]:
         """Parameters, moments of the optimizer and the number of steps, as plain tensors."""

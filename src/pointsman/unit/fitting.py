@@ -16,7 +16,7 @@ from torch import Tensor
 from pointsman.engine import Decoder
 from pointsman.engine.store import Store
 from pointsman.engine.weights import weights_hash
-from pointsman.unit.artefact import Card, save_router
+from pointsman.unit.artefact import Card, rounded, save_router
 from pointsman.unit.closed_form import fit_unit, require_enough
 from pointsman.unit.dial import RATES
 from pointsman.unit.distilling import Distilling, Lessons
@@ -94,13 +94,13 @@ class Fit:
         closed = self._store.chunk("closed", self._closed)
         self.router.load_state_dict(_without_seconds(closed))
         seconds = float(closed["seconds"]) + self._distil()
-        self.router.requires_grad_(False)
+        rounded(self.router.requires_grad_(False))
         self._shown.begin("curve", len(RATES) * len(self._kept))
         curve = measure_curve(
             self._decoder,
             self.router,
             self._tariff,
-            self._kept,
+            self._kept.by_length(),
             self._settings.data,
             lambda done: self._shown.advance(done, "what each rate costs and saves"),
         )
@@ -112,7 +112,7 @@ class Fit:
         """The router's tensors after the closed forms."""
         begun = time.perf_counter()
         texts = self._enough()
-        temperature = softening(self._decoder, texts.chosen(slice(0, 64)))
+        temperature = softening(self._decoder, self._learned.chosen(slice(0, 64)))
         hidden, num_units = self._decoder.config.hidden_size, len(self.router.gates)
         at_once = max(1, MEMORY_BYTES // (5 * 4 * hidden * texts.num_routed))
         self._shown.begin("closed forms", len(texts) * -(-num_units // at_once) + num_units)
@@ -134,7 +134,7 @@ class Fit:
     def _enough(self) -> Texts:
         """The first texts, until they have `CLOSED_TOKENS`."""
         counts = self._learned.is_routed.sum(1).cumsum(0)
-        return self._learned.chosen(slice(0, int((counts < CLOSED_TOKENS).sum()) + 1))
+        return self._learned.chosen(slice(0, int((counts < CLOSED_TOKENS).sum()) + 1)).by_length()
 
     def _distil(self) -> float:
         """The lessons. Returns the seconds that they took, those before an interruption included."""
@@ -147,19 +147,13 @@ class Fit:
         self._shown.begin("lessons", lessons.steps)
         self._shown.advance(work.num_steps, "from the checkpoint")
         begun = time.perf_counter() - seconds
-        try:
-            while work.num_steps < lessons.steps:
-                loss = work.step()
-                self._shown.advance(1, f"loss {loss:.3f}")
-                if work.num_steps % CHECKPOINT_STEPS == 0 or work.num_steps == lessons.steps:
-                    self._save(work, time.perf_counter() - begun)
-        except KeyboardInterrupt:
-            self._save(work, time.perf_counter() - begun)
-            raise
-        return time.perf_counter() - begun
-
-    def _save(self, work: Distilling, seconds: float) -> None:
-        self._store.put("lessons", {**work.state(), "seconds": torch.tensor(seconds)})
+        while work.num_steps < lessons.steps:
+            loss = work.step()
+            self._shown.advance(1, f"loss {loss:.3f}")
+            if work.num_steps % CHECKPOINT_STEPS == 0 or work.num_steps == lessons.steps:
+                seconds = time.perf_counter() - begun
+                self._store.put("lessons", {**work.state(), "seconds": torch.tensor(seconds)})
+        return seconds
 
 
 def _without_seconds(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

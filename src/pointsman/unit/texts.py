@@ -44,14 +44,26 @@ class Texts:
         """Some of the texts."""
         return type(self)(self.tokens[rows], self.targets[rows], self.is_routed[rows])
 
-    def batches(self, num_rows: int) -> Iterator[Self]:
-        """All of them in order, so many at a time."""
-        for start in range(0, len(self), num_rows):
-            yield self.chosen(slice(start, start + num_rows))
+    @property
+    def lengths(self) -> Tensor:
+        """(N,) columns up to the last one that is routed or has a target."""
+        is_used = self.is_routed | (self.targets != NONE)
+        columns = torch.arange(1, is_used.shape[1] + 1, device=is_used.device)
+        return (columns * is_used).amax(1)
 
-    def shuffled(self, generator: torch.Generator) -> Self:
-        """In another order."""
-        return self.chosen(torch.randperm(len(self), generator=generator))
+    def trimmed(self) -> Self:
+        """Without columns that no text uses."""
+        width = max(1, int(self.lengths.max()))
+        return type(self)(self.tokens[:, :width], self.targets[:, :width], self.is_routed[:, :width])
+
+    def by_length(self) -> Self:
+        """The shortest first, so that batches have little padding."""
+        return self.chosen(self.lengths.argsort(stable=True))
+
+    def batches(self, num_rows: int) -> Iterator[Self]:
+        """All of them in order, so many at a time, trimmed."""
+        for start in range(0, len(self), num_rows):
+            yield self.chosen(slice(start, start + num_rows)).trimmed()
 
 
 def of_stream(tokens: Sequence[int], width: int) -> Texts:

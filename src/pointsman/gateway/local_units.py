@@ -1,0 +1,51 @@
+"""A model whose units are executed or forecast, as the gateway uses it: each request may bring a budget."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.engine import LoadedModel, Sampling, Text
+from pointsman.gateway.chat import TextRequest
+from pointsman.gateway.config import ModelConfig
+from pointsman.gateway.errors import UnsupportedParameter
+from pointsman.gateway.local import LocalModel
+from pointsman.gateway.models import Written
+from pointsman.unit import UnitBatch, UnitSampling, load_router, routed
+
+
+class LocalUnits(LocalModel):
+    """A `TextModel` with a budget.
+
+    Args:
+        model: the model.
+        config: with the folder of its router, and the budget of requests that bring none.
+
+    Raises:
+        BadRequest, NotFound: as `load_router`, and `invalid_budget` for a default that the router cannot reach.
+    """
+
+    def __init__(self, model: LoadedModel, config: ModelConfig) -> None:
+        assert config.unit is not None
+        router, card = load_router(config.unit, model.decoder)
+        card.curve.rate_for_budget(config.budget)
+        self._curve, self._budget = card.curve, config.budget
+        context_tokens = min(config.context_tokens, model.config.context_tokens)
+        super().__init__(model, UnitBatch(routed(model, router), config.num_rows, card.curve, context_tokens))
+
+    def sampling(self, request: TextRequest) -> Sampling:
+        """See `LocalModel.sampling`; besides raises `BadRequest` (`invalid_budget`)."""
+        budget = self._budget_of(request)
+        self._curve.rate_for_budget(budget)
+        return UnitSampling(**request.sampling, budget=budget)
+
+    def require_answerable(self, request: TextRequest) -> None:
+        """See `LocalModel.require_answerable`."""
+        if request.wants_writers:
+            problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
+            raise UnsupportedParameter(problem, param="pointsman.writers")
+
+    def written(self, text: Text, prompt: Sequence[int], request: TextRequest) -> Written:
+        """See `LocalModel.written`."""
+        return replace(super().written(text, prompt, request), budget=self._budget_of(request))
+
+    def _budget_of(self, request: TextRequest) -> float:
+        return self._budget if request.budget is None else request.budget
