@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
-from pointsman.core.risk import num_certified, p_value, upper_bound
+from pointsman.core.risk import mean_upper_bound, num_certified, p_value, upper_bound
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0.001, 0.999))
@@ -72,3 +72,26 @@ def test_numbers_that_mean_nothing_are_refused(limit: float, confidence: float) 
 def test_losses_that_cannot_be_are_refused(losses: int) -> None:
     with pytest.raises(BadRequest, match="cannot be"):
         p_value(losses, 3, 0.1)
+
+
+@pytest.mark.parametrize("count", [60, 400])
+def test_a_bound_of_a_mean_is_passed_no_more_often_than_it_says(count: int) -> None:
+    """Values that are mostly small and sometimes large, as divergences are."""
+    rng, wrong, mean = random.Random(1), 0, 0.9 * 0.03 + 0.1 * 0.5
+    for _ in range(300):
+        values = [rng.random() if rng.random() < 0.1 else rng.random() * 0.06 for _ in range(count)]
+        wrong += mean_upper_bound(values, 2.0, 0.9) < mean
+    assert wrong / 300 < 0.13  # 0.1 and two deviations
+
+
+def test_a_bound_of_a_mean_is_close_where_values_are_many_and_small() -> None:
+    values = [0.01, 0.03] * 1000
+    assert 0.02 < mean_upper_bound(values, 2.0, 0.95) < 0.025
+    assert mean_upper_bound([], 2.0, 0.95) == 2.0
+
+
+@pytest.mark.parametrize(("values", "confidence"), [([0.1], 1.0), ([-0.1], 0.9), ([2.1], 0.9), ([math.nan], 0.9)])
+def test_a_mean_of_what_is_no_loss_is_refused(values: list[float], confidence: float) -> None:
+    with pytest.raises(BadRequest) as caught:
+        mean_upper_bound(values, 2.0, confidence)
+    assert caught.value.code == "invalid_risk"
