@@ -10,10 +10,25 @@ from matplotlib.figure import Figure
 
 from pointsman.core import BadRequest
 
-__all__ = ["draw_panels"]
+__all__ = ["canvas", "draw_costs", "draw_panels", "save"]
 
 _PANEL_INCHES = (3.6, 2.9)
 _COLUMNS = 3
+
+
+def canvas(width_inches: float, height_inches: float) -> Figure:
+    """An empty figure without a display."""
+    figure = Figure((width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes it. Raises BadRequest ``bad_plot`` for a file whose ending is no format, or that cannot be written."""
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as exc:
+        raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc
 
 
 def draw_panels(
@@ -21,11 +36,10 @@ def draw_panels(
 ) -> None:
     """A panel for each title, in it a line for each name, all over the same ``xs`` and shares from 0 to 1.
 
-    Raises BadRequest ``bad_plot`` for a file whose ending is no format, or that cannot be written.
+    Raises BadRequest ``bad_plot`` as `save`.
     """
     num_rows = -(-len(panels) // _COLUMNS)
-    figure = Figure((_PANEL_INCHES[0] * _COLUMNS, _PANEL_INCHES[1] * num_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(_PANEL_INCHES[0] * _COLUMNS, _PANEL_INCHES[1] * num_rows)
     axes = figure.subplots(num_rows, _COLUMNS, sharey=True, squeeze=False).flatten()
     for axis, (title, lines) in zip(axes, panels.items(), strict=False):
         for index, (name, ys) in enumerate(lines.items()):
@@ -38,19 +52,15 @@ def draw_panels(
         axis.set_axis_off()
     axes[0].set_ylabel(y_label)
     axes[0].legend(fontsize=7)
-    try:
-        figure.savefig(path, dpi=130)
-    except (OSError, ValueError) as exc:
-        raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc
+    save(figure, path)
 
 
 def draw_costs(curves: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
     """Accuracy over bytes, seconds and operations, a panel each and a line for each method; see `token_curves.points`.
 
-    Raises BadRequest ``bad_plot`` as `draw_panels`.
+    Raises BadRequest ``bad_plot`` as `save`.
     """
-    figure = Figure((5.2 * 3, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(5.2 * 3, 5.0)
     axes = figure.subplots(1, 3, sharey=True)
     for axis, cost in zip(axes, ("bytes", "seconds", "flops"), strict=True):
         for index, (name, found) in enumerate(curves.items()):
@@ -66,7 +76,4 @@ def draw_costs(curves: Mapping[str, Sequence[Mapping[str, float]]], path: Path) 
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("share right, held-out tasks")
     axes[0].legend(fontsize=7)
-    try:
-        figure.savefig(path, dpi=130)
-    except (OSError, ValueError) as exc:
-        raise BadRequest(f"cannot draw to {path}: {exc}", code="bad_plot") from exc
+    save(figure, path)

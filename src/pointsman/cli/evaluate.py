@@ -22,6 +22,8 @@ def _evaluate() -> None:
     pointsman evaluate embedded --quick
 
     pointsman evaluate token --quick
+
+    pointsman evaluate unit --quick --plot unit.png
     """
 
 
@@ -100,3 +102,40 @@ def token(
         csv=csv,
         num_labelled=labels,
     )
+
+
+@app.command("unit")
+def unit(
+    model: Annotated[str, typer.Option(help="A name, a folder, a llama2.c .bin file or a Hub id.")] = "embedded/large",
+    unit: Annotated[Path | None, typer.Option(help="Folder of `fit unit` [default: the embedded model's].")] = None,
+    data: Annotated[
+        str, typer.Option(help="A text file, embedded for its problems, or generated: what the model writes itself.")
+    ] = "embedded",
+    texts: Annotated[int, typer.Option(min=8, help="At most so many texts, or windows of 256 tokens.")] = 400,
+    csv: Annotated[Path | None, typer.Option(help="Write every point to this file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw curves, and what was executed for a text, to this .png or .svg.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="60 texts, every third rate; says so.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of texts and intervals.")] = 100,
+) -> None:
+    """What leaving units out costs and saves, beside random, static and all published routers fitted into the folder.
+
+    pointsman evaluate unit --plot unit.png
+
+    pointsman evaluate unit --model stories260K.bin --unit units --data generated --csv points.csv
+    """
+    require_local()
+    from pointsman.bench.unit import evaluate
+    from pointsman.cli.models import shipped_units
+    from pointsman.cli.units import load_for_fit, parted, unit_texts
+    from pointsman.unit import load_router
+
+    folder = unit or shipped_units(model)
+    if folder is None:
+        raise BadRequest(f"expected --unit, the folder of a `fit unit` for {model}", code="missing_option")
+    loaded = load_for_fit(model)
+    router, _ = load_router(folder, loaded.decoder)
+    found = unit_texts(loaded, data, 60 if quick else texts, "test", seed)
+    measured, kept = parted(found, 4)
+    evaluate(loaded, router, folder, measured, kept, seed=seed, every=3 if quick else 1, plot=plot, csv=csv)

@@ -46,6 +46,7 @@ class Measured:
         name, dial: of the setting.
         divergence: nats from the model's own predictions, summed over routed tokens.
         agreed: routed tokens at which both find the same token likeliest.
+        right: 1 where every token that followed was found likeliest, so that the text would have been written.
         excess: how much less likely, in nats, the tokens that really followed were, summed.
         num_routed: tokens that may be approximated.
         num_targets: tokens of which it is known what followed.
@@ -57,6 +58,7 @@ class Measured:
     dial: float
     divergence: Tensor
     agreed: Tensor
+    right: Tensor
     excess: Tensor
     num_routed: Tensor
     num_targets: Tensor
@@ -77,6 +79,11 @@ class Measured:
     def perplexity_ratio(self) -> float:
         """Perplexity over the model's own."""
         return math.exp(min(float(self.excess.sum() / self.num_targets.sum()), 100.0))
+
+    @property
+    def right_share(self) -> float:
+        """Texts that would have been written token by token."""
+        return float(self.right.mean())
 
     @property
     def agreement(self) -> float:
@@ -120,6 +127,7 @@ def _measured(decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute) 
     return {
         "divergence": by_text((divergence(p, q) * is_routed[at]), at),
         "agreed": by_text((p.argmax(-1) == q.argmax(-1)) * is_routed[at], at),
+        "right": (by_text((q.argmax(-1) != followed[:, 0]) * has_target[at], at) == 0).double(),
         "excess": by_text((p - q).gather(-1, followed)[:, 0] * has_target[at], at),
         "num_routed": is_routed.double().sum(1),
         "num_targets": has_target.double().sum(1),

@@ -1,0 +1,113 @@
+"""``pointsman evaluate unit``: one fitted router and its rivals over texts that none of them has seen."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pointsman.bench.report import Figure, Report
+from pointsman.bench.unit_curves import OURS, all_settings, measure_all, points, ratio_at, write_csv
+from pointsman.bench.unit_picture import draw
+from pointsman.engine import LoadedModel, Session
+from pointsman.unit import Measured, Router, Routing, Texts
+
+__all__ = ["evaluate", "milliseconds"]
+
+SAVED = (0.25, 0.4)
+_TIMED_TOKENS, _ROUNDS = 40, 5
+
+
+def evaluate(
+    model: LoadedModel,
+    router: Router,
+    folder: Path,
+    texts: Texts,
+    kept: Texts,
+    *,
+    seed: int,
+    every: int,
+    plot: Path | None,
+    csv: Path | None,
+) -> None:
+    """Measures everything, with progress on stderr, and prints the report.
+
+    Args:
+        model: whose forecasters they are, float32.
+        router: of `load_router`.
+        folder: where rivals may have been fitted.
+        texts: what is measured on.
+        kept: what controls are chosen on.
+        seed: of intervals.
+        every: takes every so-manieth rate; 1 for all.
+        plot: where curves and heat map are drawn.
+        csv: where points are written.
+    """
+    report = Report("evaluate-unit", seed, every > 1)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        bar = shown.add_task("controls".ljust(40), total=None)
+
+        def tell(what: str) -> None:
+            shown.update(bar, description=what.ljust(40))
+
+        settings = all_settings(model.decoder, router, folder, kept, tell, every)
+        shown.update(bar, description="texts times settings".ljust(40), total=len(settings) * len(texts))
+        curves = measure_all(model.decoder, texts, settings, lambda done: shown.advance(bar, done))
+    for name, curve in curves.items():
+        report.curves[name] = points(curve)
+        for saved in SAVED:
+            _add_ratio(report, name, curve, saved)
+    report.details += _rows(curves, model, router, seed)
+    if csv is not None:
+        write_csv(csv, curves)
+    if plot is not None:
+        draw(plot, curves, model, router, texts)
+        report.details.append(f"drawn: {plot}")
+    sys.stdout.write(report.text())
+
+
+def _add_ratio(report: Report, name: str, curve: Sequence[Measured], saved: float) -> None:
+    found = ratio_at(curve, saved, report.seed)
+    if found is not None:
+        value, low, high = found
+        key = f"ppl_over_dense_{saved * 100:.0f}" + ("" if name == OURS else f".{name}")
+        report.figures[key] = Figure(value, "ratio", len(curve[0].dense), low, high)
+
+
+def _rows(curves: dict[str, list[Measured]], model: LoadedModel, router: Router, seed: int) -> list[str]:
+    """Our points with milliseconds of decoding, and what every method reaches."""
+    dense_ms = milliseconds(model, None)
+    told = [f"of the model itself, whose token takes {dense_ms:.3f} ms at batch 1:"]
+    told.append("    bytes  perplexity    nats  same token  right      ms")
+    for one in curves[OURS]:
+        ms = milliseconds(model, Routing(router, one.dial)) / dense_ms
+        told.append(
+            f"    {one.moved_share:5.3f}  {one.perplexity_ratio:10.4f}  {one.mean_divergence:6.4f}  "
+            f"{one.agreement:10.4f}  {one.right_share:5.3f}  {ms:6.2f}"
+        )
+    for name, curve in curves.items():
+        reached = [f"{saved:.0%} saved: {_told(ratio_at(curve, saved, seed))}" for saved in SAVED]
+        told.append(f"{name}: perplexity with {', '.join(reached)}")
+    return told
+
+
+def _told(found: tuple[float, float, float] | None) -> str:
+    return "out of reach" if found is None else f"{found[0]:.4f} ({found[1]:.4f} to {found[2]:.4f})"
+
+
+def milliseconds(model: LoadedModel, routing: Routing | None) -> float:
+    """Of one decoded token behind 64 others at batch 1: the best of some rounds."""
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        session = Session(model.decoder, 1, 64 + _TIMED_TOKENS, execution=routing)
+        session.extend([0], [[index % model.config.vocab_size for index in range(64)]])
+        begun = time.perf_counter()
+        for index in range(_TIMED_TOKENS):
+            session.extend([0], [[index % model.config.vocab_size]])
+        best = min(best, (time.perf_counter() - begun) / _TIMED_TOKENS)
+    return best * 1000
