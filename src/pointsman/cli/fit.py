@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from pointsman.cli.extras import require_local
 from pointsman.core import BadRequest
+
+if TYPE_CHECKING:  # torch is loaded by the commands, not by --help
+    from pointsman.engine import LoadedModel
+    from pointsman.unit import Lessons, Shape, Texts
+    from pointsman.unit.rivals.published import Kind
+    from pointsman.unit.router import KvPolicy
 
 __all__ = ["app"]
 
@@ -94,46 +102,87 @@ def unit(
     data: Annotated[
         str, typer.Option(help="A text file, embedded for its problems, or generated: what the model writes itself.")
     ] = "embedded",
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the forecasters and gates.")] = Path(
-        "units"
-    ),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for forecasters and gates.")] = Path("units"),
+    method: Annotated[
+        Literal["ours", "informed", "skipgpt", "d-llm", "mod"],
+        typer.Option(help="Ours serves every budget; a published one is trained for one, to compare with."),
+    ] = "ours",
+    budget: Annotated[float, typer.Option(help="Of a published method: share of the model's bytes to move.")] = 0.75,
     texts: Annotated[int, typer.Option(min=8, help="At most so many texts, or windows of 256 tokens.")] = 4000,
     rank: Annotated[int | None, typer.Option(min=1, help="Latent numbers of a forecaster [default: by width].")] = None,
     kv: Annotated[
         Literal["computed", "forecast", "evicted"],
         typer.Option(help="What becomes of keys and values where attention is not executed."),
     ] = "computed",
-    lessons: Annotated[int, typer.Option(min=0, help="Steps of distilling after the closed forms.")] = 200,
+    lessons: Annotated[
+        int | None, typer.Option(min=0, help="Steps of training [default: 200 after closed forms, 600 published].")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of texts and lessons.")] = 0,
 ) -> None:
     """Forecast what each attention and MLP would add, and learn where that will do.
 
-    One fit serves every budget. Interrupt it with Ctrl-C, and the same command goes on where it was.
+    Interrupt it with Ctrl-C, and the same command goes on where it was.
 
     pointsman fit unit -o units
 
     pointsman fit unit --model stories260K.bin --data generated -o units
 
     pointsman fit unit --model Qwen/Qwen3-0.6B --data book.txt --rank 32 -o units
+
+    pointsman fit unit --method informed --budget 0.6 -o units
     """
     require_local()
-    from dataclasses import replace
-
-    from pointsman.cli.units import load_for_fit, parted, unit_texts
-    from pointsman.unit import Fit, Lessons, Settings, default_shape
+    from pointsman.cli.units import fitting_texts, load_for_fit
+    from pointsman.unit import Fit, Settings
 
     loaded = load_for_fit(model)
-    shape = default_shape(loaded.config)
-    shape = replace(shape, rank=rank or shape.rank, kv=kv)
-    found = unit_texts(loaded, data, texts, "train", seed)
-    learned, kept = parted(found, _CALIBRATION_SHARE * 2)
-    if data == "embedded":
-        learned, kept = found, unit_texts(loaded, data, max(texts // 10, 40), "test", seed + 1)
-    settings = Settings(f"{data}, {len(learned)} texts, seed {seed}", shape, Lessons(steps=lessons, seed=seed), seed)
+    learned, kept = fitting_texts(loaded, data, texts, seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as shown:
-        card = Fit(loaded.decoder, learned, kept, settings, output, _Shown(shown)).run()
-    print(f"{output}: fitted in {card.seconds:.0f} s; see it with: pointsman evaluate unit --unit {output}")
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        shown = _Shown(progress)
+        if method == "ours":
+            given = f"{data}, {len(learned)} texts, seed {seed}"
+            settings = Settings(given, _shape(loaded, rank, kv), _lessons(lessons, seed), seed)
+            card = Fit(loaded.decoder, learned, kept, settings, output, shown).run()
+            told = f"fitted in {card.seconds:.0f} s"
+        else:
+            moved = _fit_rival(method, loaded, learned, kept, budget, output, lessons, seed, shown)
+            told = f"{method} fitted, which moves {moved:.3f} of the bytes"
+    print(f"{output}: {told}; see it with: pointsman evaluate unit --model {model} --unit {output} --data {data}")
+
+
+def _shape(loaded: LoadedModel, rank: int | None, kv: KvPolicy) -> Shape:
+    from pointsman.unit import default_shape
+
+    shape = default_shape(loaded.config)
+    return replace(shape, rank=rank or shape.rank, kv=kv)
+
+
+def _lessons(steps: int | None, seed: int) -> Lessons:
+    from pointsman.unit import Lessons
+
+    return Lessons(seed=seed) if steps is None else Lessons(steps=steps, seed=seed)
+
+
+def _fit_rival(
+    kind: Kind,
+    loaded: LoadedModel,
+    learned: Texts,
+    kept: Texts,
+    budget: float,
+    folder: Path,
+    steps: int | None,
+    seed: int,
+    shown: _Shown,
+) -> float:
+    """Returns the share of bytes that is moved."""
+    from pointsman.unit.rivals.fitted import fit_published
+    from pointsman.unit.rivals.training import Recipe
+
+    recipe = Recipe(seed=seed) if steps is None else Recipe(steps=steps, forecaster_steps=steps, seed=seed)
+    shown.begin(f"{kind} for {budget:g}", recipe.steps + recipe.forecaster_steps * (kind == "informed"))
+    tell = partial(shown.advance, 1, "step by step")
+    return fit_published(kind, loaded.decoder, learned, kept, budget, folder, recipe, lambda _: tell())
 
 
 class _Shown:

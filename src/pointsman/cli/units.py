@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from pointsman.engine import LoadedModel
     from pointsman.unit import Texts
 
-__all__ = ["load_for_fit", "parted", "unit_texts"]
+__all__ = ["fitting_texts", "load_for_fit", "parted", "unit_texts"]
 
 WINDOW_TOKENS = 256
 """Of a text that is no answer to a prompt: long enough that most tokens have something before them. Chosen."""
+
+_KEPT_ONE_IN = 8
 
 
 def load_for_fit(name: str) -> LoadedModel:
@@ -54,6 +56,14 @@ def unit_texts(model: LoadedModel, data: str, count: int, split: Split, seed: in
     except UnicodeDecodeError as exc:
         raise BadRequest(f"{data} is not text (UTF-8): {exc.reason}", code="invalid_text") from exc
     return of_stream(model.tokenizer.encode(text, special=True), width).chosen(slice(0, count))
+
+
+def fitting_texts(model: LoadedModel, data: str, count: int, seed: int) -> tuple[Texts, Texts]:
+    """What is learned from, and what is kept for the dial. Of the embedded problems these are the two splits."""
+    found = unit_texts(model, data, count, "train", seed)
+    if data == "embedded":
+        return found, unit_texts(model, data, max(count // 10, 40), "test", seed + 1)
+    return parted(found, _KEPT_ONE_IN)
 
 
 def parted(texts: Texts, one_in: int) -> tuple[Texts, Texts]:
