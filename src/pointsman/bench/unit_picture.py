@@ -68,7 +68,7 @@ def _map(axis: Axes, model: LoadedModel, router: Router, texts: Texts, rate: flo
     shades = torch.stack(
         [options / count for options, count in zip(execute.taken.options, counts, strict=True)]
     )  # (units, N)
-    shown = shades[:, :_MAP_TOKENS]
+    shown = shades[:, :_MAP_TOKENS].numpy()
     axis.imshow(shown, aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     names = [f"{'MLP' if unit % 2 else 'attention'} {unit // 2}" for unit in range(len(counts))]
     axis.set_yticks(range(len(names)), names, fontsize=7 if len(names) < 20 else 5)

@@ -39,7 +39,10 @@ class LocalModel:
     def prepare(self, request: TextRequest) -> Start:
         """See `TextModel.prepare`; the model's chat template makes one text of the messages."""
         self.require_answerable(request)
-        sampling = self.sampling(request)
+        try:
+            sampling = self.sampling(request)
+        except BadRequest as error:
+            raise _renamed(error) from error.__cause__
         tokenizer = self.model.tokenizer
         tokens = tokenizer.encode(tokenizer.render_chat(request.messages, **request.variables), special=False)
         return partial(self._start, tokens, sampling, request)
