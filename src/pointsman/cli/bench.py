@@ -70,3 +70,32 @@ def token(
     from pointsman.bench.token_bench import main
 
     main(quick=quick, seed=seed)
+
+
+@app.command("unit")
+def unit(
+    quick: Annotated[bool, typer.Option("--quick", help="The embedded model only, few steps; says so.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of texts and random weights.")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where what is fitted is kept [default: the user's cache].")
+    ] = None,
+    stories: Annotated[Path | None, typer.Option(help="stories260K.bin of llama2.c, its tokenizer beside it.")] = None,
+    books: Annotated[
+        list[Path] | None, typer.Option("--book", help="A text with chapters; repeatable. Trains a model of them once.")
+    ] = None,
+) -> None:
+    """Leave units of one model out, against every published way; some hours with all three models, and resumable.
+
+    pointsman bench unit --quick
+
+    pointsman bench unit --stories stories260K.bin --book bronte.txt --book darwin.txt
+    """
+    require_local()
+    from pointsman.bench.unit_bench import main
+    from pointsman.program.cache import default_folder
+
+    for path in (*([stories] if stories else []), *(books or ())):
+        if not path.is_file():
+            raise BadRequest(f"there is no file {str(path)!r}; expected weights or a text", code="bad_corpus")
+    kept = folder or default_folder() / "bench-unit" / ("quick" if quick else "full")
+    main(quick, seed, kept, stories, books or ())

@@ -89,7 +89,7 @@ class Trainer:
         self.model.initialise(torch.Generator().manual_seed(seed))
         look_back(self.model)
         self.model.to(device)
-        self.optimizers = _optimizers(self.model, recipe)
+        self.optimizers = optimizers_of(self.model, recipe)
         self._loss: Callable[..., tuple[Tensor, Tensor]] = self._forward
         if compiles:
             self._loss = torch.compile(self._forward)
@@ -97,7 +97,7 @@ class Trainer:
     def step(self, progress: float) -> StepReport:
         """One batch; `progress` is the share of the run that is over, which sets the learning rate."""
         packed = self._batch()
-        rate = self.recipe.peak_lr * _schedule(progress, self.recipe.warmup)
+        rate = self.recipe.peak_lr * schedule(progress, self.recipe.warmup)
         tensors = (packed.tokens, packed.positions, packed.targets, packed.branches, visibility(packed))
         loss, is_right = self._loss(*(tensor.to(self.device) for tensor in tensors))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -142,7 +142,7 @@ class Trainer:
         return loss, logits.detach().argmax(-1) == targets
 
 
-def _optimizers(model: Decoder, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def optimizers_of(model: Decoder, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of blocks, each fused one as its parts; AdamW for embeddings, norms and biases."""
     config = recipe.config
     kv_rows = config.num_kv_heads * config.head_dim
@@ -161,7 +161,7 @@ def _optimizers(model: Decoder, recipe: Recipe) -> list[torch.optim.Optimizer]:
     return [muon, torch.optim.AdamW(rest, recipe.peak_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)]
 
 
-def _schedule(progress: float, warmup: float) -> float:
+def schedule(progress: float, warmup: float) -> float:
     """Share of the peak rate: linear to 1 at `warmup`, then a cosine to 0 at 1."""
     if progress < warmup:
         return progress / warmup

@@ -45,8 +45,11 @@ def require_enough(router: Router, num_tokens: int) -> None:
 
 
 @torch.no_grad()
-def fit_unit(router: Router, decoder: Decoder, unit: int, seen: Observed) -> Tensor:
-    """Fits the forecaster and the gate of one unit. Returns the mean harm (O,) of its forecasts on the same tokens."""
+def fit_unit(router: Router, decoder: Decoder, unit: int, seen: Observed, *, forecasts: bool = True) -> Tensor:
+    """Fits the forecaster and the gate of one unit. Returns the mean harm (O,) of its forecasts on the same tokens.
+
+    Without `forecasts` the gate learns the harm of leaving the unit out.
+    """
     forecaster, mlp = router.forecaster(unit), decoder.block(unit // 2).mlp
     neurons, order = torch.empty(len(seen.u), 0, device=seen.u.device), torch.empty(0, dtype=torch.int64)
     metric = seen.metric()
@@ -65,9 +68,8 @@ def fit_unit(router: Router, decoder: Decoder, unit: int, seen: Observed) -> Ten
             gates, ups = mlp.gate_up.chunk(2)
             forecaster.own_gate_up[option].copy_(torch.cat((gates[own], ups[own])))
             forecaster.own_down[option].copy_(weight[forecaster.rank :].mT)
-    harms = torch.stack(
-        [seen.harm(seen.y - forecaster.forecast(seen.u, z, option)) for option in range(forecaster.num_forecasts)], 1
-    )
+    said = [forecaster.forecast(seen.u, z, option) * forecasts for option in range(forecaster.num_forecasts)]
+    harms = torch.stack([seen.harm(seen.y - forecast) for forecast in said], 1)
     fit_gate(router.gate(unit), seen.u, z, harms)
     return harms.mean(0)
 

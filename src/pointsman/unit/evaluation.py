@@ -155,9 +155,12 @@ def measure_curve(
     texts: Texts,
     data: str,
     on_texts: Callable[[int], None] = lambda _: None,
+    *,
+    forecasts: bool = True,
 ) -> Curve:
     """The curve of a router over `RATES`, with certified bounds."""
-    measured = measure(decoder, texts, [routed_at(router, tariff, rate) for rate in RATES], on_texts=on_texts)
+    settings = [routed_at(router, tariff, rate, forecasts=forecasts) for rate in RATES]
+    measured = measure(decoder, texts, settings, on_texts=on_texts)
     points = []
     for one in measured:
         by_text = one.divergence / one.num_routed.clamp_min(1)

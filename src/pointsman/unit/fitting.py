@@ -87,7 +87,7 @@ class Fit:
         self._model = weights_hash(decoder)
         told = (self._model, settings, learned.tokens.shape, kept.tokens.shape)
         self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
-        self._tariff = tariff(decoder, self.router)
+        self._tariff = tariff(decoder, self.router, forecasts=settings.lessons.forecasts)
 
     def run(self) -> Card:
         """Fits what is not fitted yet, and writes the artefact."""
@@ -103,6 +103,7 @@ class Fit:
             self._kept.by_length(),
             self._settings.data,
             lambda done: self._shown.advance(done, "what each rate costs and saves"),
+            forecasts=self._settings.lessons.forecasts,
         )
         card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve)
         save_router(self._folder, self.router, card)
@@ -127,7 +128,8 @@ class Fit:
                 on_texts=lambda done: self._shown.advance(done, f"softened {temperature:g} times"),
             )
             for unit in units:
-                harm = fit_unit(self.router, self._decoder, unit, seen.pop(unit))
+                forecasts = self._settings.lessons.forecasts
+                harm = fit_unit(self.router, self._decoder, unit, seen.pop(unit), forecasts=forecasts)
                 self._shown.advance(1, f"unit {unit}: mean harm {', '.join(f'{value:.3g}' for value in harm.tolist())}")
         return {**self.router.state_dict(), "seconds": torch.tensor(time.perf_counter() - begun)}
 

@@ -101,20 +101,21 @@ class Tariff:
         return self.prices.dense(0) + num_before.double() * per_token
 
 
-def tariff(decoder: Decoder, router: Router) -> Tariff:
-    """What a router's options cost on a model, in the model's own precision."""
+def tariff(decoder: Decoder, router: Router, *, forecasts: bool = True) -> Tariff:
+    """What a router's options cost on a model, in the model's own precision; without forecasts nobody reads those."""
     prices, size = Prices.of(decoder), decoder.embedding.element_size()
-    return Tariff(prices, tuple(_options(router, prices, unit, size) for unit in range(prices.num_units)))
+    units = range(prices.num_units)
+    return Tariff(prices, tuple(_options(router, prices, unit, size, forecasts=forecasts) for unit in units))
 
 
-def _options(router: Router, prices: Prices, unit: int, size: int) -> Tensor:
+def _options(router: Router, prices: Prices, unit: int, size: int, *, forecasts: bool) -> Tensor:
     forecaster, gate = router.forecaster(unit), router.gate(unit)
     always = size * (forecaster.down.numel() + sum(parameter.numel() for parameter in gate.parameters()))
     remembered = 0
     if unit % 2 == 0:
-        own = router.remembered[unit // 2].numel() * size if router.shape.kv == "forecast" else 0
-        remembered = {"computed": prices.keys_values, "forecast": own, "evicted": 0}[router.shape.kv]
-    forecasts = [
-        always + remembered + size * forecaster.option_values(option) for option in range(forecaster.num_forecasts)
-    ]
-    return torch.tensor([*forecasts, always + prices.unit(unit)], dtype=torch.float64)
+        latent = router.remembered[unit // 2].numel() * size if router.shape.kv == "forecast" else 0
+        remembered = {"computed": prices.keys_values, "forecast": latent, "evicted": 0}[router.shape.kv]
+    own = [size * forecaster.option_values(option) * forecasts for option in range(forecaster.num_forecasts)]
+    return torch.tensor(
+        [*(always + remembered + values for values in own), always + prices.unit(unit)], dtype=torch.float64
+    )

@@ -1,0 +1,86 @@
+"""Wall clock of leaving units out where it matters: half a billion random weights in bf16, with scripted choices."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from pointsman.bench.engine import HALF_BILLION
+from pointsman.bench.report import Report, median_figure
+from pointsman.engine import Decoder, Session
+from pointsman.unit import Router, Routing, default_shape, tariff
+from pointsman.unit.router import Tariff
+
+__all__ = ["measure_loop", "script_for"]
+
+_SHARES = (0.25, 0.5)
+_PROMPT_TOKENS, _LONG_PROMPT = 64, 1024
+
+
+def measure_loop(report: Report, quick: bool, seed: int) -> None:
+    """Adds the figures of decoding and of a long prompt to a report."""
+    rounds, num_tokens = (2, 6) if quick else (9, 24)
+    decoder = Decoder(HALF_BILLION)
+    decoder.initialise(torch.Generator().manual_seed(seed))
+    decoder = decoder.to(torch.bfloat16).eval()
+    router = Router(decoder.config, default_shape(decoder.config))
+    prices = tariff(decoder, router)
+    for share in _SHARES:
+        script = script_for(prices, share, _PROMPT_TOKENS + num_tokens // 2)
+        routing = Routing(router, 1.0, script=script)
+        found = []
+        for number in range(rounds + 1):
+            dense_s, dense_bytes = _decode(decoder, None, num_tokens)
+            kept_s, kept_bytes = _decode(decoder, routing, num_tokens)
+            if number:
+                found.append(dense_s / kept_s / (dense_bytes / kept_bytes))
+        name = f"decode_speedup_over_ideal_{share * 100:.0f}"
+        report.figures[name] = median_figure(found, "ratio", seed=seed, at_least=0.9)
+        report.details.append(f"0.5B, bf16, batch 1: {1 - kept_bytes / dense_bytes:.3f} of the bytes saved by script")
+    found = []
+    for number in range(rounds + 1):
+        dense_s, routed_s = _prompt(decoder, None), _prompt(decoder, Routing(router, 1.0))
+        if number:
+            found.append(dense_s / routed_s)
+    report.figures["prefill_over_dense"] = median_figure(found, "ratio", seed=seed, at_least=0.97)
+
+
+def script_for(prices: Tariff, saved: float, num_before: int) -> list[int]:
+    """Options that save about this share of the bytes.
+
+    The cheapest forecast at MLPs, spread over the layers, then at attentions.
+    """
+    num_layers = prices.prices.num_layers
+    options = [len(its) - 1 for its in prices.options]
+    spread = [7 * index % num_layers for index in range(num_layers)]  # 7 and the number of layers have no divisor
+    order = [2 * layer + 1 for layer in spread] + [2 * layer for layer in spread]
+    before = torch.tensor(float(num_before))
+    dense = float(prices.dense(before))
+    for unit in order:
+        moved = prices.prices.rest + sum(
+            float(prices.of_unit(index, before)[option]) for index, option in enumerate(options)
+        )
+        if moved <= (1 - saved) * dense:
+            break
+        options[unit] = 0
+    return options
+
+
+def _decode(decoder: Decoder, routing: Routing | None, num_tokens: int) -> tuple[float, int]:
+    """Seconds and bytes of so many tokens behind a prompt."""
+    session = Session(decoder, 1, _PROMPT_TOKENS + num_tokens + 1, execution=routing)
+    session.extend([0], [list(range(_PROMPT_TOKENS))])
+    session.extend([0], [[0]])
+    moved = 0
+    begun = time.perf_counter()
+    for index in range(num_tokens):
+        moved += session.extend([0], [[index]]).traffic.moved_bytes
+    return time.perf_counter() - begun, moved
+
+
+def _prompt(decoder: Decoder, routing: Routing | None) -> float:
+    session = Session(decoder, 1, _LONG_PROMPT, execution=routing)
+    begun = time.perf_counter()
+    session.extend([0], [[index % HALF_BILLION.vocab_size for index in range(_LONG_PROMPT)]])
+    return time.perf_counter() - begun
