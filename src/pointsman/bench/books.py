@@ -26,6 +26,7 @@ __all__ = ["TRAINING_S", "book_texts", "chapters", "trained"]
 TRAINING_S = 3000.0
 WIDTH = 256
 _VOCAB, _ROWS, _LR = 2048, 16, 3e-3
+CONFIG = ModelConfig("LlamaForCausalLM", _VOCAB, 256, 704, 10, 4, 4, 64, WIDTH, ties_embedding=True)
 _CHAPTER = re.compile(r"(?m)^(?=CHAPTER [IVXLC]+\b)")
 _LEAST_CHARACTERS = 2000  # what is shorter is a line of a table of contents
 _LEARNED, _KEPT, _HELD_OUT = (0, 1, 2, 3, 5, 6, 7, 8), (4,), (9,)
@@ -86,10 +87,9 @@ def _ids(tokenizer: Tokenizer, texts: Sequence[str]) -> torch.Tensor:
 
 
 def _train(ids: torch.Tensor, seconds: float, tell: Callable[[float, str], None]) -> Decoder:
-    config = ModelConfig("LlamaForCausalLM", _VOCAB, 256, 704, 10, 4, 4, 64, WIDTH, ties_embedding=True)
-    decoder = Decoder(config)
+    decoder = Decoder(CONFIG)
     decoder.initialise(torch.Generator().manual_seed(0))
-    optimizers = optimizers_of(decoder, Recipe(config, _ROWS, WIDTH, _LR))
+    optimizers = optimizers_of(decoder, Recipe(CONFIG, _ROWS, WIDTH, _LR))
     positions = torch.arange(WIDTH).expand(_ROWS, -1)
 
     @torch.compile
