@@ -18,9 +18,6 @@ from pointsman.unit.routing import Routed
 from pointsman.unit.texts import Texts
 from pointsman.unit.whole import divergence, logits_of
 
-BLOCK_BATCHES = 8
-"""Batches of texts of about one length, from which one is drawn. Chosen."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
@@ -60,7 +57,7 @@ class Distilling:
         """One batch, drawn by its number alone. Returns its loss, in which texts count alike whatever their rates."""
         lessons = self.lessons
         generator = torch.Generator().manual_seed(lessons.seed * 1_000_003 + self.num_steps)
-        batch = self._batch(generator)
+        batch = self._texts.drawn(lessons.num_rows, generator)
         log_low, log_high = math.log(lessons.lowest_rate), math.log(lessons.highest_rate)
         rate = (log_low + (log_high - log_low) * torch.rand(lessons.num_rows, generator=generator)).exp()
         loss = self._loss(batch, rate)
@@ -72,13 +69,6 @@ class Distilling:
         self.optimizer.step()
         self.num_steps += 1
         return float(loss.detach())
-
-    def _batch(self, generator: torch.Generator) -> Texts:
-        """Texts of about one length, wherever in the order of lengths, so that little is padding."""
-        count, num_rows = len(self._texts), self.lessons.num_rows
-        block = min(count, BLOCK_BATCHES * num_rows)
-        first = int(torch.randint(max(1, count - block + 1), (1,), generator=generator))
-        return self._texts.chosen(first + torch.randint(block, (num_rows,), generator=generator)).trimmed()
 
     def state(self) -> dict[str, Tensor]:
         """Parameters, moments of the optimizer and the number of steps, as plain tensors."""

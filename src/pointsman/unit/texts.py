@@ -17,6 +17,9 @@ from pointsman.engine import Batch, LoadedModel, Sampling
 NONE = -100
 """The target of a token after which nothing is known."""
 
+BLOCK_BATCHES = 8
+"""Batches of neighbours, from which a random one is drawn. Chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -59,6 +62,12 @@ class Texts:
     def by_length(self) -> Self:
         """The shortest first, so that batches have little padding."""
         return self.chosen(self.lengths.argsort(stable=True))
+
+    def drawn(self, num_rows: int, generator: torch.Generator) -> Self:
+        """A random batch of neighbours: where texts are in order of length it has little padding."""
+        block = min(len(self), BLOCK_BATCHES * num_rows)
+        first = int(torch.randint(len(self) - block + 1, (1,), generator=generator))
+        return self.chosen(first + torch.randint(block, (num_rows,), generator=generator)).trimmed()
 
     def batches(self, num_rows: int) -> Iterator[Self]:
         """All of them in order, so many at a time, trimmed."""

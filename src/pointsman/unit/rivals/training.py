@@ -64,7 +64,7 @@ class PublishedTraining:
         recipe: Recipe,
         on_step: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._decoder, self._published, self._texts = decoder, published, texts
+        self._decoder, self._published, self._texts = decoder, published, texts.by_length()
         self._tariff, self._budget, self._recipe = tariff_of(published, decoder), budget, recipe
         self._on_step = on_step
         self._generator = torch.Generator().manual_seed(recipe.seed)
@@ -82,8 +82,7 @@ class PublishedTraining:
                 published.load_state_dict(store.chunk(f"{published.kind}-{stage}", _trained(published, train)))
 
     def _batch(self) -> Texts:
-        rows = torch.randint(len(self._texts), (self._recipe.num_rows,), generator=self._generator)
-        return self._texts.chosen(rows).trimmed()
+        return self._texts.drawn(self._recipe.num_rows, self._generator)
 
     def _train_forecasters(self) -> None:
         """Smooth L1 between forecasts and outputs on the model's own path, all units at once."""
