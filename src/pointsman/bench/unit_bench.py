@@ -267,7 +267,7 @@ def _one_model(
     worst: Figure | None = None
     for saved in SAVED:
         near = min(curves[OURS], key=lambda one: abs(1 - one.moved_share - saved))
-        lessons = replace(case.lessons, lowest_rate=near.dial / 1.5, highest_rate=near.dial * 1.5)
+        lessons = replace(case.lessons, rates=(near.dial / 1.5, near.dial * 1.5))
         router, _ = _ours(case, folder / f"only-{saved:g}", lessons, say)
         prices = tariff(case.model.decoder, router)
         rates = [near.dial * factor for factor in (0.5, 0.7, 1.0, 1.4, 2.0)]

@@ -18,6 +18,9 @@ from pointsman.unit.routing import Routed
 from pointsman.unit.texts import Texts
 from pointsman.unit.whole import divergence, logits_of
 
+DEFAULT_RATES = (0.05, 10.0)
+"""Where nothing is known of a model. Chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
@@ -27,8 +30,8 @@ class Lessons:
         steps: batches.
         num_rows: texts of a batch.
         peak_lr: of Adam, after a rise over a tenth of the steps, before a cosine to 0.
-        lowest_rate: nats for the bytes of a whole token, from which rates are drawn,
-        highest_rate: to which, evenly in the logarithm.
+        rates: nats for the bytes of a whole token, from and to which rates are drawn, evenly in the logarithm; None for
+            those that the closed forms make useful, see `fitting.useful_rates`.
         temperature: of the straight-through choice.
         seed: of batches and rates.
         forecasts: whether units that are not executed are forecast; else they are left out.
@@ -37,19 +40,35 @@ class Lessons:
     steps: int = 200
     num_rows: int = 32
     peak_lr: float = 3e-3
-    lowest_rate: float = 0.05
-    highest_rate: float = 10.0
+    rates: tuple[float, float] | None = None
     temperature: float = 0.5
     seed: int = 0
     forecasts: bool = True
 
 
 class Distilling:
-    """The optimizer over a router's parameters. `step` is one batch; state can be saved and restored."""
+    """The optimizer over a router's parameters. `step` is one batch; state can be saved and restored.
 
-    def __init__(self, decoder: Decoder, router: Router, tariff: Tariff, texts: Texts, lessons: Lessons) -> None:
+    Args:
+        decoder: the model, frozen.
+        router: what is taught.
+        tariff: its prices.
+        texts: what is read.
+        lessons: how.
+        rates: from and to which rates are drawn where the lessons do not say.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        router: Router,
+        tariff: Tariff,
+        texts: Texts,
+        lessons: Lessons,
+        rates: tuple[float, float] = DEFAULT_RATES,
+    ) -> None:
         self._decoder, self._router, self._tariff, self._texts = decoder, router, tariff, texts.by_length()
-        self.lessons = lessons
+        self.lessons, self.rates = lessons, lessons.rates or rates
         self.optimizer = torch.optim.Adam(router.parameters(), lessons.peak_lr)
         self.num_steps = 0
 
@@ -58,7 +77,7 @@ class Distilling:
         lessons = self.lessons
         generator = torch.Generator().manual_seed(lessons.seed * 1_000_003 + self.num_steps)
         batch = self._texts.drawn(lessons.num_rows, generator)
-        log_low, log_high = math.log(lessons.lowest_rate), math.log(lessons.highest_rate)
+        log_low, log_high = map(math.log, self.rates)
         rate = (log_low + (log_high - log_low) * torch.rand(lessons.num_rows, generator=generator)).exp()
         loss = self._loss(batch, rate)
         self.optimizer.zero_grad()
@@ -100,7 +119,7 @@ class Distilling:
         by_token = rate.expand(at.mT.shape).mT[at]
         paid = divergence(p, q) + by_token * routed.taken.moved / routed.taken.dense.to(q)
         # A dear rate makes a large sum; divided so, each text pulls about as much.
-        return (paid / (by_token + lessons.lowest_rate)).mean()
+        return (paid / (by_token + self.rates[0])).mean()
 
 
 def _schedule(progress: float) -> float:

@@ -4,7 +4,7 @@ Everything that is done is kept in `FOLDER/work`, so that an interrupted fit goe
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from pointsman.unit.artefact import Card, rounded, save_router
 from pointsman.unit.closed_form import fit_unit, require_enough
 from pointsman.unit.dial import RATES
 from pointsman.unit.distilling import Distilling, Lessons
-from pointsman.unit.evaluation import measure_curve
+from pointsman.unit.evaluation import Measured, measure, measure_curve, routed_at
 from pointsman.unit.observing import observe, softening
 from pointsman.unit.router import Router, Shape, tariff
 from pointsman.unit.texts import Texts
@@ -30,6 +30,12 @@ CLOSED_TOKENS = 16_000
 
 MEMORY_BYTES = 4 << 30
 """For what is observed of units at a time; units that do not fit are observed in a further pass. Chosen."""
+
+RATED_TEXTS = 32
+"""On which useful rates are found."""
+
+LEAST_SAVED, MOST_LOST = 0.1, 0.5
+"""Share of bytes, and nats, between which rates are useful. Chosen."""
 
 CHECKPOINT_STEPS = 20
 """Lessons between two checkpoints."""
@@ -138,10 +144,17 @@ class Fit:
         counts = self._learned.is_routed.sum(1).cumsum(0)
         return self._learned.chosen(slice(0, int((counts < CLOSED_TOKENS).sum()) + 1)).by_length()
 
+    def _rates(self) -> Mapping[str, Tensor]:
+        forecasts = self._settings.lessons.forecasts
+        some = self._learned.chosen(slice(-RATED_TEXTS, None)).by_length()
+        settings = [routed_at(self.router, self._tariff, rate, forecasts=forecasts) for rate in RATES[::2]]
+        return {"rates": torch.tensor(useful_rates(measure(self._decoder, some, settings)), dtype=torch.float64)}
+
     def _distil(self) -> float:
         """The lessons. Returns the seconds that they took, those before an interruption included."""
         lessons = self._settings.lessons
-        work = Distilling(self._decoder, self.router, self._tariff, self._learned, lessons)
+        rates = self._store.chunk("rates", self._rates)["rates"].tolist()
+        work = Distilling(self._decoder, self.router, self._tariff, self._learned, lessons, (rates[0], rates[1]))
         seconds = 0.0
         if (found := self._store.latest("lessons")) is not None:
             work.load_state(found)
@@ -156,6 +169,19 @@ class Fit:
                 seconds = time.perf_counter() - begun
                 self._store.put("lessons", {**work.state(), "seconds": torch.tensor(seconds)})
         return seconds
+
+
+def useful_rates(measured: Sequence[Measured]) -> tuple[float, float]:
+    """From where a tenth of the bytes is saved to where half a nat is lost, as measured by rising rate.
+
+    Lessons at other rates would be spent on budgets that nobody asks for: where nearly all is executed, and where the
+    texts are ruined.
+    """
+    lowest = [one.dial for one in measured if one.moved_share > 1 - LEAST_SAVED]
+    highest = [one.dial for one in measured if one.mean_divergence > MOST_LOST]
+    low = max(lowest, default=measured[0].dial)
+    high = min(highest, default=measured[-1].dial)
+    return (low, high) if low < high else (low / 2, low * 2)
 
 
 def _without_seconds(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

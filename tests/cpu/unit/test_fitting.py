@@ -27,6 +27,8 @@ from pointsman.unit import (
 from pointsman.unit.artefact import CARD_FILE, WEIGHTS_FILE, Card
 from pointsman.unit.dial import RATES
 from pointsman.unit.distilling import Distilling
+from pointsman.unit.evaluation import Measured
+from pointsman.unit.fitting import useful_rates
 from pointsman.unit.whole import divergence, logits_of
 
 MakeDecoder = Callable[..., Decoder]
@@ -185,3 +187,14 @@ def test_an_empty_folder_holds_no_router(decoder: Decoder, tmp_path: Path) -> No
     with pytest.raises(NotFound) as caught:
         load_router(tmp_path, decoder)
     assert caught.value.code == "router_not_found"
+
+
+def test_useful_rates_reach_from_what_saves_a_tenth_to_what_loses_half_a_nat() -> None:
+    def at(dial: float, moved: float, lost: float) -> Measured:
+        one = torch.ones(1, dtype=torch.float64)
+        return Measured("ours", dial, lost * one, one, one, one, one, one, moved * one, one)
+
+    measured = [at(0.1, 1.0, 0.0), at(0.2, 0.95, 0.0), at(0.4, 0.8, 0.1), at(0.8, 0.6, 0.6), at(1.6, 0.4, 3.0)]
+    assert useful_rates(measured) == (0.2, 0.8)
+    assert useful_rates(measured[2:3]) == (0.2, 0.8), "where all are useful or none, around what there is"
+    assert useful_rates([at(0.4, 0.95, 1.0)]) == (0.2, 0.8)
