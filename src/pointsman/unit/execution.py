@@ -159,7 +159,8 @@ class RoutedExecution:
         hidden: Tensor = self._decoder(padded(tokens).to(window.device), window.positions, attend, execute)
         options = np.array(execute.taken)
         if self._routing.ahead:  # the one transfer
-            self._ahead = torch.stack(execute.wanted).cpu().numpy()
+            script, wanted = self._routing.script, torch.stack(execute.wanted).cpu().numpy()
+            self._ahead = np.where(script == UNDECIDED, wanted, script)
         return hidden, options
 
     def _extra(self, options: NDArray[np.int64], window: Window) -> list[Traffic]:
