@@ -9,7 +9,7 @@ Not done here: sharing the cache of equal prefixes, splitting long prompts, pre-
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 from torch import Tensor
 
@@ -147,6 +147,40 @@ def _draw_all(writings: Sequence[Writing], logits: Tensor) -> None:
             writing.draw(logits[index])
 
 
+W_co = TypeVar("W_co", bound=Writing, covariant=True)
+
+
+class Submits(Protocol[W_co]):
+    """Whatever texts are submitted to and written by, step after step; see `Batch`."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a step would do nothing."""
+
+    def submit(self, prompt: Sequence[int], sampling: Sampling, on_text: Callable[[str], None] | None = None) -> W_co:
+        """See `Batch.submit`."""
+
+    def step(self) -> Sequence[Writing]:
+        """See `Batch.step`."""
+
+
+def write_all(
+    batch: Submits[W_co],
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    on_text: Callable[[int, str], None] | None,
+) -> list[W_co]:
+    """Submits every prompt and steps until all have ended; `on_text` gets the prompt's index and a piece."""
+
+    def listener(index: int) -> Callable[[str], None] | None:
+        return None if on_text is None else lambda piece: on_text(index, piece)
+
+    writings = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
+    while not batch.is_idle:
+        batch.step()
+    return writings
+
+
 def generate(
     model: LoadedModel,
     prompts: Sequence[Sequence[int]],
@@ -176,11 +210,4 @@ def generate(
     num_rows = min(num_rows, len(prompts))
     session = model.session(num_rows, capacity_tokens, compiles=compiles)
     batch = Batch(model, num_rows, capacity_tokens, session)
-
-    def listener(index: int) -> Callable[[str], None] | None:
-        return None if on_text is None else lambda piece: on_text(index, piece)
-
-    writings = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
-    while not batch.is_idle:
-        batch.step()
-    return [writing.result() for writing in writings]
+    return [writing.result() for writing in write_all(batch, prompts, sampling, on_text)]

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from pointsman.engine import Extension, Sampling, TextRows
-from pointsman.engine.batch import require_prompt
+from pointsman.engine.batch import require_prompt, write_all
 from pointsman.token.fast_gate import FastGate
 from pointsman.token.fast_turn import MOST_UNREAD, FastTurn
 from pointsman.token.judging import judged, keeps_logits
@@ -377,11 +377,4 @@ def generate_pair(
     wanted = pair.context_tokens if sampling.max_tokens is None else longest + sampling.max_tokens
     capacity_tokens = min(pair.context_tokens, wanted)
     batch = PairBatch(pair, method, min(num_rows, len(prompts)), capacity_tokens, memory=memory)
-
-    def listener(index: int) -> Callable[[str], None] | None:
-        return None if on_text is None else lambda piece: on_text(index, piece)
-
-    texts = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
-    while not batch.is_idle:
-        batch.step()
-    return [text.result() for text in texts]
+    return [text.result() for text in write_all(batch, prompts, sampling, on_text)]

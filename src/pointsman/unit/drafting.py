@@ -9,6 +9,7 @@ have its distribution (`token.judges.Exact`).
 from collections.abc import Callable, Sequence
 
 from pointsman.engine import Extension, LoadedModel, Sampling, Session, TextRows, Traffic
+from pointsman.engine.batch import write_all
 from pointsman.engine.session import Want
 from pointsman.token import Method, Pair, PairBatch, PairText
 from pointsman.token.judges import Exact
@@ -96,11 +97,4 @@ def generate_drafted(
     wanted = max(map(len, prompts)) + (sampling.max_tokens or model.config.context_tokens)
     capacity_tokens = min(model.config.context_tokens, wanted)
     batch = drafting_batch(model, router, rate, min(num_rows, len(prompts)), capacity_tokens)
-
-    def listener(index: int) -> Callable[[str], None] | None:
-        return None if on_text is None else lambda piece: on_text(index, piece)
-
-    writings = [batch.submit(prompt, sampling, listener(index)) for index, prompt in enumerate(prompts)]
-    while not batch.is_idle:
-        batch.step()
-    return [writing.result() for writing in writings]
+    return [text.result() for text in write_all(batch, prompts, sampling, on_text)]
