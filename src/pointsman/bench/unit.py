@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pointsman.bench.report import Figure, Report
-from pointsman.bench.unit_curves import OURS, all_settings, measure_all, points, ratio_at, write_csv
+from pointsman.bench.unit_curves import OURS, OURS_BY_MS, all_settings, measure_all, points, ratio_at, write_csv
 from pointsman.bench.unit_picture import draw
 from pointsman.engine import LoadedModel, Session
-from pointsman.unit import Measured, Router, Routing, Texts
+from pointsman.unit import Measured, Prices, Router, Routing, Texts, measured_clock
 
 __all__ = ["evaluate", "milliseconds"]
 
@@ -55,14 +55,15 @@ def evaluate(
         def tell(what: str) -> None:
             shown.update(bar, description=what.ljust(40))
 
-        settings = all_settings(model.decoder, router, folder, kept, tell, every)
+        clock = measured_clock(model.decoder, router.shape).prices
+        settings = all_settings(model.decoder, router, folder, kept, tell, every, clock)
         shown.update(bar, description="texts times settings".ljust(40), total=len(settings) * len(texts))
-        curves = measure_all(model.decoder, texts, settings, lambda done: shown.advance(bar, done))
+        curves = measure_all(model.decoder, texts, settings, lambda done: shown.advance(bar, done), clock)
     for name, curve in curves.items():
         report.curves[name] = points(curve)
         for saved in SAVED:
             _add_ratio(report, name, curve, saved)
-    report.details += _rows(curves, model, router, seed)
+    report.details += _rows(curves, model, router, clock, seed)
     if csv is not None:
         write_csv(csv, curves)
     if plot is not None:
@@ -79,17 +80,19 @@ def _add_ratio(report: Report, name: str, curve: Sequence[Measured], saved: floa
         report.figures[key] = Figure(value, "ratio", len(curve[0].dense), low, high)
 
 
-def _rows(curves: dict[str, list[Measured]], model: LoadedModel, router: Router, seed: int) -> list[str]:
-    """Our points with milliseconds of decoding, and what every method reaches."""
+def _rows(curves: dict[str, list[Measured]], model: LoadedModel, router: Router, clock: Prices, seed: int) -> list[str]:
+    """Our points with milliseconds, as the clock charges them and as decoding takes them, and what methods reach."""
     dense_ms = milliseconds(model, None)
     told = [f"of the model itself, whose token takes {dense_ms:.3f} ms at batch 1:"]
-    told.append("    bytes  perplexity    nats  same token  right      ms")
-    for one in curves[OURS]:
-        ms = milliseconds(model, Routing(router, one.dial)) / dense_ms
-        told.append(
-            f"    {one.moved_share:5.3f}  {one.perplexity_ratio:10.4f}  {one.mean_divergence:6.4f}  "
-            f"{one.agreement:10.4f}  {one.right_share:5.3f}  {ms:6.2f}"
-        )
+    for name, prices in ((OURS, None), (OURS_BY_MS, clock)):
+        told.append(f"  {name}")
+        told.append("    bytes  perplexity    nats  same token  right      ms  timed")
+        for one in curves[name]:
+            ms = milliseconds(model, Routing(router, one.dial, prices=prices)) / dense_ms
+            told.append(
+                f"    {one.moved_share:5.3f}  {one.perplexity_ratio:10.4f}  {one.mean_divergence:6.4f}  "
+                f"{one.agreement:10.4f}  {one.right_share:5.3f}  {one.ms_share:6.2f}  {ms:5.2f}"
+            )
     for name, curve in curves.items():
         reached = [f"{saved:.0%} saved: {_told(ratio_at(curve, saved, seed))}" for saved in SAVED]
         told.append(f"{name}: perplexity with {', '.join(reached)}")

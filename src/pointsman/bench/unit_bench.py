@@ -28,6 +28,7 @@ from pointsman.unit import (
     Fit,
     Lessons,
     Measured,
+    Prices,
     Router,
     Settings,
     Shape,
@@ -177,7 +178,7 @@ def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: C
         for budget in BUDGETS[: 1 if quick else None]:
             seconds[kind, budget] = _rival(case, kind, budget, folder, say)
     settings = all_settings(case.model.decoder, router, folder, case.kept, say, 3 if quick else 1)
-    prices = tariff(case.model.decoder, closed)
+    prices = tariff(Prices.of(case.model.decoder), closed)
     settings += [routed_at(closed, prices, rate, "closed forms only") for rate in RATES]
     say("measuring")
     curves = measure_all(case.model.decoder, case.texts, settings, lambda _: None)
@@ -269,7 +270,7 @@ def _one_model(
         near = min(curves[OURS], key=lambda one: abs(1 - one.moved_share - saved))
         lessons = replace(case.lessons, rates=(near.dial / 1.5, near.dial * 1.5))
         router, _ = _ours(case, folder / f"only-{saved:g}", lessons, say)
-        prices = tariff(case.model.decoder, router)
+        prices = tariff(Prices.of(case.model.decoder), router)
         rates = [near.dial * factor for factor in (0.5, 0.7, 1.0, 1.4, 2.0)]
         only = measure_all(
             case.model.decoder, case.texts, [routed_at(router, prices, rate, "only") for rate in rates], lambda _: None
@@ -303,7 +304,7 @@ def _gains(
     lessons = replace(case.lessons, forecasts=False)
     shape = Shape(default_shape(case.model.config).rank, (0,))
     router, _ = _ours(case, folder / "blind", lessons, say, shape)
-    prices = tariff(case.model.decoder, router, forecasts=False)
+    prices = tariff(Prices.of(case.model.decoder), router, forecasts=False)
     settings = [routed_at(router, prices, rate, "blind", forecasts=False) for rate in RATES]
     blind = measure_all(case.model.decoder, case.texts, settings, lambda _: None)["blind"]
     report.curves[f"{case.name}/no forecasts"] = points(blind)

@@ -12,29 +12,38 @@ import torch
 
 from pointsman.bench.report import quantile
 from pointsman.engine import Decoder
-from pointsman.unit import Measured, Router, Setting, Texts, measure, routed_at, tariff
+from pointsman.unit import Measured, Prices, Router, Setting, Texts, measure, routed_at, tariff
 from pointsman.unit.dial import RATES
 from pointsman.unit.rivals.fitted import load_published
 from pointsman.unit.rivals.static import random_setting, shortgpt_settings, static_path, ungated
 from pointsman.unit.rivals.training import published_setting
 
-__all__ = ["OURS", "all_settings", "by_name", "measure_all", "points", "ratio_at", "write_csv"]
+__all__ = ["OURS", "OURS_BY_MS", "all_settings", "by_name", "measure_all", "points", "ratio_at", "write_csv"]
 
-OURS = "pointsman"
+OURS, OURS_BY_MS = "pointsman", "pointsman, by ms"
 _CHANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _CHOSEN_TEXTS = 48
 _RESAMPLES = 1000
 
 
 def all_settings(
-    decoder: Decoder, router: Router, folder: Path, kept: Texts, tick: Callable[[str], None], every: int = 1
+    decoder: Decoder,
+    router: Router,
+    folder: Path,
+    kept: Texts,
+    tick: Callable[[str], None],
+    every: int = 1,
+    clock: Prices | None = None,
 ) -> list[Setting]:
     """Ours at every rate, the controls, and the published routers that were fitted into `folder`.
 
-    Whatever the controls choose they choose on `kept`, which is not what is measured.
+    Whatever the controls choose they choose on `kept`, which is not what is measured. With a `clock` ours is there
+    twice, and chooses by its milliseconds the second time.
     """
-    prices = tariff(decoder, router)
+    prices = tariff(Prices.of(decoder), router)
     settings = [routed_at(router, prices, rate, OURS) for rate in RATES[::every]]
+    if clock is not None:
+        settings += [routed_at(router, prices.priced(clock), rate, OURS_BY_MS) for rate in RATES[::every]]
     tick("static options, chosen greedily")
     some = kept.chosen(slice(0, _CHOSEN_TEXTS))
     settings += static_path(decoder, router, ungated(prices, router), some, lambda step: tick(f"static option {step}"))
@@ -92,6 +101,7 @@ def points(measured: Sequence[Measured]) -> list[dict[str, Any]]:
         {
             "dial": one.dial,
             "moved_share": one.moved_share,
+            "ms_share": None if math.isnan(one.ms_share) else one.ms_share,
             "perplexity_ratio": one.perplexity_ratio,
             "divergence_nats": one.mean_divergence,
             "agreement": one.agreement,
@@ -112,7 +122,11 @@ def write_csv(path: Path, curves: Mapping[str, Sequence[Measured]]) -> None:
 
 
 def measure_all(
-    decoder: Decoder, texts: Texts, settings: Sequence[Setting], tick: Callable[[int], None]
+    decoder: Decoder,
+    texts: Texts,
+    settings: Sequence[Setting],
+    tick: Callable[[int], None],
+    clock: Prices | None = None,
 ) -> dict[str, list[Measured]]:
     """Every setting over all texts."""
-    return by_name(measure(decoder, texts.by_length(), settings, on_texts=tick))
+    return by_name(measure(decoder, texts.by_length(), settings, on_texts=tick, clock=clock))

@@ -10,6 +10,7 @@ from pointsman.bench.engine import HALF_BILLION
 from pointsman.bench.report import Report, median_figure
 from pointsman.engine import Decoder, Session
 from pointsman.unit import Router, Routing, default_shape, tariff
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import Tariff
 
 __all__ = ["measure_loop", "script_for"]
@@ -25,7 +26,7 @@ def measure_loop(report: Report, quick: bool, seed: int) -> None:
     decoder.initialise(torch.Generator().manual_seed(seed))
     decoder = decoder.to(torch.bfloat16).eval()
     router = Router(decoder.config, default_shape(decoder.config))
-    prices = tariff(decoder, router)
+    prices = tariff(Prices.of(decoder), router)
     for share in _SHARES:
         script = script_for(prices, share, _PROMPT_TOKENS + num_tokens // 2)
         routing = Routing(router, 1.0, script=script)

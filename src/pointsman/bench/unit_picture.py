@@ -1,4 +1,4 @@
-"""Pictures of the unit level: what bytes buy, and a map of what was executed for each token of a text."""
+"""Pictures of the unit level: what bytes and milliseconds buy, and what was executed for each token of a text."""
 
 from __future__ import annotations
 
@@ -11,57 +11,61 @@ from matplotlib.axes import Axes
 from pointsman.bench.plotting import canvas, save
 from pointsman.bench.unit_curves import OURS
 from pointsman.engine import LoadedModel
-from pointsman.unit import Measured, Router, Texts, routed_at, tariff
+from pointsman.unit import Currency, Measured, Prices, Router, Texts, routed_at, tariff
+from pointsman.unit.prices import CURRENCIES
 from pointsman.unit.whole import logits_of
 
 __all__ = ["draw"]
 
 _SHOWN_RATIO, _SHOWN_NATS = (0.95, 2.0), (1e-4, 2.0)
+_SPENT = {"bytes": "bytes moved", "ms": "milliseconds at batch 1"}
 _MAP_TOKENS, _MAP_MOVED = 48, 0.6
 
 
 def draw(
     path: Path, curves: Mapping[str, Sequence[Measured]], model: LoadedModel, router: Router, texts: Texts
 ) -> None:
-    """Perplexity, divergence and right texts over bytes, a line for each method, above a map of one text.
+    """Perplexity, divergence and right texts over bytes and over milliseconds, above a map of one text.
+
+    Milliseconds are charged by the times of parts that were measured, the published methods' as well as ours.
 
     Raises BadRequest ``bad_plot`` as `plotting.save`.
     """
-    figure = canvas(14.0, 8.5)
-    grid = figure.add_gridspec(2, 3, height_ratios=(1.0, 1.0))
+    figure = canvas(14.0, 12.0)
+    grid = figure.add_gridspec(3, 3)
     panels = {
         "perplexity over the model's own": ("perplexity_ratio", _SHOWN_RATIO),
         "divergence, nats a token": ("mean_divergence", _SHOWN_NATS),
         "texts written token by token": ("right_share", (0.0, 1.02)),
     }
-    for column, (title, (what, limits)) in enumerate(panels.items()):
-        axis = figure.add_subplot(grid[0, column])
-        _curves(axis, curves, what)
-        axis.set_title(title, fontsize=10)
-        axis.set_ylim(*limits)
-        axis.set_xlim(0.25, 1.02)
-        axis.set_xlabel("bytes moved, share of the model's own")
-        axis.grid(alpha=0.3)
-        if what == "mean_divergence":
-            axis.set_yscale("log")
-        if column == 0:
-            axis.legend(fontsize=7)
+    for row, currency in enumerate(CURRENCIES):
+        for column, (title, (what, limits)) in enumerate(panels.items()):
+            axis = figure.add_subplot(grid[row, column])
+            _curves(axis, curves, currency, what)
+            axis.set_title(title, fontsize=10)
+            axis.set_ylim(*limits)
+            axis.set_xlabel(f"{_SPENT[currency]}, share of the model's own")
+            axis.grid(alpha=0.3)
+            if what == "mean_divergence":
+                axis.set_yscale("log")
+            if column == row == 0:
+                axis.legend(fontsize=7)
     best = min(curves[OURS], key=lambda one: abs(one.moved_share - _MAP_MOVED))
-    _map(figure.add_subplot(grid[1, :]), model, router, texts, best.dial)
+    _map(figure.add_subplot(grid[2, :]), model, router, texts, best.dial)
     save(figure, path)
 
 
-def _curves(axis: Axes, curves: Mapping[str, Sequence[Measured]], what: str) -> None:
+def _curves(axis: Axes, curves: Mapping[str, Sequence[Measured]], currency: Currency, what: str) -> None:
     for index, (name, curve) in enumerate(curves.items()):
         style = {"color": "black", "linewidth": 2.2} if name == OURS else {"color": f"C{index % 10}"}
-        xs = [one.moved_share for one in curve]
+        xs = [one.share(currency) for one in curve]
         axis.plot(xs, [getattr(one, what) for one in curve], marker="o", markersize=3, label=name, **style)
 
 
 def _map(axis: Axes, model: LoadedModel, router: Router, texts: Texts, rate: float) -> None:
     """Layers by tokens: dark is executed, light is the cheapest forecast."""
     text = texts.chosen(slice(0, 1)).trimmed()
-    execute = routed_at(router, tariff(model.decoder, router), rate).make(text)
+    execute = routed_at(router, tariff(Prices.of(model.decoder), router), rate).make(text)
     with torch.no_grad():
         logits_of(model.decoder, text.tokens, execute, execute.attend)
     counts = [router.forecaster(unit).num_forecasts for unit in range(len(router.gates))]

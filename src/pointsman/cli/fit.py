@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch is loaded by the commands, not by --help
     from pointsman.unit import Lessons, Shape, Texts
     from pointsman.unit.rivals.published import Kind
     from pointsman.unit.router import KvPolicy
+    from pointsman.unit.timing import Clock
 
 __all__ = ["app"]
 
@@ -114,6 +115,9 @@ def unit(
         Literal["computed", "forecast", "evicted"],
         typer.Option(help="What becomes of keys and values where attention is not executed."),
     ] = "computed",
+    prices: Annotated[
+        Literal["bytes", "ms"], typer.Option(help="ms: time this machine too, so that budgets can be milliseconds.")
+    ] = "bytes",
     lessons: Annotated[
         int | None, typer.Option(min=0, help="Steps of training [default: 200 after closed forms, 600 published].")
     ] = None,
@@ -129,6 +133,8 @@ def unit(
 
     pointsman fit unit --model Qwen/Qwen3-0.6B --data book.txt --rank 32 -o units
 
+    pointsman fit unit --prices ms -o units
+
     pointsman fit unit --method informed --budget 0.6 -o units
     """
     require_local()
@@ -143,7 +149,8 @@ def unit(
         if method == "ours":
             given = f"{data}, {len(learned)} texts, seed {seed}"
             settings = Settings(given, _shape(loaded, rank, kv), _lessons(lessons, seed), seed)
-            card = Fit(loaded.decoder, learned, kept, settings, output, shown).run()
+            clock = _clock(model, settings.shape) if prices == "ms" else None
+            card = Fit(loaded.decoder, learned, kept, settings, output, shown, clock).run()
             told = f"fitted in {card.seconds:.0f} s"
         else:
             moved = _fit_rival(method, loaded, learned, kept, budget, output, lessons, seed, shown)
@@ -156,6 +163,15 @@ def _shape(loaded: LoadedModel, rank: int | None, kv: KvPolicy) -> Shape:
 
     shape = default_shape(loaded.config)
     return replace(shape, rank=rank or shape.rank, kv=kv)
+
+
+def _clock(name: str, shape: Shape) -> Clock:
+    """Of the model as it will write, in its own precision."""
+    from pointsman.cli.models import source_of
+    from pointsman.engine import load_model
+    from pointsman.unit.timing import measured_clock
+
+    return measured_clock(load_model(source_of(name)).decoder, shape)
 
 
 def _lessons(steps: int | None, seed: int) -> Lessons:

@@ -69,6 +69,9 @@ def generate_command(
         Path | None, typer.Option(help="Folder of `fit unit`: execute only what a budget pays for.")
     ] = None,
     budget: Annotated[float | None, typer.Option(help="Share of the model's bytes to move [default: 0.75].")] = None,
+    prices: Annotated[
+        Literal["bytes", "ms"] | None, typer.Option(help="What the budget is a share of [default: bytes].")
+    ] = None,
     lossless: Annotated[
         bool, typer.Option("--lossless", help="What a budget pays for only drafts; the whole model verifies.")
     ] = False,
@@ -94,15 +97,15 @@ def generate_command(
     """
     choice = PairChoice(small, large, router, method, tuple(dial or ()))
     is_pair = model == PAIR or choice.is_given
-    part = UnitChoice(unit, budget, lossless)
+    part = UnitChoice(unit, budget, prices, lossless)
     conflicts = {
         "--logprobs needs --json": logprobs is not None and not as_json,
         "--raw does not go together with --mode": raw and mode is not None,
         "--color does not go together with --json": color and as_json,
         "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router": color
         and not is_pair,
-        "--unit, --budget and --lossless are for one model, not for a pair": part.is_given and is_pair,
-        "--compile does not go together with --unit, --budget and --lossless": part.is_given and compiles,
+        "--unit, --budget, --prices and --lossless are for one model, not for a pair": part.is_given and is_pair,
+        "--compile does not go together with --unit, --budget, --prices and --lossless": part.is_given and compiles,
     }
     for problem, is_so in conflicts.items():
         if is_so:

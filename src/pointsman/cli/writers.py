@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pointsman.engine import LoadedModel, Sampling, Text
     from pointsman.engine.tokenizer import TextTokenizer
     from pointsman.token import PairText
+    from pointsman.unit import Currency
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -94,18 +95,21 @@ class UnitChoice:
 
     Attributes:
         folder: of `fit unit`, or None for the one that ships with the embedded large model.
-        budget: share of the bytes that decoding may move.
+        budget: share of the bytes that decoding may move, or of the milliseconds that it may take.
+        prices: which of the two; None for bytes.
         lossless: the approximated model only drafts.
     """
 
     folder: Path | None = None
     budget: float | None = None
+    prices: Currency | None = None
     lossless: bool = False
 
     @property
     def is_given(self) -> bool:
         """Whether anything of it is."""
-        return self.folder is not None or self.budget is not None or self.lossless
+        given = (self.folder, self.budget, self.prices)
+        return self.lossless or any(option is not None for option in given)
 
 
 def part_of_a_model(choice: UnitChoice, name: str, dtype: Dtype, device: Device) -> Writer:
@@ -114,22 +118,24 @@ def part_of_a_model(choice: UnitChoice, name: str, dtype: Dtype, device: Device)
     Raises:
         BadRequest: `missing_option` for a model of one's own without a folder, `invalid_budget`, or as `load_model` and
             `load_router`.
+        NotFound: as `Card.dial`.
     """
     from pointsman.engine import generate, load_model
     from pointsman.unit import generate_drafted, load_router, routed
 
     folder = choice.folder or shipped_units(name)
     if folder is None:
-        problem = f"--budget and --lossless need --unit, the folder of a `fit unit` for {name}"
+        problem = f"--budget, --prices and --lossless need --unit, the folder of a `fit unit` for {name}"
         raise BadRequest(problem, code="missing_option")
     model = load_model(source_of(name), dtype=dtype, device=device)
     router, card = load_router(folder, model.decoder)
-    rate = card.curve.rate_for_budget(DEFAULT_BUDGET if choice.budget is None else choice.budget)
+    dial = card.dial(choice.prices or "bytes")
+    rate = dial.curve.rate_for_budget(DEFAULT_BUDGET if choice.budget is None else choice.budget)
 
     def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
         if choice.lossless:
-            return generate_drafted(model, router, rate, [tokens], sampling, on_text=on_text)[0]
-        return generate(routed(model, router, rate), [tokens], sampling, on_text=on_text)[0]
+            return generate_drafted(model, router, rate, [tokens], sampling, prices=dial.prices, on_text=on_text)[0]
+        return generate(routed(model, router, rate, dial.prices), [tokens], sampling, on_text=on_text)[0]
 
     return Writer(model, write)
 

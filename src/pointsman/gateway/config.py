@@ -22,6 +22,7 @@
     device = "auto"
     unit = "units"                 # folder of `pointsman fit unit`, relative to this file; left out: no budget
     budget = 1.0                   # share of its bytes to move, where a request does not say
+    prices = "bytes"               # what budgets are shares of; or "ms", where `fit unit --prices ms` measured them
 
     [[pair]]
     name = "mine"                  # two models that write one text
@@ -112,6 +113,7 @@ class ModelConfig:
         device: where it computes.
         unit: folder of `pointsman fit unit` for it, or None where it has no budget to choose.
         budget: share of its bytes that decoding may move, where a request does not say; 1 for the model itself.
+        prices: what budgets are shares of.
     """
 
     name: str
@@ -122,6 +124,7 @@ class ModelConfig:
     device: Device = "auto"
     unit: Path | None = None
     budget: float = 1.0
+    prices: Literal["bytes", "ms"] = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     device: Device | None = None
     unit: _Model | None = None
     budget: Annotated[float, Meta(gt=0, le=1)] | None = None
+    prices: Literal["bytes", "ms"] | None = None
 
 
 class _PairTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -337,8 +341,9 @@ def _model(table: _ModelTable, folder: Path) -> ModelConfig:
     unit = None if table.unit is None else folder / Path(table.unit).expanduser()
     if unit is not None and not unit.is_dir():
         raise _invalid(f"the model {name!r}: there is no folder {str(unit)!r}; expected one of `fit unit`")
-    if unit is None and table.budget is not None:
-        raise _invalid(f"the model {name!r} has a budget without a unit; expected the folder of a `fit unit`")
+    if unit is None and (table.budget is not None or table.prices is not None):
+        problem = f"the model {name!r} has a budget or prices without a unit"
+        raise _invalid(f"{problem}; expected the folder of a `fit unit`")
     return ModelConfig(**{**to_builtins(table), "name": name, "source": source, "unit": unit})
 
 

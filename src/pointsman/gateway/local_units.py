@@ -20,16 +20,19 @@ class LocalUnits(LocalModel):
         config: with the folder of its router, and the budget of requests that bring none.
 
     Raises:
-        BadRequest, NotFound: as `load_router`, and `invalid_budget` for a default that the router cannot reach.
+        BadRequest, NotFound: as `load_router` and `Card.dial`, and `invalid_budget` for a default that the router
+            cannot reach.
     """
 
     def __init__(self, model: LoadedModel, config: ModelConfig) -> None:
         assert config.unit is not None
         router, card = load_router(config.unit, model.decoder)
-        card.curve.rate_for_budget(config.budget)
-        self._curve, self._budget = card.curve, config.budget
+        dial = card.dial(config.prices)
+        dial.curve.rate_for_budget(config.budget)
+        self._curve, self._budget = dial.curve, config.budget
         context_tokens = min(config.context_tokens, model.config.context_tokens)
-        super().__init__(model, UnitBatch(routed(model, router), config.num_rows, card.curve, context_tokens))
+        writes = routed(model, router, prices=dial.prices)
+        super().__init__(model, UnitBatch(writes, config.num_rows, dial.curve, context_tokens))
 
     def sampling(self, request: TextRequest) -> Sampling:
         """See `LocalModel.sampling`; besides raises `BadRequest` (`invalid_budget`)."""

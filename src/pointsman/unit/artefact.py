@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from pointsman.core import BadRequest, NotFound
 from pointsman.engine import Decoder
 from pointsman.engine.weights import weights_hash
-from pointsman.unit.dial import Curve
+from pointsman.unit.dial import Curve, Dial, Timed
+from pointsman.unit.prices import Currency
 from pointsman.unit.router import Router, Shape
 
 CARD_FILE, WEIGHTS_FILE = "router.json", "router.safetensors"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Card:
         shape: of its forecasters.
         data: what it was fitted to.
         seconds: that fitting took.
-        curve: what rates cost and save, on texts that it was not fitted to.
+        curve: what rates cost and save in bytes, on texts that it was not fitted to.
+        timed: the same in milliseconds, where they were measured.
         format: of the files.
     """
 
@@ -39,7 +41,17 @@ class Card:
     data: str
     seconds: float
     curve: Curve
+    timed: Timed | None = None
     format: int = FORMAT
+
+    def dial(self, currency: Currency) -> Dial:
+        """By bytes or by milliseconds. Raises `NotFound` (`no_clock`) where these were not measured."""
+        if currency == "bytes":
+            return Dial(self.curve, None)
+        if self.timed is None:
+            problem = "no milliseconds were measured for this router"
+            raise NotFound(f"{problem}; `pointsman fit unit --prices ms` into its folder does", code="no_clock")
+        return Dial(self.timed.curve, self.timed.prices)
 
 
 def save_router(folder: Path, router: Router, card: Card) -> None:

@@ -1,8 +1,9 @@
 """From a budget to a rate: the dial of one fitted router.
 
-A budget is the share of the model's own bytes that a decoded token may move on average, forecasters, gates, keys and
-values counted. What a rate saves depends on the texts, so it is measured on texts that nothing was fitted to, and read
-off by interpolation. A promised divergence (`rate_for_divergence`) is certified on the same texts by `core.risk`.
+A budget is the share of the model's own bytes, or milliseconds, that a decoded token may take on average, forecasters,
+gates, keys and values counted. What a rate saves depends on the texts, so it is measured on texts that nothing was
+fitted to, and read off by interpolation. A promised divergence (`rate_for_divergence`) is certified on the same texts
+by `core.risk`.
 """
 
 import math
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_upper_bound
+from pointsman.unit.prices import Currency, Prices
 
 RATES = tuple(0.02 * 1.6**step for step in range(17))
-"""Nats for the bytes of a whole token, at which curves are measured: from where nearly all is executed to where nearly
+"""Nats for a whole token, at which curves are measured: from where nearly all is executed to where nearly
 nothing is."""
 
 CAP = 2.0
@@ -26,25 +28,26 @@ class Point:
     """What one rate did.
 
     Attributes:
-        rate: nats for the bytes of a whole token.
-        moved: bytes over those of the model itself, over all routed tokens.
+        rate: nats for a whole token.
+        share: what was spent over what the model itself would have, over all routed tokens.
         divergence: mean over routed tokens, nats.
         bound: of the mean of texts' divergences, each cut off at `CAP`: exceeded with no more than 5 %.
     """
 
     rate: float
-    moved: float
+    share: float
     divergence: float
     bound: float
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points by rising rate, on `num_texts` texts of `data`."""
+    """Points by rising rate, on `num_texts` texts of `data`, whose shares and choices are of one currency."""
 
     points: tuple[Point, ...]
     num_texts: int
     data: str
+    currency: Currency = "bytes"
 
     def rate_for_budget(self, budget: float) -> float:
         """The lowest rate that kept to the budget, interpolated in its logarithm; 0, which executes all, for 1.
@@ -53,14 +56,17 @@ class Curve:
             BadRequest: `invalid_budget` for what is no share, or less than the forecasters can reach.
         """
         if not 0 < budget <= 1:
-            problem = f"the budget is {budget:g}; expected a share of the model's bytes, above 0 and at most 1"
+            problem = (
+                f"the budget is {budget:g}; expected a share of the model's {self.currency}, above 0 and at most 1"
+            )
             raise BadRequest(problem, code="invalid_budget", param="budget")
         if budget == 1:
             return 0.0
-        least = min(point.moved for point in self.points)
+        least = min(point.share for point in self.points)
         if budget < least:
-            problem = f"the budget is {budget:g}, and with every unit forecast {least:.3f} of the bytes still move"
-            raise BadRequest(f"{problem}; expected at least that", code="invalid_budget", param="budget")
+            problem = f"the budget is {budget:g}, and {least:.3f} of the {self.currency} are still needed"
+            expected = "expected no less than with every unit forecast"
+            raise BadRequest(f"{problem}; {expected}", code="invalid_budget", param="budget")
         return _rate_at(self.points, budget)
 
     def rate_for_divergence(self, limit: float) -> float:
@@ -76,13 +82,36 @@ class Curve:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Of one machine.
+
+    Attributes:
+        machine: its processor, or its device.
+        prices: by part, in milliseconds.
+        curve: what rates cost and save where choices are made by these.
+    """
+
+    machine: str
+    prices: Prices
+    curve: Curve
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """How a budget becomes choices: a curve to read the rate off, and prices to choose by, None for bytes."""
+
+    curve: Curve
+    prices: Prices | None
+
+
 def _rate_at(points: Sequence[Point], budget: float) -> float:
     before = points[0]
-    if before.moved <= budget:
+    if before.share <= budget:
         return before.rate
     for after in points[1:]:
-        if after.moved <= budget:
-            share = (before.moved - budget) / (before.moved - after.moved)
+        if after.share <= budget:
+            share = (before.share - budget) / (before.share - after.share)
             return math.exp(math.log(before.rate) * (1 - share) + math.log(after.rate) * share)
         before = after
     return points[-1].rate

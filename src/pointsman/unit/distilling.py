@@ -117,7 +117,7 @@ class Distilling:
         routed = Routed(self._router, self._tariff, at, rate, lessons.temperature, forecasts=lessons.forecasts)
         q = logits_of(self._decoder, batch.tokens, routed, routed.attend, at).log_softmax(-1)
         by_token = rate.expand(at.mT.shape).mT[at]
-        paid = divergence(p, q) + by_token * routed.taken.moved / routed.taken.dense.to(q)
+        paid = divergence(p, q) + by_token * routed.taken.spent / routed.taken.dense.to(q)
         # A dear rate makes a large sum; divided so, each text pulls about as much.
         return (paid / (by_token + self.rates[0])).mean()
 

@@ -17,6 +17,7 @@ from pointsman.token.method import ALWAYS
 from pointsman.token.scores import MaxProbability
 from pointsman.token.stops import Unlikely
 from pointsman.unit.execution import Routing
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import Router
 
 LEAST_SURVIVAL = 0.7
@@ -66,8 +67,8 @@ class DraftRows(TextRows):
         return Extension(seen.hidden, seen.logits, sum(shares, Traffic()), shares)
 
 
-def drafting_batch(model: LoadedModel, router: Router, rate: float, num_rows: int, capacity_tokens: int) -> PairBatch:
-    """Texts of `model`, drafted at this rate; see `Routing` for what it raises."""
+def drafting_batch(model: LoadedModel, routing: Routing, num_rows: int, capacity_tokens: int) -> PairBatch:
+    """Texts of `model`, drafted so."""
     dense = model.session(num_rows, capacity_tokens)
     method = Method(
         "drafts itself",
@@ -78,7 +79,7 @@ def drafting_batch(model: LoadedModel, router: Router, rate: float, num_rows: in
         most_pending=MOST_PENDING,
         end_safety=ALWAYS,
     )
-    sessions = DraftRows(dense, Routing(router, rate)), dense
+    sessions = DraftRows(dense, routing), dense
     return PairBatch(Pair(model, model), method, num_rows, capacity_tokens, sessions=sessions)
 
 
@@ -90,11 +91,15 @@ def generate_drafted(
     sampling: Sampling | None = None,
     *,
     num_rows: int = 1,
+    prices: Prices | None = None,
     on_text: Callable[[int, str], None] | None = None,
 ) -> list[PairText]:
-    """Writes a text for every prompt, in their order: those of the model itself. Arguments as `engine.generate`."""
+    """Writes a text for every prompt, in their order: those of the model itself.
+
+    Arguments as `engine.generate` and `Routing`; raises as they do.
+    """
     sampling = sampling or Sampling()
     wanted = max(map(len, prompts)) + (sampling.max_tokens or model.config.context_tokens)
     capacity_tokens = min(model.config.context_tokens, wanted)
-    batch = drafting_batch(model, router, rate, min(num_rows, len(prompts)), capacity_tokens)
+    batch = drafting_batch(model, Routing(router, rate, prices=prices), min(num_rows, len(prompts)), capacity_tokens)
     return [text.result() for text in write_all(batch, prompts, sampling, on_text)]

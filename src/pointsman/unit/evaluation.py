@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pointsman.engine import Branch, Decoder
 from pointsman.unit.dial import RATES, Curve, Point, bound_of
+from pointsman.unit.prices import Currency, Prices
 from pointsman.unit.router import Router, Tariff
 from pointsman.unit.routing import Routed, Taken
 from pointsman.unit.texts import NONE, Texts
@@ -52,6 +53,8 @@ class Measured:
         num_targets: tokens of which it is known what followed.
         moved: bytes of routed tokens.
         dense: bytes that the model itself moves for them.
+        ms: what they take by the prices of a clock; zeros without one.
+        dense_ms: what the model itself takes for them by the same.
     """
 
     name: str
@@ -64,11 +67,22 @@ class Measured:
     num_targets: Tensor
     moved: Tensor
     dense: Tensor
+    ms: Tensor
+    dense_ms: Tensor
 
     @property
     def moved_share(self) -> float:
         """Bytes over the model's own."""
         return float(self.moved.sum() / self.dense.sum())
+
+    @property
+    def ms_share(self) -> float:
+        """Milliseconds over the model's own; nan without a clock."""
+        return float(self.ms.sum() / self.dense_ms.sum())
+
+    def share(self, currency: Currency) -> float:
+        """What is spent over what the model itself would."""
+        return self.moved_share if currency == "bytes" else self.ms_share
 
     @property
     def mean_divergence(self) -> float:
@@ -98,14 +112,19 @@ def measure(
     settings: Sequence[Setting],
     num_rows: int = 16,
     on_texts: Callable[[int], None] = lambda _: None,
+    clock: Prices | None = None,
 ) -> list[Measured]:
-    """Every setting over all texts; `on_texts` is told how many more are done, times settings."""
+    """Every setting over all texts; `on_texts` is told how many more are done, times settings.
+
+    With a `clock`, prices in milliseconds, these are told as well; whole sequences are not timed, they are charged.
+    """
+    books = [Prices.of(decoder)] + ([clock] if clock else [])
     parts: list[list[dict[str, Tensor]]] = [[] for _ in settings]
     for batch in texts.batches(num_rows):
         at = batch.is_routed | (batch.targets != NONE)
         p = logits_of(decoder, batch.tokens, at=at).log_softmax(-1)
         for setting, its in zip(settings, parts, strict=True):
-            its.append(_measured(decoder, batch, p, setting.make(batch)))
+            its.append(_measured(decoder, batch, p, setting.make(batch), books))
             on_texts(len(batch))
     return [
         Measured(setting.name, setting.dial, **{key: torch.cat([part[key] for part in its]) for key in its[0]})
@@ -113,11 +132,15 @@ def measure(
     ]
 
 
-def _measured(decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute) -> dict[str, Tensor]:
+def _measured(
+    decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute, books: Sequence[Prices]
+) -> dict[str, Tensor]:
     is_routed, has_target = batch.is_routed, batch.targets != NONE
     at = is_routed | has_target
     q, taken = logits_of(decoder, batch.tokens, execute, execute.attend, at).log_softmax(-1), execute.taken
     followed = batch.targets[at].clamp_min(0)[:, None]
+    charged = [by_currency for prices in books for by_currency in taken.charged(prices)]
+    moved, dense, ms, dense_ms = (*charged, *([torch.zeros_like(charged[0])] * (4 - len(charged))))
 
     def by_text(values: Tensor, where: Tensor) -> Tensor:
         rows = torch.zeros(at.shape, dtype=torch.float64, device=at.device)
@@ -131,8 +154,10 @@ def _measured(decoder: Decoder, batch: Texts, p: Tensor, execute: WholeExecute) 
         "excess": by_text((p - q).gather(-1, followed)[:, 0] * has_target[at], at),
         "num_routed": is_routed.double().sum(1),
         "num_targets": has_target.double().sum(1),
-        "moved": by_text(taken.moved, is_routed),
-        "dense": by_text(taken.dense, is_routed),
+        "moved": by_text(moved, is_routed),
+        "dense": by_text(dense, is_routed),
+        "ms": by_text(ms, is_routed),
+        "dense_ms": by_text(dense_ms, is_routed),
     }
 
 
@@ -158,11 +183,12 @@ def measure_curve(
     *,
     forecasts: bool = True,
 ) -> Curve:
-    """The curve of a router over `RATES`, with certified bounds."""
+    """The curve of a router over `RATES`, in the currency of its tariff, with certified bounds."""
     settings = [routed_at(router, tariff, rate, forecasts=forecasts) for rate in RATES]
-    measured = measure(decoder, texts, settings, on_texts=on_texts)
+    currency = tariff.prices.currency
+    measured = measure(decoder, texts, settings, on_texts=on_texts, clock=tariff.prices if currency == "ms" else None)
     points = []
     for one in measured:
         by_text = one.divergence / one.num_routed.clamp_min(1)
-        points.append(Point(one.dial, one.moved_share, one.mean_divergence, bound_of(by_text.tolist())))
-    return Curve(tuple(points), len(texts), data)
+        points.append(Point(one.dial, one.share(currency), one.mean_divergence, bound_of(by_text.tolist())))
+    return Curve(tuple(points), len(texts), data, currency)

@@ -25,6 +25,7 @@ from pointsman.engine.attention import CachedAttend
 from pointsman.engine.cache import KVCache, Window
 from pointsman.engine.session import padded
 from pointsman.engine.step import FewTokens
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import Router, Tariff, tariff
 from pointsman.unit.skipping import UNDECIDED, Skipping
 
@@ -54,7 +55,8 @@ class Routing:
 
     Args:
         router: forecasters and gates, for the model that it will be given.
-        rate: nats that the bytes of one whole token are worth.
+        rate: nats that one whole token is worth.
+        prices: that choices are made by; None for bytes, see `Prices.of`.
         script: of each unit the option to take, or `UNDECIDED`; None where the gates choose all.
         compiles: whether compiled loops may read.
         ahead: whether torch takes what the gates said at the token before.
@@ -68,6 +70,7 @@ class Routing:
         router: Router,
         rate: float,
         *,
+        prices: Prices | None = None,
         script: Sequence[int] | None = None,
         compiles: bool = True,
         ahead: bool = False,
@@ -75,7 +78,7 @@ class Routing:
         if router.shape.kv == "evicted":
             problem = "keys and values that are evicted can be measured, but no text is written so"
             raise Unsupported(f"{problem}; expected computed or forecast ones", code="unsupported_kv")
-        self.router, self.rate, self.compiles, self.ahead = router, rate, compiles, ahead
+        self.router, self.rate, self.prices, self.compiles, self.ahead = router, rate, prices, compiles, ahead
         self.script = np.array([UNDECIDED] * len(router.gates) if script is None else script)
 
     def __call__(self, decoder: Decoder, cache: KVCache) -> "RoutedExecution":
@@ -95,11 +98,13 @@ class RoutedExecution:
         weight = decoder.embedding
         self._decoder, self._cache, self._routing = decoder, cache, routing
         self._router = deepcopy(routing.router).to(weight.device, weight.dtype)
-        self._tariff = tariff(decoder, self._router)
+        bytes_moved = tariff(Prices.of(decoder), self._router)
+        self._slot_bytes = round(bytes_moved.prices.slot)
         self._extra_bytes = [
-            [round(float(price)) - self._tariff.prices.unit(unit) for price in prices]
-            for unit, prices in enumerate(self._tariff.options)
+            [round(float(price) - bytes_moved.prices.unit(unit)) for price in options]
+            for unit, options in enumerate(bytes_moved.options)
         ]
+        self._tariff = bytes_moved.priced(routing.prices or bytes_moved.prices)
         self._few = FewTokens.over(decoder, cache)
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
         self._ahead = routing.script
@@ -124,7 +129,7 @@ class RoutedExecution:
         return hidden, self._extra(options, window)
 
     def _worth(self, window: Window) -> NDArray[np.float64]:
-        """(B,) bytes that a nat is worth to each row; infinite where nothing may be approximated."""
+        """(B,) what a nat may cost, to each row; infinite where nothing may be approximated."""
         rates = np.array(self.rates or [self._routing.rate] * len(window.rows), np.float64)
         with np.errstate(divide="ignore"):
             return np.asarray(self._tariff.prices.dense(0) / rates)
@@ -143,11 +148,11 @@ class RoutedExecution:
         from pointsman.unit import kernels
 
         options = np.zeros(len(self._routing.script), np.int64)
-        slot_bytes, by_line = float(self._tariff.prices.slot), np.repeat(worth, window.counts)
+        slot_price, by_line = float(self._tariff.prices.slot), np.repeat(worth, window.counts)
 
         def read(ids: Any, rows: Any, slots: Any) -> Any:
             lines, script = (ids, rows, slots), self._routing.script
-            return kernels.read(lines, few.arrays, self._units, slot_bytes, by_line, script, options)
+            return kernels.read(lines, few.arrays, self._units, slot_price, by_line, script, options)
 
         return few.hidden(tokens, window, read), options
 
@@ -175,7 +180,7 @@ class RoutedExecution:
             seen = count * start + count * (count + 1) // 2  # (query, key) pairs
             more = Traffic(
                 weight_bytes=each + (remainder if index == 0 else 0),
-                kv_read_bytes=-start * self._tariff.prices.slot * unread,
+                kv_read_bytes=-start * self._slot_bytes * unread,
                 flops=2 * weight_bytes // size * count - 4 * config.num_heads * config.head_dim * seen * unread,
             )
             by_row.append(more)

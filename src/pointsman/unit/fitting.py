@@ -18,12 +18,14 @@ from pointsman.engine.store import Store
 from pointsman.engine.weights import weights_hash
 from pointsman.unit.artefact import Card, rounded, save_router
 from pointsman.unit.closed_form import fit_unit, require_enough
-from pointsman.unit.dial import RATES
+from pointsman.unit.dial import RATES, Curve, Timed
 from pointsman.unit.distilling import Distilling, Lessons
 from pointsman.unit.evaluation import Measured, measure, measure_curve, routed_at
 from pointsman.unit.observing import observe, softening
-from pointsman.unit.router import Router, Shape, tariff
+from pointsman.unit.prices import Prices
+from pointsman.unit.router import Router, Shape, Tariff, tariff
 from pointsman.unit.texts import Texts
+from pointsman.unit.timing import Clock
 
 CLOSED_TOKENS = 16_000
 """Routed tokens that closed forms are fitted to; more gain nothing. Measured on the embedded large model."""
@@ -78,22 +80,30 @@ class Fit:
         settings: see `Settings`.
         folder: for the router, and for `work`.
         shown: is told how far it is.
+        clock: prices of this machine in milliseconds, to measure a curve by as well; see `timing.py`.
 
     Raises:
         BadRequest: `too_little_data`.
     """
 
     def __init__(
-        self, decoder: Decoder, learned: Texts, kept: Texts, settings: Settings, folder: Path, shown: Shown
+        self,
+        decoder: Decoder,
+        learned: Texts,
+        kept: Texts,
+        settings: Settings,
+        folder: Path,
+        shown: Shown,
+        clock: Clock | None = None,
     ) -> None:
         self.router = Router(decoder.config, settings.shape)
         require_enough(self.router, learned.num_routed)
         self._decoder, self._learned, self._kept = decoder, learned, kept
-        self._settings, self._folder, self._shown = settings, folder, shown
+        self._settings, self._folder, self._shown, self._clock = settings, folder, shown, clock
         self._model = weights_hash(decoder)
         told = (self._model, settings, learned.tokens.shape, kept.tokens.shape)
         self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
-        self._tariff = tariff(decoder, self.router, forecasts=settings.lessons.forecasts)
+        self._tariff = tariff(Prices.of(decoder), self.router, forecasts=settings.lessons.forecasts)
 
     def run(self) -> Card:
         """Fits what is not fitted yet, and writes the artefact."""
@@ -101,19 +111,23 @@ class Fit:
         self.router.load_state_dict(_without_seconds(closed))
         seconds = float(closed["seconds"]) + self._distil()
         rounded(self.router.requires_grad_(False))
-        self._shown.begin("curve", len(RATES) * len(self._kept))
-        curve = measure_curve(
+        curve, clock = self._curve(self._tariff), self._clock
+        timed = Timed(clock.machine, clock.prices, self._curve(self._tariff.priced(clock.prices))) if clock else None
+        card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve, timed)
+        save_router(self._folder, self.router, card)
+        return card
+
+    def _curve(self, tariff: Tariff) -> Curve:
+        self._shown.begin(f"curve in {tariff.prices.currency}", len(RATES) * len(self._kept))
+        return measure_curve(
             self._decoder,
             self.router,
-            self._tariff,
+            tariff,
             self._kept.by_length(),
             self._settings.data,
             lambda done: self._shown.advance(done, "what each rate costs and saves"),
             forecasts=self._settings.lessons.forecasts,
         )
-        card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve)
-        save_router(self._folder, self.router, card)
-        return card
 
     def _closed(self) -> Mapping[str, Tensor]:
         """The router's tensors after the closed forms."""

@@ -36,7 +36,7 @@ def _log_harm(u: Any, z: Any, gate: Any, option: int) -> Any:
 
 @compiled()
 def _chosen(u: Any, z: Any, gate: Any, prices: Any, worth: Any) -> Any:
-    """The option with the least harm plus price, over all tokens. `prices` (O + 1,) bytes, `worth` (N,) bytes a nat."""
+    """The option with the least harm plus price, over all tokens. `prices` (O + 1,), `worth` (N,) of a nat."""
     num_forecasts = prices.shape[0] - 1
     best, least = num_forecasts, prices[num_forecasts]
     for option in range(num_forecasts):
@@ -119,27 +119,27 @@ def _remember(u: Any, z: Any, lines: Any, weights: Any, forecast: Any, rope: Any
 
 
 @compiled()
-def _option(u: Any, unit: Any, slots: Any, slot_bytes: float, worth: Any, scripted: int) -> Any:
+def _option(u: Any, unit: Any, slots: Any, slot_price: float, worth: Any, scripted: int) -> Any:
     """The latent (N, r) and what is chosen. `unit`: down (r, D), gate, prices, forecasts, forecast of keys."""
     down, gate, prices = unit[0], unit[1], unit[2].copy()
     z = _latent(down, u)
     if scripted != UNDECIDED:
         return z, scripted
     for n in range(u.shape[0]):
-        prices[-1] += slot_bytes * slots[n]
+        prices[-1] += slot_price * slots[n]
     return z, _chosen(u, z, gate, prices, worth)
 
 
 @compiled()
-def read(lines: Any, model: Any, units: Any, slot_bytes: float, worth: Any, script: Any, chosen: Any) -> Any:
+def read(lines: Any, model: Any, units: Any, slot_price: float, worth: Any, script: Any, chosen: Any) -> Any:
     """(N, D) float32 after the last norm.
 
     Args:
         lines: ids, rows and slots of the new tokens, three of (N,) int64.
         model: embedding, norm, head, blocks, rope and eps; see `FewTokens.arrays`.
         units: of each unit the arrays of `_option`.
-        slot_bytes: keys and values that executed attention reads for a token before.
-        worth: bytes that a nat is worth, of each new token, (N,) float64.
+        slot_price: of what executed attention looks at of a token before.
+        worth: what a nat may cost, of each new token, (N,) float64.
         script: of each unit the option to take, or `UNDECIDED`.
         chosen: of each unit, which is filled, the option that was taken.
     """
@@ -150,7 +150,7 @@ def read(lines: Any, model: Any, units: Any, slot_bytes: float, worth: Any, scri
         looking, computing, cache = blocks[layer]
         unit = units[2 * layer]
         u = normalised(x, looking[0], eps)
-        z, option = _option(u, unit, slots, slot_bytes, worth, script[2 * layer])
+        z, option = _option(u, unit, slots, slot_price, worth, script[2 * layer])
         chosen[2 * layer] = option
         if option == unit[2].shape[0] - 1:
             attention(x, (rows, slots), looking, rope, cache, eps)

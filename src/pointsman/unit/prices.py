@@ -1,39 +1,59 @@
-"""What a token costs at batch 1, by the parts of a model: the bytes that a decoding step must move.
+"""What a token costs at batch 1, by the parts of a model: in bytes that a decoding step must move, or in milliseconds.
 
 Never the share of modules: in Llama 3.1 8B a quarter of all modules, chosen as published routers choose them, is a
 seventh of the bytes, because attention is skipped more often and is smaller.
+
+A router's options are counted in parts (`Tariff.quantities`), so any of them can be priced in either currency. Bytes
+are read off the model; milliseconds are measured on a machine, see `timing.py`.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
 
 from pointsman.engine import Decoder
 from pointsman.engine.cost import fixed_weight_bytes
 
+Currency = Literal["bytes", "ms"]
+CURRENCIES: tuple[Currency, ...] = ("bytes", "ms")
+
+PARTS = ("attention", "keys_values", "mlp", "value", "decision")
+"""What options are counted in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Bytes by part. Norms belong to the rest, since what decides reads the normed input.
+    """By part, in one currency. Norms belong to the rest, since what decides reads the normed input.
 
     Attributes:
-        attention: weights of one attention.
-        keys_values: of these, those of keys and values.
-        mlp: weights of one MLP.
-        slot: keys and values that one token has in one layer.
+        currency: of all numbers.
+        attention: one attention, without what it looks at.
+        keys_values: of this, computing keys and values.
+        mlp: one MLP.
+        value: one number that a forecaster or a gate holds.
+        decision: besides, choosing among the options of a unit.
+        slot: for each token before, looking at its keys and values in one layer.
+        written: storing those of the token itself in one layer.
         rest: everything that no unit is: head, norms, a row of the embedding.
         num_layers: blocks.
     """
 
-    attention: int
-    keys_values: int
-    mlp: int
-    slot: int
-    rest: int
+    currency: Currency
+    attention: float
+    keys_values: float
+    mlp: float
+    value: float
+    decision: float
+    slot: float
+    written: float
+    rest: float
     num_layers: int
 
     @classmethod
     def of(cls, decoder: Decoder) -> Self:
-        """Those of a model as it is stored."""
+        """Bytes of a model as it is stored."""
         config, size = decoder.config, decoder.embedding.element_size()
         block = decoder.block(0)
         attention = sum(parameter.nbytes for parameter in block.attention.parameters())
@@ -42,17 +62,22 @@ class Prices:
         keys_values = kv_rows * (config.hidden_size + config.has_qkv_bias) * size
         row = 0 if config.ties_embedding else decoder.embedding[0].nbytes
         rest = fixed_weight_bytes(decoder) + row - config.num_layers * (attention + mlp)
-        return cls(attention, keys_values, mlp, kv_rows * size, rest, config.num_layers)
+        slot = kv_rows * size
+        return cls("bytes", attention, keys_values, mlp, size, 0, slot, slot, rest, config.num_layers)
 
     @property
     def num_units(self) -> int:
         """Attention and MLP of every block."""
         return 2 * self.num_layers
 
-    def unit(self, unit: int) -> int:
-        """Weights of a unit."""
+    def unit(self, unit: int) -> float:
+        """Executing a unit, without what it looks at."""
         return self.mlp if unit % 2 else self.attention
 
+    def by_part(self) -> Tensor:
+        """(5,) float64, in the order of `PARTS`."""
+        return torch.tensor([getattr(self, part) for part in PARTS], dtype=torch.float64)
+
     def dense(self, num_before: float) -> float:
-        """All bytes of a token behind so many others."""
-        return self.rest + self.num_layers * (self.attention + self.mlp + self.slot * (num_before + 1))
+        """All of a token behind so many others."""
+        return self.rest + self.num_layers * (self.attention + self.mlp + self.written + self.slot * num_before)

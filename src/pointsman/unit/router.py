@@ -1,12 +1,13 @@
 """All forecasters and gates of one model, and what each option costs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from pointsman.engine import Decoder, ModelConfig
+from pointsman.engine import ModelConfig
 from pointsman.unit.forecaster import Forecaster
 from pointsman.unit.gate import Gate
 from pointsman.unit.prices import Prices
@@ -76,46 +77,66 @@ class Router(nn.Module):
 
 @dataclass(frozen=True)
 class Tariff:
-    """What each option of each unit costs in bytes, beside what the whole model costs.
+    """What each option of each unit costs, beside what the whole model costs.
 
     Attributes:
-        prices: of the model.
-        options: by unit, (O + 1,) float64: weights that a token reads, the gate's among them; the last one executes.
+        prices: of the model's parts, in one currency.
+        quantities: by unit, (O + 1, 5) float64: how much an option takes of each of `PARTS`; the last one executes.
     """
 
     prices: Prices
-    options: tuple[Tensor, ...] = field(repr=False)
+    quantities: tuple[Tensor, ...] = field(repr=False)
+
+    @cached_property
+    def options(self) -> tuple[Tensor, ...]:
+        """By unit, (O + 1,) float64: the cost of each option, without what an executed attention looks at."""
+        return tuple(its @ self.prices.by_part() for its in self.quantities)
+
+    def priced(self, prices: Prices) -> "Tariff":
+        """The same options at other prices."""
+        return replace(self, prices=prices)
 
     def of_unit(self, unit: int, num_before: Tensor) -> Tensor:
-        """(..., O + 1) bytes of each option, keys and values included, behind so many tokens (...)."""
-        base = self.options[unit].expand(*num_before.shape, -1)
+        """(..., O + 1) cost of each option, keys and values included, behind so many tokens (...)."""
+        base = self.options[unit].to(num_before.device).expand(*num_before.shape, -1)
         if unit % 2:
             return base
         read = torch.zeros_like(base)
         read[..., -1] = num_before * self.prices.slot
-        return base + read + self.prices.slot
+        return base + read + self.prices.written
 
     def dense(self, num_before: Tensor) -> Tensor:
-        """(...) bytes of the model itself there."""
+        """(...) cost of the model itself there."""
         per_token = self.prices.slot * self.prices.num_layers
         return self.prices.dense(0) + num_before.double() * per_token
 
 
-def tariff(decoder: Decoder, router: Router, *, forecasts: bool = True) -> Tariff:
-    """What a router's options cost on a model, in the model's own precision; without forecasts nobody reads those."""
-    prices, size = Prices.of(decoder), decoder.embedding.element_size()
+def counted(
+    *, attention: float = 0, keys_values: float = 0, mlp: float = 0, values: float = 0, decided: bool
+) -> Tensor:
+    """(5,) an option's quantities."""
+    return torch.tensor([attention, keys_values, mlp, values, float(decided)], dtype=torch.float64)
+
+
+def tariff(prices: Prices, router: Router, *, forecasts: bool = True) -> Tariff:
+    """What a router's options cost; without forecasts nobody reads those."""
     units = range(prices.num_units)
-    return Tariff(prices, tuple(_options(router, prices, unit, size, forecasts=forecasts) for unit in units))
+    return Tariff(prices, tuple(_quantities(router, unit, forecasts=forecasts) for unit in units))
 
 
-def _options(router: Router, prices: Prices, unit: int, size: int, *, forecasts: bool) -> Tensor:
-    forecaster, gate = router.forecaster(unit), router.gate(unit)
-    always = size * (forecaster.down.numel() + sum(parameter.numel() for parameter in gate.parameters()))
-    remembered = 0
-    if unit % 2 == 0:
-        latent = router.remembered[unit // 2].numel() * size if router.shape.kv == "forecast" else 0
-        remembered = {"computed": prices.keys_values, "forecast": latent, "evicted": 0}[router.shape.kv]
-    own = [size * forecaster.option_values(option) * forecasts for option in range(forecaster.num_forecasts)]
-    return torch.tensor(
-        [*(always + remembered + values for values in own), always + prices.unit(unit)], dtype=torch.float64
-    )
+def _quantities(router: Router, unit: int, *, forecasts: bool) -> Tensor:
+    forecaster, gate, kv = router.forecaster(unit), router.gate(unit), router.shape.kv
+    always = forecaster.down.numel() + sum(parameter.numel() for parameter in gate.parameters())
+    is_mlp = unit % 2 == 1
+    remembered = router.remembered[unit // 2].numel() if not is_mlp and kv == "forecast" else 0
+    keys_values = float(not is_mlp and kv == "computed")
+    approximated = [
+        counted(
+            keys_values=keys_values,
+            values=always + remembered + forecaster.option_values(option) * forecasts,
+            decided=True,
+        )
+        for option in range(forecaster.num_forecasts)
+    ]
+    executed = counted(attention=not is_mlp, mlp=is_mlp, values=always, decided=True)
+    return torch.stack([*approximated, executed])

@@ -1,7 +1,7 @@
 """Which option each token takes at each unit, over whole sequences: the definition of what `execution.py` does fast.
 
 Options are the forecasts of a unit, and executing it. The one is taken whose predicted harm and price together are
-least; a price is `rate` nats for the bytes of one whole token, in proportion. In training the choice is hard forward
+least; a price is `rate` nats for what one whole token costs, in proportion. In training the choice is hard forward
 and soft backward (straight through), by a softmax over the logarithm of these sums, so that only their ratios count and
 one temperature fits every rate.
 """
@@ -13,15 +13,16 @@ from torch.nn import functional
 from pointsman.engine import Branch
 from pointsman.engine.model import Looking
 from pointsman.unit.forecaster import Forecaster
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import Router, Tariff
 from pointsman.unit.whole import WholeAttend
 
 
 class Taken:
-    """What the N routed tokens took, in the order of their texts: bytes, and the option of each unit.
+    """What the N routed tokens took, in the order of their texts: what it costs, and the option of each unit.
 
     Attributes:
-        moved: (N,) bytes, those that no unit is among them; with a gradient where choices have one.
+        spent: (N,) in the tariff's currency, the rest of the model included; with a gradient where choices have one.
         options: (N,) int64 by unit, in order.
         num_before: (N,) int64, tokens before each.
     """
@@ -30,19 +31,27 @@ class Taken:
         self.tariff, self.is_routed = tariff, is_routed
         places = torch.arange(is_routed.shape[1], device=is_routed.device)
         self.num_before = places.expand(is_routed.shape)[is_routed]
-        self.moved = torch.full(self.num_before.shape, float(tariff.prices.rest), device=is_routed.device)
+        self.spent = torch.full(self.num_before.shape, float(tariff.prices.rest), device=is_routed.device)
         self.options: list[Tensor] = []
 
     def add(self, unit: int, selection: Tensor) -> None:
         """Takes note of a one-hot (N, O + 1)."""
         price = self.tariff.of_unit(unit, self.num_before).to(selection)
-        self.moved = self.moved + (selection * price).sum(-1)
+        self.spent = self.spent + (selection * price).sum(-1)
         self.options.append(selection.detach().argmax(-1))
 
     @property
     def dense(self) -> Tensor:
-        """(N,) bytes of the model itself at the same places."""
+        """(N,) what the model itself costs at the same places."""
         return self.tariff.dense(self.num_before)
+
+    def charged(self, prices: Prices) -> tuple[Tensor, Tensor]:
+        """(N,) what was taken would cost at other prices, and (N,) what the model itself would."""
+        tariff = self.tariff.priced(prices)
+        spent = torch.full(self.num_before.shape, float(prices.rest), dtype=torch.float64, device=self.is_routed.device)
+        for unit, options in enumerate(self.options):
+            spent += tariff.of_unit(unit, self.num_before).gather(-1, options[:, None])[:, 0]
+        return spent, tariff.dense(self.num_before)
 
     def by_text(self, values: Tensor) -> Tensor:
         """(N, ...) to (B, T, ...), 0 where nothing is routed."""
@@ -58,7 +67,7 @@ class Routed:
         router: forecasters and gates.
         tariff: their prices.
         is_routed: (B, T) bool, tokens that may be approximated.
-        rate: (B,) nats that the bytes of one whole token are worth.
+        rate: (B,) nats that one whole token, in bytes or milliseconds, is worth.
         temperature: of the straight-through choice; None for a hard one without.
         forecasts: whether a unit that is not executed is forecast; else it is left out, as the gate believes it is not.
     """

@@ -24,7 +24,7 @@ class Skipping:
     Args:
         router: forecasters and gates, where the decoder is.
         tariff: their prices.
-        worth: (B,) bytes that a nat is worth to each row.
+        worth: (B,) what a nat may cost, to each row.
         script: of each unit the option to take, or `UNDECIDED`.
         window: the new tokens.
 

@@ -4,7 +4,7 @@
     batch = UnitBatch(model, num_rows=8, curve=card.curve)
     batch.submit(prompt, UnitSampling(budget=0.75))
 
-In a batch all texts share a forward's weights, and so its choices: a unit is approximated where the bytes are worth the
+In a batch all texts share a forward's weights, and so its choices: a unit is approximated where its price is worth the
 harm to all of them, each at its own rate. A text that asks for all of the model gets it, and so do its neighbours.
 """
 
@@ -15,6 +15,7 @@ from typing import Self
 from pointsman.engine import Batch, LoadedModel, Sampling, Session, Writing
 from pointsman.unit.dial import Curve
 from pointsman.unit.execution import RoutedExecution, Routing
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import Router
 
 
@@ -23,15 +24,16 @@ class UnitSampling(Sampling):
     """`Sampling` with a dial.
 
     Attributes:
-        budget: share of the model's bytes that decoding may move on average; 1 for the model itself.
+        budget: share of the model's bytes or milliseconds, as its curve has them, that decoding may take on average; 1
+            for the model itself.
     """
 
     budget: float = 1.0
 
 
-def routed(model: LoadedModel, router: Router, rate: float = 0.0) -> LoadedModel:
-    """The same model, whose sessions leave out what is not worth its bytes at this rate; see `Routing`."""
-    return replace(model, execution=Routing(router, rate))
+def routed(model: LoadedModel, router: Router, rate: float = 0.0, prices: Prices | None = None) -> LoadedModel:
+    """The same model, whose sessions leave out what is not worth its price at this rate; see `Routing`."""
+    return replace(model, execution=Routing(router, rate, prices=prices))
 
 
 class UnitBatch(Batch):

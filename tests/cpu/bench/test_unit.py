@@ -15,7 +15,7 @@ from pointsman.bench.unit_curves import by_name, ratio_at
 from pointsman.engine import LoadedModel, ModelConfig
 from pointsman.engine.model import Decoder
 from pointsman.engine.tokenizer import TextTokenizer
-from pointsman.unit import Lessons, Measured, Router, default_shape, of_stream, tariff
+from pointsman.unit import Lessons, Measured, Prices, Router, default_shape, of_stream, tariff
 from pointsman.unit.rivals.training import Recipe
 
 
@@ -61,7 +61,7 @@ def test_an_excess_is_that_of_the_perplexities() -> None:
 @pytest.mark.parametrize("saved", [0.25, 0.5])
 def test_a_script_saves_what_it_is_asked_for(make_decoder: Callable[..., Decoder], saved: float) -> None:
     decoder = make_decoder(num_layers=12, hidden_size=64, intermediate_size=192)
-    prices = tariff(decoder, Router(decoder.config, default_shape(decoder.config)))
+    prices = tariff(Prices.of(decoder), Router(decoder.config, default_shape(decoder.config)))
     script = unit_loop.script_for(prices, saved, 10)
     moved = prices.prices.rest + sum(
         float(prices.of_unit(unit, torch.tensor(10.0))[option]) for unit, option in enumerate(script)

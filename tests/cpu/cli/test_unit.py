@@ -37,7 +37,7 @@ def folder(pm: Any, model: Path, book: Path, fitted: dict[str, Path], tmp_path_f
     if "units" not in fitted:
         output = tmp_path_factory.mktemp("units")
         options = ["--data", book, "--lessons", 5, "-o", output]
-        found = pm("fit", "unit", "--model", model, *options)
+        found = pm("fit", "unit", "--model", model, *options, "--prices", "ms")
         assert found.code == 0, found.err
         assert f"--unit {output}" in found.out
         for rival in ("informed", "d-llm"):
@@ -55,7 +55,15 @@ def test_a_fit_is_seen_by_evaluate(pm: Any, model: Path, book: Path, folder: Pat
     assert found.code == 0, found.err
     report = json.loads(found.out.splitlines()[-1])
     assert report["bench"] == "evaluate-unit"
-    assert set(report["curves"]) == {"pointsman", "static", "random", "shortgpt", "informed", "d-llm"}
+    assert set(report["curves"]) == {
+        "pointsman",
+        "pointsman, by ms",
+        "static",
+        "random",
+        "shortgpt",
+        "informed",
+        "d-llm",
+    }
     for curve in report["curves"].values():
         assert all(point["perplexity_ratio"] > 0 for point in curve)
     with points.open() as file:
@@ -78,6 +86,22 @@ def test_a_text_at_a_budget(pm: Any, model: Path, folder: Path, lossless: list[s
     assert ("drafts itself" in found.err) == bool(lossless)
 
 
+def test_a_budget_of_milliseconds(pm: Any, model: Path, folder: Path) -> None:
+    loaded = load_model(str(model), device="cpu")
+    router, card = load_router(folder, loaded.decoder)
+    dial = card.dial("ms")
+    budget = round(dial.curve.points[8].share, 2)
+    options = ["--unit", folder, "--budget", budget, "--prices", "ms", "--device", "cpu", "--max-tokens", 12]
+    found = pm("generate", "--model", model, *options, "hello")
+    if budget > 1:  # so small a model is never faster in parts
+        assert "[invalid_budget]" in found.err
+        return
+    assert found.code == 0, found.err
+    writer = routed(loaded, router, dial.curve.rate_for_budget(budget), dial.prices)
+    (expected,) = generate(writer, [loaded.tokenizer.encode(PROMPT, special=False)], Sampling(max_tokens=12))
+    assert found.out == expected.text + "\n"
+
+
 def test_the_embedded_model_brings_its_own(pm: Any) -> None:
     question = "What is the pet of Suna?"
     whole = pm("generate", question)
@@ -94,6 +118,7 @@ def test_the_embedded_model_brings_its_own(pm: Any) -> None:
         (["--unit", "{folder}", "--budget", 0.001], "invalid_budget"),
         (["--unit", "{folder}", "--budget", 2], "invalid_budget"),
         (["--unit", "{folder}", "--compile"], "conflicting_options"),
+        (["--prices", "ms"], "missing_option"),
         (["--unit", "{folder}", "--small", "a"], "conflicting_options"),
     ],
 )

@@ -89,5 +89,5 @@ async def test_a_model_without_units_has_no_budget(model: LoadedModel, serve: An
 
 
 def test_a_default_out_of_reach_is_refused_when_the_model_is_loaded(serve: Any) -> None:
-    with pytest.raises(BadRequest, match="still move"):
+    with pytest.raises(BadRequest, match="are still needed"):
         serve(budget=0.1)()

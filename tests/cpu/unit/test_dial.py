@@ -24,7 +24,7 @@ def test_a_budget_that_cannot_be_is_refused(budget: float) -> None:
 
 
 def test_the_least_budget_is_named() -> None:
-    with pytest.raises(BadRequest, match=r"0\.300 of the bytes still move"):
+    with pytest.raises(BadRequest, match=r"0\.300 of the bytes are still needed"):
         CURVE.rate_for_budget(0.2)
 
 

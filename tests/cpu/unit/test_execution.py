@@ -12,6 +12,7 @@ from pointsman.core import Unsupported
 from pointsman.engine import Session
 from pointsman.engine.model import Decoder
 from pointsman.unit.execution import RoutedExecution, Routing
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import KvPolicy, Router, tariff
 from pointsman.unit.routing import Routed
 from pointsman.unit.skipping import UNDECIDED
@@ -39,7 +40,7 @@ def whole(decoder: Decoder, router: Router, rate: float) -> tuple[torch.Tensor, 
     """Logits behind every token that is routed, and the options that they took."""
     tokens = torch.tensor([TEXT])
     is_routed = torch.arange(len(TEXT))[None] >= PROMPT_TOKENS
-    routed = Routed(router, tariff(decoder, router), is_routed, torch.tensor([rate]))
+    routed = Routed(router, tariff(Prices.of(decoder), router), is_routed, torch.tensor([rate]))
     logits = logits_of(decoder, tokens, routed, routed.attend)[0, PROMPT_TOKENS:]
     options = torch.stack(routed.taken.options, -1)
     return logits, options.tolist()
@@ -125,7 +126,7 @@ def test_traffic_is_what_the_options_cost(make_decoder: MakeDecoder, make_router
     for each in (session, plain):
         each.extend([0], [TEXT[:3]])
     found, dense = session.extend([0], [[5]]).traffic, plain.extend([0], [[5]]).traffic
-    prices = tariff(decoder, router)
+    prices = tariff(Prices.of(decoder), router)
     saved = sum(prices.prices.unit(unit) - float(prices.options[unit][option]) for unit, option in enumerate(script))
     assert dense.weight_bytes - found.weight_bytes == saved
     assert dense.kv_read_bytes - found.kv_read_bytes == 3 * prices.prices.slot  # one of two attentions looks back

@@ -14,6 +14,7 @@ from pointsman.engine.model import Decoder
 from pointsman.unit import (
     Fit,
     Lessons,
+    Prices,
     Router,
     Settings,
     Shape,
@@ -72,15 +73,15 @@ def test_a_fit_saves_bytes_at_little_harm_and_lessons_help(decoder: Decoder, tmp
     heard = Heard()
     card = fit(decoder, tmp_path / "taught", heard=heard)
     untaught = fit(decoder, tmp_path / "untaught", replace(SETTINGS, lessons=replace(LESSONS, steps=0)))
-    assert heard.stages == ["closed forms", "lessons", "curve"]
+    assert heard.stages == ["closed forms", "lessons", "curve in bytes"]
     assert heard.done == heard.total == 6 * len(RATES)
-    moved = [point.moved for point in card.curve.points]
+    moved = [point.share for point in card.curve.points]
     assert moved[-1] < 0.9 < moved[0]
     assert card.curve.points[0].divergence < 0.05
     assert all(point.bound >= point.divergence - 1e-6 for point in card.curve.points if point.divergence < 1)
 
     def paid(curve: Any) -> float:
-        return sum(point.divergence / point.rate + point.moved for point in curve.points)
+        return sum(point.divergence / point.rate + point.share for point in curve.points)
 
     assert paid(card.curve) < paid(untaught.curve)
 
@@ -105,15 +106,15 @@ def test_what_is_loaded_is_what_was_measured(decoder: Decoder, tmp_path: Path) -
     router, again = load_router(tmp_path, decoder)
     assert again == card
     point = card.curve.points[5]
-    (found,) = measure(decoder, stream(6, 1), [routed_at(router, tariff(decoder, router), point.rate)])
-    assert found.moved_share == pytest.approx(point.moved, rel=1e-6)
+    (found,) = measure(decoder, stream(6, 1), [routed_at(router, tariff(Prices.of(decoder), router), point.rate)])
+    assert found.moved_share == pytest.approx(point.share, rel=1e-6)
     assert found.mean_divergence == pytest.approx(point.divergence, rel=1e-4, abs=1e-6)
 
 
 def test_measures_are_what_a_plain_loop_finds(decoder: Decoder, tmp_path: Path) -> None:
     fit(decoder, tmp_path)
     router, _ = load_router(tmp_path, decoder)
-    texts, setting = stream(3, 2), routed_at(router, tariff(decoder, router), 2.0)
+    texts, setting = stream(3, 2), routed_at(router, tariff(Prices.of(decoder), router), 2.0)
     (found,) = measure(decoder, texts, [setting], num_rows=2)
     for row in range(3):
         one = texts.chosen(slice(row, row + 1))
@@ -124,7 +125,7 @@ def test_measures_are_what_a_plain_loop_finds(decoder: Decoder, tmp_path: Path) 
         assert found.divergence[row].item() == pytest.approx(divergence(p, q).sum().item(), rel=1e-4)
         assert found.excess[row].item() == pytest.approx(sum(followed), rel=1e-3, abs=1e-4)
         assert found.agreed[row].item() == (p.argmax(-1) == q.argmax(-1)).sum().item()
-        assert found.moved[row].item() == pytest.approx(execute.taken.moved.sum().item(), rel=1e-6)
+        assert found.moved[row].item() == pytest.approx(execute.taken.spent.sum().item(), rel=1e-6)
     assert found.perplexity_ratio == pytest.approx(math.exp(found.excess.sum().item() / 48), rel=1e-6)
 
 
@@ -135,7 +136,7 @@ def test_a_state_of_lessons_is_restored_to_the_bit(decoder: Decoder) -> None:
         with torch.no_grad():
             for parameter in router.parameters():
                 parameter.normal_(0.0, 0.1, generator=generator)
-        return Distilling(decoder, router, tariff(decoder, router), stream(20, 0), LESSONS)
+        return Distilling(decoder, router, tariff(Prices.of(decoder), router), stream(20, 0), LESSONS)
 
     whole, first, second = work(), work(), work()
     losses = [whole.step() for _ in range(6)]

@@ -43,7 +43,9 @@ def decoder(make_decoder: MakeDecoder) -> Decoder:
 
 def executed(published: Published, decoder: Decoder, texts: Texts) -> list[torch.Tensor]:
     """(B, T) bool by unit."""
-    execute = PublishedExecute(published, decoder, tariff_of(published, decoder), texts.tokens, texts.is_routed)
+    execute = PublishedExecute(
+        published, decoder, tariff_of(published, Prices.of(decoder)), texts.tokens, texts.is_routed
+    )
     logits_of(decoder, texts.tokens, execute, execute.attend)
     return [execute.taken.by_text(options) == 1 for options in execute.taken.options]
 
@@ -99,7 +101,9 @@ def test_routers_of_a_block_read_its_input_where_published_so(decoder: Decoder) 
                 parameter.zero_()  # the first attention: executed, by its offset alone
         choices = []
         for offset in (5.0, -5.0):
-            execute = PublishedExecute(published, decoder, tariff_of(published, decoder), texts.tokens, texts.is_routed)
+            execute = PublishedExecute(
+                published, decoder, tariff_of(published, Prices.of(decoder)), texts.tokens, texts.is_routed
+            )
             published.offset.fill_(0.0)
             with torch.no_grad():
                 bias = list(published.routers[0].parameters())[-1]
@@ -113,7 +117,7 @@ def test_what_is_left_out_costs_nothing_but_its_router(decoder: Decoder) -> None
     prices = Prices.of(decoder)
     for kind in KINDS:
         published = Published(kind, decoder)
-        options = tariff_of(published, decoder).options
+        options = tariff_of(published, Prices.of(decoder)).options
         router = 4 * sum(parameter.numel() for parameter in published.routers[5].parameters())
         lff = 4 * sum(p.numel() for p in published.forecasters[5].parameters()) if kind == "informed" else 0
         assert options[5].tolist() == [router + lff, router + prices.mlp]
@@ -129,7 +133,7 @@ def test_noise_makes_gradients_and_its_absence_none(decoder: Decoder) -> None:
         published.offset.fill_(0.0)
         noise = Noise(1.0, torch.Generator().manual_seed(0))
         execute = PublishedExecute(
-            published, decoder, tariff_of(published, decoder), texts.tokens, texts.is_routed, noise
+            published, decoder, tariff_of(published, Prices.of(decoder)), texts.tokens, texts.is_routed, noise
         )
         logits_of(decoder, texts.tokens, execute, execute.attend).square().mean().backward()
         gradients = [parameter.grad for parameter in published.routers.parameters()]
@@ -213,7 +217,7 @@ def test_the_layer_that_turns_the_stream_least_goes_first(decoder: Decoder) -> N
 
 def test_static_options_go_one_by_one_to_the_cheapest(decoder: Decoder, make_router: MakeRouter) -> None:
     router = make_router(decoder)
-    prices = ungated(tariff(decoder, router), router)
+    prices = ungated(tariff(Prices.of(decoder), router), router)
     path = static_path(decoder, router, prices, stream(2, 0))
     assert len(path) == 4 * (1 + 3)
     moved = [one.moved_share for one in measure(decoder, stream(2, 1), path)]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pointsman.engine.model import Decoder
+from pointsman.unit.prices import Prices
 from pointsman.unit.router import KvPolicy, Router, tariff
 from pointsman.unit.routing import Routed
 from pointsman.unit.whole import WholeAttend, logits_of
@@ -36,7 +37,7 @@ def test_without_a_price_everything_is_executed(
 ) -> None:
     decoder = make_decoder()
     router = make_router(decoder, kv)
-    routed = Routed(router, tariff(decoder, router), torch.ones_like(TOKENS).bool(), torch.zeros(1))
+    routed = Routed(router, tariff(Prices.of(decoder), router), torch.ones_like(TOKENS).bool(), torch.zeros(1))
     assert torch.equal(logits_of(decoder, TOKENS, routed, routed.attend), logits_of(decoder, TOKENS))
     last = [1, 3, 1, 3]
     assert [int(options.min()) for options in routed.taken.options] == last
@@ -47,7 +48,7 @@ def test_a_prompt_is_never_touched(make_decoder: MakeDecoder, make_router: MakeR
     decoder = make_decoder()
     router = make_router(decoder, kv)
     is_routed = torch.arange(8)[None] >= 5
-    routed = Routed(router, tariff(decoder, router), is_routed, torch.tensor([1e9]))
+    routed = Routed(router, tariff(Prices.of(decoder), router), is_routed, torch.tensor([1e9]))
     found, plain = logits_of(decoder, TOKENS, routed, routed.attend), logits_of(decoder, TOKENS)
     torch.testing.assert_close(found[:, :5], plain[:, :5])
     assert not torch.allclose(found[:, 5:], plain[:, 5:], atol=1e-2)
@@ -59,7 +60,7 @@ def test_policies_differ(make_decoder: MakeDecoder, make_router: MakeRouter) -> 
     logits = []
     for kv in ("computed", "forecast", "evicted"):
         router = make_router(decoder, kv)
-        routed = Routed(router, tariff(decoder, router), torch.ones_like(TOKENS).bool(), torch.tensor([0.5]))
+        routed = Routed(router, tariff(Prices.of(decoder), router), torch.ones_like(TOKENS).bool(), torch.tensor([0.5]))
         logits.append(logits_of(decoder, TOKENS, routed, routed.attend)[0])
     assert not torch.allclose(logits[0], logits[1], atol=1e-3)
     assert not torch.allclose(logits[0], logits[2], atol=1e-3)
@@ -68,7 +69,7 @@ def test_policies_differ(make_decoder: MakeDecoder, make_router: MakeRouter) -> 
 def test_bytes_are_those_of_the_tariff(make_decoder: MakeDecoder, make_router: MakeRouter) -> None:
     decoder = make_decoder()
     router = make_router(decoder)
-    prices = tariff(decoder, router)
+    prices = tariff(Prices.of(decoder), router)
     is_routed = torch.arange(8)[None] >= 3
     for rate, chosen in ((1e9, [0, 0, 0, 0]), (0.0, [1, 3, 1, 3])):
         routed = Routed(router, prices, is_routed, torch.tensor([rate]))
@@ -77,7 +78,7 @@ def test_bytes_are_those_of_the_tariff(make_decoder: MakeDecoder, make_router: M
             units = sum(float(prices.options[unit][option]) for unit, option in enumerate(chosen))
             seen = before * prices.prices.slot * sum(option == 1 for option in chosen[::2])
             written = 2 * prices.prices.slot
-            assert routed.taken.moved[index].item() == prices.prices.rest + units + seen + written
+            assert routed.taken.spent[index].item() == prices.prices.rest + units + seen + written
     assert routed.taken.dense[0].item() == prices.prices.dense(3)
 
 
@@ -87,12 +88,12 @@ def test_straight_through_choices_have_gradients_and_hard_values(
     decoder = make_decoder().requires_grad_(False)
     router = make_router(decoder).requires_grad_(True)
     everything = torch.ones_like(TOKENS).bool()
-    hard = Routed(router, tariff(decoder, router), everything, torch.ones(1))
-    soft = Routed(router, tariff(decoder, router), everything, torch.ones(1), temperature=0.5)
+    hard = Routed(router, tariff(Prices.of(decoder), router), everything, torch.ones(1))
+    soft = Routed(router, tariff(Prices.of(decoder), router), everything, torch.ones(1), temperature=0.5)
     expected = logits_of(decoder, TOKENS, hard, hard.attend)
     found = logits_of(decoder, TOKENS, soft, soft.attend)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    (found.sum() + soft.taken.moved.sum()).backward()
+    (found.sum() + soft.taken.spent.sum()).backward()
     assert all(router.gate(unit).weight.grad.abs().sum() > 0 for unit in range(4))
     router.requires_grad_(False)
 
@@ -102,7 +103,7 @@ def test_left_out_units_add_nothing(make_decoder: MakeDecoder, make_router: Make
     decoder = make_decoder()
     router = make_router(decoder)
     routed = Routed(
-        router, tariff(decoder, router), torch.ones_like(TOKENS).bool(), torch.tensor([1e9]), forecasts=False
+        router, tariff(Prices.of(decoder), router), torch.ones_like(TOKENS).bool(), torch.tensor([1e9]), forecasts=False
     )
     found = logits_of(decoder, TOKENS, routed, routed.attend)
     torch.testing.assert_close(found, decoder.logits(decoder.norm(decoder.embedding[TOKENS])))

@@ -123,7 +123,7 @@ def test_a_neighbour_without_a_budget_gets_all_of_the_model(model: LoadedModel, 
 
 def test_a_budget_out_of_reach_is_refused_at_once(model: LoadedModel, router: Router) -> None:
     batch = UnitBatch(routed(model, router), 1, CURVE)
-    with pytest.raises(BadRequest, match="still move") as caught:
+    with pytest.raises(BadRequest, match="are still needed") as caught:
         batch.submit(PROMPTS[0], UnitSampling(budget=0.1))
     assert caught.value.code == "invalid_budget"
     assert batch.renewed().is_idle

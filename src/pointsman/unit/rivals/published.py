@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from pointsman.engine import Branch, Decoder
 from pointsman.unit.prices import Prices
-from pointsman.unit.router import Tariff
+from pointsman.unit.router import Tariff, counted
 from pointsman.unit.routing import Taken
 from pointsman.unit.whole import WholeAttend
 
@@ -89,20 +89,21 @@ class Published(nn.Module):
         return self.kind in ("d-llm", "mod") and unit % 2 == 1 and self.decides(unit - 1)
 
 
-def tariff_of(published: Published, decoder: Decoder) -> Tariff:
+def tariff_of(published: Published, prices: Prices) -> Tariff:
     """What leaving out and executing cost, by unit."""
-    prices, size = Prices.of(decoder), decoder.embedding.element_size()
-    options = []
+    quantities = []
     for unit in range(prices.num_units):
-        always = size * sum(parameter.numel() for parameter in published.routers[unit].parameters())
-        left_out = always
-        if published.kind == "informed":
-            left_out += size * sum(parameter.numel() for parameter in published.forecasters[unit].parameters())
-        if unit % 2 == 0 and published.kind in ("informed", "skipgpt"):
-            left_out += prices.keys_values
-        full = always + prices.unit(unit)
-        options.append(torch.tensor([left_out, full], dtype=torch.float64))
-    return Tariff(prices, tuple(options))
+        is_mlp, decides = unit % 2 == 1, published.decides(unit)
+        router = sum(parameter.numel() for parameter in published.routers[unit].parameters())
+        its = published.forecasters[unit].parameters() if published.kind == "informed" else ()
+        left_out = counted(
+            keys_values=not is_mlp and published.kind in ("informed", "skipgpt"),
+            values=router + sum(parameter.numel() for parameter in its),
+            decided=decides,
+        )
+        executed = counted(attention=not is_mlp, mlp=is_mlp, values=router, decided=decides)
+        quantities.append(torch.stack((left_out, executed)))
+    return Tariff(prices, tuple(quantities))
 
 
 @dataclass(frozen=True, slots=True)

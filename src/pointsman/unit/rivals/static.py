@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from pointsman.engine import Branch, Decoder
 from pointsman.unit.evaluation import Measured, Setting, measure
-from pointsman.unit.prices import Prices
-from pointsman.unit.router import Router, Tariff
+from pointsman.unit.prices import PARTS, Prices
+from pointsman.unit.router import Router, Tariff, counted
 from pointsman.unit.routing import Taken
 from pointsman.unit.texts import Texts
 from pointsman.unit.whole import WholeAttend, logits_of
@@ -56,22 +56,22 @@ class Scripted:
 def skipping_tariff(decoder: Decoder) -> Tariff:
     """Of leaving out without anything in its place; keys and values are still computed."""
     prices = Prices.of(decoder)
-    left_out = [prices.keys_values if unit % 2 == 0 else 0 for unit in range(prices.num_units)]
-    options = [torch.tensor([left_out[unit], prices.unit(unit)], dtype=torch.float64) for unit in range(len(left_out))]
-    return Tariff(prices, tuple(options))
+    attention = torch.stack((counted(keys_values=1, decided=False), counted(attention=1, decided=False)))
+    mlp = torch.stack((counted(decided=False), counted(mlp=1, decided=False)))
+    return Tariff(prices, (attention, mlp) * prices.num_layers)
 
 
 def ungated(tariff: Tariff, router: Router) -> Tariff:
     """A router's prices without its gates and, where a unit is executed, without the latent: nobody reads them then."""
-    size = tariff.prices.slot // (2 * router.config.num_kv_heads * router.config.head_dim)
-    options = []
-    for unit, prices in enumerate(tariff.options):
-        gate = size * sum(parameter.numel() for parameter in router.gate(unit).parameters())
-        latent = size * router.forecaster(unit).down.numel()
-        cheaper = prices - gate
-        cheaper[-1] -= latent
-        options.append(cheaper)
-    return Tariff(tariff.prices, tuple(options))
+    values, decision = PARTS.index("value"), PARTS.index("decision")
+    quantities = []
+    for unit, its in enumerate(tariff.quantities):
+        cheaper = its.clone()
+        cheaper[:, values] -= sum(parameter.numel() for parameter in router.gate(unit).parameters())
+        cheaper[-1, values] -= router.forecaster(unit).down.numel()
+        cheaper[:, decision] = 0
+        quantities.append(cheaper)
+    return Tariff(tariff.prices, tuple(quantities))
 
 
 def random_setting(decoder: Decoder, chance: float, seed: int = 0) -> Setting:
@@ -107,7 +107,7 @@ def shortgpt_settings(decoder: Decoder, texts: Texts) -> list[Setting]:
     influence = layer_influence(decoder, texts)
     order = sorted(range(len(influence)), key=influence.__getitem__)
     tariff = skipping_tariff(decoder)
-    no_keys = Tariff(tariff.prices, tuple(torch.stack((0 * prices[0], prices[1])) for prices in tariff.options))
+    no_keys = Tariff(tariff.prices, tuple(torch.stack((0 * its[0], its[1])) for its in tariff.quantities))
 
     def setting(count: int) -> Setting:
         gone = {2 * layer + part for layer in order[:count] for part in (0, 1)}

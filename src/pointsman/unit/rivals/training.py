@@ -11,6 +11,7 @@ from torch.nn import functional
 from pointsman.engine import Branch, Decoder
 from pointsman.engine.store import Store
 from pointsman.unit.evaluation import Setting, measure
+from pointsman.unit.prices import Prices
 from pointsman.unit.rivals.published import Noise, Published, PublishedExecute, tariff_of
 from pointsman.unit.texts import Texts
 from pointsman.unit.whole import logits_of
@@ -65,7 +66,7 @@ class PublishedTraining:
         on_step: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._decoder, self._published, self._texts = decoder, published, texts.by_length()
-        self._tariff, self._budget, self._recipe = tariff_of(published, decoder), budget, recipe
+        self._tariff, self._budget, self._recipe = tariff_of(published, Prices.of(decoder)), budget, recipe
         self._on_step = on_step
         self._generator = torch.Generator().manual_seed(recipe.seed)
 
@@ -118,7 +119,7 @@ class PublishedTraining:
         execute = PublishedExecute(published, self._decoder, self._tariff, batch.tokens, at, noise)
         logits = logits_of(self._decoder, batch.tokens, execute, execute.attend, at)
         loss = functional.cross_entropy(logits, batch.targets[at])
-        share = execute.taken.moved / execute.taken.dense.to(logits)
+        share = execute.taken.spent / execute.taken.dense.to(logits)
         if published.kind == "d-llm":
             return loss + D_LLM_WEIGHT * (share - self._budget).abs().mean()
         if published.kind == "mod":
@@ -161,7 +162,7 @@ def meet(decoder: Decoder, published: Published, kept: Texts, budget: float, rou
 
 def published_setting(decoder: Decoder, published: Published, budget: float) -> Setting:
     """A published router as it stands."""
-    tariff = tariff_of(published, decoder)
+    tariff = tariff_of(published, Prices.of(decoder))
 
     def make(texts: Texts) -> PublishedExecute:
         return PublishedExecute(published, decoder, tariff, texts.tokens, texts.is_routed)
