@@ -11,7 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pointsman.bench.report import Figure, Report
-from pointsman.bench.unit_curves import OURS, OURS_BY_MS, all_settings, measure_all, points, ratio_at, write_csv
+from pointsman.bench.unit_curves import (
+    OURS,
+    OURS_BY_MS,
+    all_settings,
+    chosen_path,
+    measure_all,
+    points,
+    ratio_at,
+    write_csv,
+)
 from pointsman.bench.unit_picture import draw
 from pointsman.engine import LoadedModel, Session
 from pointsman.unit import Measured, Prices, Router, Routing, Texts, measured_clock
@@ -56,7 +65,8 @@ def evaluate(
             shown.update(bar, description=what.ljust(40))
 
         clock = measured_clock(model.decoder, router.shape).prices
-        settings = all_settings(model.decoder, router, folder, kept, tell, every, clock)
+        path = chosen_path(model.decoder, router, kept, tell)
+        settings = all_settings(model.decoder, router, folder, path, every, clock)
         shown.update(bar, description="texts times settings".ljust(40), total=len(settings) * len(texts))
         curves = measure_all(model.decoder, texts, settings, lambda done: shown.advance(bar, done), clock)
     for name, curve in curves.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,62 @@ from pointsman.engine import Decoder
 from pointsman.unit import Measured, Prices, Router, Setting, Texts, measure, routed_at, tariff
 from pointsman.unit.dial import RATES
 from pointsman.unit.rivals.fitted import load_published
-from pointsman.unit.rivals.static import random_setting, shortgpt_settings, static_path, ungated
-from pointsman.unit.rivals.training import published_setting
+from pointsman.unit.rivals.static import random_setting, shortgpt_settings, static_path, static_setting, ungated
+from pointsman.unit.router import Tariff
 
-__all__ = ["OURS", "OURS_BY_MS", "all_settings", "by_name", "measure_all", "points", "ratio_at", "write_csv"]
+__all__ = [
+    "OURS",
+    "OURS_BY_MS",
+    "StaticPath",
+    "all_settings",
+    "by_name",
+    "chosen_path",
+    "measure_all",
+    "points",
+    "ratio_at",
+    "told",
+    "write_csv",
+]
 
 OURS, OURS_BY_MS = "pointsman", "pointsman, by ms"
 _CHANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-_CHOSEN_TEXTS = 48
+_CHOSEN_TOKENS = 6000
 _RESAMPLES = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class StaticPath:
+    """Static options from dear to cheap, what they cost, and the texts that they were chosen on."""
+
+    options: list[list[int]]
+    tariff: Tariff
+    texts: Texts
+
+
+def chosen_path(decoder: Decoder, router: Router, kept: Texts, tick: Callable[[str], None]) -> StaticPath:
+    """Static options of a router's forecasters, on so few of the texts that it takes seconds or minutes."""
+    counts = kept.lengths.cumsum(0)
+    some = kept.chosen(slice(0, int((counts < _CHOSEN_TOKENS).sum()) + 1))
+    fixed = ungated(tariff(Prices.of(decoder), router), router)
+    path = static_path(decoder, router, fixed, some, lambda step: tick(f"static option {step}"))
+    return StaticPath(path, fixed, some)
+
+
 def all_settings(
-    decoder: Decoder,
-    router: Router,
-    folder: Path,
-    kept: Texts,
-    tick: Callable[[str], None],
-    every: int = 1,
-    clock: Prices | None = None,
+    decoder: Decoder, router: Router, folder: Path, path: StaticPath, every: int = 1, clock: Prices | None = None
 ) -> list[Setting]:
     """Ours at every rate, the controls, and the published routers that were fitted into `folder`.
 
-    Whatever the controls choose they choose on `kept`, which is not what is measured. With a `clock` ours is there
-    twice, and chooses by its milliseconds the second time.
+    With a `clock` ours is there twice, and chooses by its milliseconds the second time.
     """
     prices = tariff(Prices.of(decoder), router)
     settings = [routed_at(router, prices, rate, OURS) for rate in RATES[::every]]
     if clock is not None:
         settings += [routed_at(router, prices.priced(clock), rate, OURS_BY_MS) for rate in RATES[::every]]
-    tick("static options, chosen greedily")
-    some = kept.chosen(slice(0, _CHOSEN_TEXTS))
-    settings += static_path(decoder, router, ungated(prices, router), some, lambda step: tick(f"static option {step}"))
-    settings += shortgpt_settings(decoder, some.trimmed())
+    settings += [static_setting(path.tariff, router, options) for options in path.options]
+    settings += shortgpt_settings(decoder, path.texts.trimmed())
     settings += [random_setting(decoder, chance) for chance in _CHANCES[::every]]
-    settings += [published_setting(decoder, rival, budget) for rival, budget in load_published(folder, decoder)]
+    settings += [fitted.setting(decoder) for fitted in load_published(folder, decoder)]
     return settings
 
 
@@ -93,6 +115,16 @@ def _log_ratio(curve: Sequence[Measured], saved: float, rows: torch.Tensor, *, i
         return None
     (x0, y0), (x1, y1) = max(below), min(above)
     return y0 + (y1 - y0) * (saved - x0) / (x1 - x0)
+
+
+def told(case: str, name: str, curve: Sequence[Measured], shares: Sequence[float], seed: int) -> str:
+    """What one way costs at some shares of bytes saved, as a line."""
+    found = [(saved, ratio_at(curve, saved, seed)) for saved in shares]
+    parts = [
+        f"{saved:.0%} saved " + ("out of reach" if at is None else f"{at[0]:.4f} ({at[1]:.4f} to {at[2]:.4f})")
+        for saved, at in found
+    ]
+    return f"{case}, perplexity over the model's own, {name}: {', '.join(parts)}"
 
 
 def points(measured: Sequence[Measured]) -> list[dict[str, Any]]:

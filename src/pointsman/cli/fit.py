@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:  # torch is loaded by the commands, not by --help
     from pointsman.engine import LoadedModel
     from pointsman.unit import Lessons, Shape, Texts
     from pointsman.unit.rivals.published import Kind
+    from pointsman.unit.rivals.training import Recipe
     from pointsman.unit.router import KvPolicy
     from pointsman.unit.timing import Clock
 
@@ -109,6 +109,7 @@ def unit(
         typer.Option(help="Ours serves every budget; a published one is trained for one, to compare with."),
     ] = "ours",
     budget: Annotated[float, typer.Option(help="Of a published method: share of the model's bytes to move.")] = 0.75,
+    lora: Annotated[bool, typer.Option("--lora", help="Of a published method: tune the model to it as well.")] = False,
     texts: Annotated[int, typer.Option(min=8, help="At most so many texts, or windows of 256 tokens.")] = 4000,
     rank: Annotated[int | None, typer.Option(min=1, help="Latent numbers of a forecaster [default: by width].")] = None,
     kv: Annotated[
@@ -135,8 +136,10 @@ def unit(
 
     pointsman fit unit --prices ms -o units
 
-    pointsman fit unit --method informed --budget 0.6 -o units
+    pointsman fit unit --method skipgpt --budget 0.6 --lora -o units
     """
+    if lora and method == "ours":
+        raise BadRequest("--lora is for a published --method", code="conflicting_options")
     require_local()
     from pointsman.cli.units import fitting_texts, load_for_fit
     from pointsman.unit import Fit, Settings
@@ -153,7 +156,8 @@ def unit(
             card = Fit(loaded.decoder, learned, kept, settings, output, shown, clock).run()
             told = f"fitted in {card.seconds:.0f} s"
         else:
-            moved = _fit_rival(method, loaded, learned, kept, budget, output, lessons, seed, shown)
+            recipe = _recipe(lessons, seed)
+            moved = _fit_rival(method, loaded, (learned, kept), budget, output, recipe, shown, lora=lora)
             told = f"{method} fitted, which moves {moved:.3f} of the bytes"
     print(f"{output}: {told}; see it with: pointsman evaluate unit --model {model} --unit {output} --data {data}")
 
@@ -183,22 +187,30 @@ def _lessons(steps: int | None, seed: int) -> Lessons:
 def _fit_rival(
     kind: Kind,
     loaded: LoadedModel,
-    learned: Texts,
-    kept: Texts,
+    texts: tuple[Texts, Texts],
     budget: float,
     folder: Path,
-    steps: int | None,
-    seed: int,
+    recipe: Recipe,
     shown: _Shown,
+    *,
+    lora: bool,
 ) -> float:
     """Returns the share of bytes that is moved."""
     from pointsman.unit.rivals.fitted import fit_published
+
+    num_stages = 1 + (kind == "informed") + lora
+    shown.begin(f"{kind} for {budget:g}", recipe.steps * num_stages)
+
+    def tell(_: int) -> None:
+        shown.advance(1, "step by step")
+
+    return fit_published(kind, loaded.decoder, *texts, budget, folder, recipe, tell, lora=lora)
+
+
+def _recipe(steps: int | None, seed: int) -> Recipe:
     from pointsman.unit.rivals.training import Recipe
 
-    recipe = Recipe(seed=seed) if steps is None else Recipe(steps=steps, forecaster_steps=steps, seed=seed)
-    shown.begin(f"{kind} for {budget:g}", recipe.steps + recipe.forecaster_steps * (kind == "informed"))
-    tell = partial(shown.advance, 1, "step by step")
-    return fit_published(kind, loaded.decoder, learned, kept, budget, folder, recipe, lambda _: tell())
+    return Recipe(seed=seed) if steps is None else Recipe(steps=steps, forecaster_steps=steps, seed=seed)
 
 
 class _Shown:

@@ -84,7 +84,7 @@ class Distilling:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._router.parameters(), 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = lessons.peak_lr * _schedule(self.num_steps / lessons.steps)
+            group["lr"] = lessons.peak_lr * warmed_cosine(self.num_steps / lessons.steps)
         self.optimizer.step()
         self.num_steps += 1
         return float(loss.detach())
@@ -122,5 +122,6 @@ class Distilling:
         return (paid / (by_token + self.rates[0])).mean()
 
 
-def _schedule(progress: float) -> float:
+def warmed_cosine(progress: float) -> float:
+    """Share of the peak rate: a rise over a tenth of the steps, and a cosine to 0 over all of them."""
     return min(1.0, progress / 0.1 + 0.02) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -32,11 +32,17 @@ class WholeExecute(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A way to route, by name and dial; `make` gives what executes a batch."""
+    """A way to route, by name and dial.
+
+    Attributes:
+        make: gives what executes a batch.
+        decoder: whose units it executes; None for the model that is measured against.
+    """
 
     name: str
     dial: float
     make: Callable[[Texts], WholeExecute] = field(repr=False)
+    decoder: Decoder | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ def measure(
         at = batch.is_routed | (batch.targets != NONE)
         p = logits_of(decoder, batch.tokens, at=at).log_softmax(-1)
         for setting, its in zip(settings, parts, strict=True):
-            its.append(_measured(decoder, batch, p, setting.make(batch), books))
+            its.append(_measured(setting.decoder or decoder, batch, p, setting.make(batch), books))
             on_texts(len(batch))
     return [
         Measured(setting.name, setting.dial, **{key: torch.cat([part[key] for part in its]) for key in its[0]})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -101,13 +101,14 @@ class Fit:
         self._decoder, self._learned, self._kept = decoder, learned, kept
         self._settings, self._folder, self._shown, self._clock = settings, folder, shown, clock
         self._model = weights_hash(decoder)
-        told = (self._model, settings, learned.tokens.shape, kept.tokens.shape)
-        self._store = Store(folder / "work", sha256(repr(told).encode()).hexdigest())
+        begun_from = (self._model, settings.data, settings.shape, settings.seed, settings.lessons.forecasts)
+        self._closed_store = _store(folder, begun_from, learned)
+        self._store = _store(folder, (self._model, settings), learned, kept)
         self._tariff = tariff(Prices.of(decoder), self.router, forecasts=settings.lessons.forecasts)
 
     def run(self) -> Card:
         """Fits what is not fitted yet, and writes the artefact."""
-        closed = self._store.chunk("closed", self._closed)
+        closed = self._closed_store.chunk("closed", self._closed)
         self.router.load_state_dict(_without_seconds(closed))
         seconds = float(closed["seconds"]) + self._distil()
         rounded(self.router.requires_grad_(False))
@@ -196,6 +197,12 @@ def useful_rates(measured: Sequence[Measured]) -> tuple[float, float]:
     low = max(lowest, default=measured[0].dial)
     high = min(highest, default=measured[-1].dial)
     return (low, high) if low < high else (low / 2, low * 2)
+
+
+def _store(folder: Path, *told: Any) -> Store:
+    """Of what depends on all that is told; of texts, on their shape."""
+    parts = [one.tokens.shape if isinstance(one, Texts) else one for one in told]
+    return Store(folder / "work", sha256(repr(parts).encode()).hexdigest())
 
 
 def _without_seconds(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointsman.bench import books, unit_bench, unit_loop
+from pointsman.bench import books, unit_bench, unit_controls, unit_loop
 from pointsman.bench.report import Report
-from pointsman.bench.unit_bench import Case
+from pointsman.bench.unit_cases import Case
 from pointsman.bench.unit_curves import by_name, ratio_at
 from pointsman.engine import LoadedModel, ModelConfig
 from pointsman.engine.model import Decoder
@@ -49,13 +49,13 @@ def test_curves_go_from_dear_to_cheap() -> None:
 
 def test_an_excess_is_that_of_the_perplexities() -> None:
     mine, theirs = [point(0.9, 0.0, 0.1), point(0.5, 0.4, 0.1)], [point(0.9, 0.1), point(0.5, 0.3)]
-    found = unit_bench._excess(mine, theirs, 0.3, 0)
+    found = unit_controls._excess(mine, theirs, 0.3, 0)
     assert found is not None
     assert found.value == pytest.approx(0.0)
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0 < found.high
-    assert unit_bench._excess(mine, [point(0.9, 0.1)], 0.3, 0) is None
+    assert unit_controls._excess(mine, [point(0.9, 0.1)], 0.3, 0) is None
 
 
 @pytest.mark.parametrize("saved", [0.25, 0.5])

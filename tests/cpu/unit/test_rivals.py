@@ -9,7 +9,7 @@ import torch
 from pointsman.core import BadRequest
 from pointsman.engine import Branch
 from pointsman.engine.model import Decoder
-from pointsman.unit import Router, Texts, measure, of_stream, tariff
+from pointsman.unit import Lessons, Router, Texts, measure, of_stream, tariff
 from pointsman.unit.evaluation import Setting
 from pointsman.unit.prices import Prices
 from pointsman.unit.rivals.fitted import fit_published, load_published
@@ -21,9 +21,12 @@ from pointsman.unit.rivals.static import (
     shortgpt_settings,
     skipping_tariff,
     static_path,
+    static_setting,
+    taught_static,
     ungated,
 )
 from pointsman.unit.rivals.training import PublishedTraining, Recipe, meet, published_setting
+from pointsman.unit.rivals.tuning import adapted
 from pointsman.unit.whole import logits_of
 
 MakeDecoder = Callable[..., Decoder]
@@ -172,9 +175,9 @@ def test_fitted_rivals_are_files_beside_ours(
     assert steps[-1] == 6 + 12 * (kind == "informed")
     fit_published(kind, decoder, stream(20, 0), stream(8, 1), 0.8, tmp_path, QUICK, steps.append)
     assert steps[-1] == len(steps), "what was trained is not trained again"
-    ((published, budget),) = load_published(tmp_path, decoder)
-    assert (published.kind, budget) == (kind, 0.8)
-    (found,) = measure(decoder, stream(8, 1), [published_setting(decoder, published, budget)])
+    (fitted,) = load_published(tmp_path, decoder)
+    assert (fitted.published.kind, fitted.budget, fitted.copy) == (kind, 0.8, None)
+    (found,) = measure(decoder, stream(8, 1), [fitted.setting(decoder)])
     assert found.moved_share == pytest.approx(moved, rel=1e-6)
     with pytest.raises(BadRequest) as caught:
         load_published(tmp_path, make_decoder(num_layers=4, seed=1))
@@ -183,6 +186,39 @@ def test_fitted_rivals_are_files_beside_ours(
     with pytest.raises(BadRequest) as caught:
         load_published(tmp_path, decoder)
     assert caught.value.code == "invalid_router"
+
+
+def test_lora_changes_queries_values_and_gates_only(decoder: Decoder) -> None:
+    texts = stream(3, 0)
+    copy, changes = adapted(decoder)
+    with torch.no_grad():
+        assert torch.equal(logits_of(copy, texts.tokens), logits_of(decoder, texts.tokens)), "it begins as the model"
+        for parameter in changes.parameters():
+            parameter.normal_(0.0, 0.1)
+    config = decoder.config
+    queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    for layer in range(config.num_layers):
+        changed, own = copy.block(layer), decoder.block(layer)
+        rows = (changed.attention.qkv != own.attention.qkv).any(1)
+        assert rows.tolist() == [True] * queries + [False] * keys + [True] * keys
+        rows = (changed.mlp.gate_up != own.mlp.gate_up).any(1)
+        assert rows.tolist() == [True] * config.intermediate_size + [False] * config.intermediate_size
+        assert torch.equal(changed.mlp.down, own.mlp.down)
+
+
+def test_a_model_is_tuned_to_its_router(decoder: Decoder, tmp_path: Path) -> None:
+    """The router stays as it was fitted, the budget is met again, and the texts that were learned get likelier."""
+    texts, kept, recipe = stream(20, 0), stream(8, 1), Recipe(steps=60, forecaster_steps=1, num_rows=8)
+    fit_published("skipgpt", decoder, texts, kept, 0.8, tmp_path, recipe)
+    moved = fit_published("skipgpt", decoder, texts, kept, 0.8, tmp_path, recipe, lora=True)
+    plain, tuned = sorted(load_published(tmp_path, decoder), key=lambda fitted: fitted.copy is not None)
+    assert torch.equal(plain.published.routers[0].weight, tuned.published.routers[0].weight)  # type: ignore[arg-type]
+    settings = [fitted.setting(decoder) for fitted in (plain, tuned)]
+    assert [setting.name for setting in settings] == ["skipgpt", "skipgpt + LoRA"]
+    before, after = measure(decoder, texts, settings)
+    assert after.perplexity_ratio < before.perplexity_ratio
+    assert measure(decoder, kept, settings)[1].moved_share == pytest.approx(moved, rel=1e-6)
+    assert moved == pytest.approx(0.8, abs=0.03)
 
 
 @pytest.mark.parametrize("budget", [0.0, 1.0, 1.5])
@@ -220,8 +256,23 @@ def test_static_options_go_one_by_one_to_the_cheapest(decoder: Decoder, make_rou
     prices = ungated(tariff(Prices.of(decoder), router), router)
     path = static_path(decoder, router, prices, stream(2, 0))
     assert len(path) == 4 * (1 + 3)
-    moved = [one.moved_share for one in measure(decoder, stream(2, 1), path)]
+    assert path[-1] == [0] * 8
+    settings = [static_setting(prices, router, options) for options in path]
+    moved = [one.moved_share for one in measure(decoder, stream(2, 1), settings)]
     assert moved == sorted(moved, reverse=True)
+
+
+def test_static_units_are_taught(decoder: Decoder, make_router: MakeRouter) -> None:
+    """Their forecasts get closer to the model, the options stay, and the router that they began from is left alone."""
+    router, texts = make_router(decoder), stream(20, 0)
+    before = {name: tensor.clone() for name, tensor in router.state_dict().items()}
+    prices, options = ungated(tariff(Prices.of(decoder), router), router), [1, 2, 0, 3, 1, 1, 1, 0]
+    plain = static_setting(prices, router, options)
+    taught = taught_static(decoder, router, prices, options, texts, Lessons(steps=40, num_rows=8))
+    first, second = measure(decoder, stream(6, 1), [plain, taught])
+    assert second.mean_divergence < first.mean_divergence
+    assert second.moved_share == first.moved_share
+    assert all(torch.equal(tensor, before[name]) for name, tensor in router.state_dict().items())
 
 
 def test_scripted_options_are_what_they_say(decoder: Decoder, make_router: MakeRouter) -> None:

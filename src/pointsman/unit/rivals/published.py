@@ -9,7 +9,8 @@
 
 Done otherwise than published, each in their favour: evaluation takes the likelier option and draws no noise; the budget
 is counted in bytes, as the comparison is; widths are scaled to the model's; what they are trained for is met exactly by
-an offset of the logits that is found on texts kept for that. Fine-tuning the model itself (LoRA) is left out.
+an offset of the logits that is found on texts kept for that. Fine-tuning the model itself is a stage of its own, see
+`tuning.py`.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,8 @@
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -14,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from pointsman.engine import Branch, Decoder
-from pointsman.unit.evaluation import Measured, Setting, measure
+from pointsman.unit.distilling import Lessons, warmed_cosine
+from pointsman.unit.evaluation import Setting, measure
 from pointsman.unit.prices import PARTS, Prices
 from pointsman.unit.router import Router, Tariff, counted
 from pointsman.unit.routing import Taken
 from pointsman.unit.texts import Texts
-from pointsman.unit.whole import WholeAttend, logits_of
+from pointsman.unit.whole import WholeAttend, divergence, logits_of
 
 
 class Scripted:
@@ -122,7 +125,7 @@ def shortgpt_settings(decoder: Decoder, texts: Texts) -> list[Setting]:
 
 
 def static_setting(tariff: Tariff, router: Router, options: Sequence[int]) -> Setting:
-    """The same options for every token."""
+    """The same options for every token; its dial is the bytes of weights that it saves."""
 
     def make(texts: Texts) -> Scripted:
         return Scripted(tariff, texts, [torch.full((texts.num_routed,), option) for option in options], router)
@@ -133,30 +136,55 @@ def static_setting(tariff: Tariff, router: Router, options: Sequence[int]) -> Se
 
 def static_path(
     decoder: Decoder, router: Router, tariff: Tariff, texts: Texts, on_step: Callable[[int], None] = lambda _: None
-) -> list[Setting]:
-    """From everything executed, one cheaper option at a time, each the least harm by byte on `texts`.
+) -> list[list[int]]:
+    """Options of all units, from everything executed on one cheaper at a time, each the least harm by byte on `texts`.
 
     `tariff` is `ungated`. Every candidate is measured, so this takes (units x options)^2 / 2 small measurements.
     """
     options = [len(prices) - 1 for prices in tariff.options]
-    path: list[Setting] = []
-    divergence = 0.0
+    path: list[list[int]] = []
+    saved = lost = 0.0
     while candidates := _cheaper(options):
-        settings = [static_setting(tariff, router, candidate) for candidate in candidates]
-        measured = measure(decoder, texts, settings)
-        best = min(range(len(candidates)), key=lambda index: _slope(measured[index], settings[index], path, divergence))
-        options, divergence = candidates[best], measured[best].mean_divergence
-        path.append(settings[best])
+        measured = measure(decoder, texts, [static_setting(tariff, router, candidate) for candidate in candidates])
+        slopes = [(one.mean_divergence - lost) / max(one.dial - saved, 1.0) for one in measured]
+        best = min(range(len(candidates)), key=slopes.__getitem__)
+        options, saved, lost = candidates[best], measured[best].dial, measured[best].mean_divergence
+        path.append(options)
         on_step(len(path))
     return path
+
+
+def taught_static(
+    decoder: Decoder,
+    router: Router,
+    tariff: Tariff,
+    options: Sequence[int],
+    texts: Texts,
+    lessons: Lessons,
+) -> Setting:
+    """The same options for every token, with forecasters that were taught for these alone, as long as ours are.
+
+    The lessons are those of `distilling.py` without the price, which is fixed.
+    """
+    own = deepcopy(router).requires_grad_(True)
+    setting = static_setting(tariff, own, options)
+    optimizer, texts = torch.optim.Adam(own.parameters(), lessons.peak_lr), texts.by_length()
+    for step in range(lessons.steps):
+        batch = texts.drawn(lessons.num_rows, torch.Generator().manual_seed(lessons.seed * 1_000_003 + step))
+        at, execute = batch.is_routed, setting.make(batch)
+        with torch.no_grad():
+            p = logits_of(decoder, batch.tokens, at=at).log_softmax(-1)
+        q = logits_of(decoder, batch.tokens, execute, execute.attend, at).log_softmax(-1)
+        optimizer.zero_grad()
+        divergence(p, q).mean().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = lessons.peak_lr * warmed_cosine(step / lessons.steps)
+        optimizer.step()
+    own.requires_grad_(False)
+    return replace(setting, name="static, taught")
 
 
 def _cheaper(options: Sequence[int]) -> list[list[int]]:
     """Every way to take the next cheaper option at one unit."""
     return [[*options[:unit], option - 1, *options[unit + 1 :]] for unit, option in enumerate(options) if option > 0]
-
-
-def _slope(one: Measured, setting: Setting, path: Sequence[Setting], divergence: float) -> float:
-    """Nats more by byte saved more."""
-    before = path[-1].dial if path else 0.0
-    return (one.mean_divergence - divergence) / max(setting.dial - before, 1.0)

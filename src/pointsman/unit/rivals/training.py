@@ -147,27 +147,34 @@ def _trained(published: Published, train: Callable[[], None]) -> Callable[[], Ma
     return state
 
 
-def meet(decoder: Decoder, published: Published, kept: Texts, budget: float, rounds: int = 12) -> float:
+def meet(
+    decoder: Decoder,
+    published: Published,
+    kept: Texts,
+    budget: float,
+    copy: Decoder | None = None,
+    rounds: int = 12,
+) -> float:
     """Sets the offset at which the budget is met on `kept`, by bisection. Returns the share that is moved there."""
     low, high = -30.0, 30.0
     moved = math.nan
     for _ in range(rounds):
         middle = (low + high) / 2
         published.offset.fill_(middle)
-        (found,) = measure(decoder, kept, [published_setting(decoder, published, budget)])
+        (found,) = measure(decoder, kept, [published_setting(decoder, published, budget, copy)])
         moved = found.moved_share
         low, high = (low, middle) if moved > budget else (middle, high)
     return moved
 
 
-def published_setting(decoder: Decoder, published: Published, budget: float) -> Setting:
-    """A published router as it stands."""
+def published_setting(decoder: Decoder, published: Published, budget: float, copy: Decoder | None = None) -> Setting:
+    """A published router as it stands, over the model or over a `copy` that was tuned to it."""
     tariff = tariff_of(published, Prices.of(decoder))
 
     def make(texts: Texts) -> PublishedExecute:
-        return PublishedExecute(published, decoder, tariff, texts.tokens, texts.is_routed)
+        return PublishedExecute(published, copy or decoder, tariff, texts.tokens, texts.is_routed)
 
-    return Setting(published.kind, budget, make)
+    return Setting(published.kind + (" + LoRA" if copy else ""), budget, make, copy)
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
