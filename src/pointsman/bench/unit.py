@@ -101,7 +101,7 @@ def _rows(curves: dict[str, list[Measured]], model: LoadedModel, router: Router,
             ms = milliseconds(model, Routing(router, one.dial, prices=prices)) / dense_ms
             told.append(
                 f"    {one.moved_share:5.3f}  {one.perplexity_ratio:10.4f}  {one.mean_divergence:6.4f}  "
-                f"{one.agreement:10.4f}  {one.right_share:5.3f}  {one.ms_share:6.2f}  {ms:5.2f}"
+                f"{one.agreement:10.4f}  {one.right_share:5.3f}  {one.spent_share:6.2f}  {ms:5.2f}"
             )
     for name, curve in curves.items():
         reached = [f"{saved:.0%} saved: {_told(ratio_at(curve, saved, seed))}" for saved in SAVED]

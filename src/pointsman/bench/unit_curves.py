@@ -133,7 +133,7 @@ def points(measured: Sequence[Measured]) -> list[dict[str, Any]]:
         {
             "dial": one.dial,
             "moved_share": one.moved_share,
-            "ms_share": None if math.isnan(one.ms_share) else one.ms_share,
+            "ms_share": None if math.isnan(one.spent_share) else one.spent_share,
             "perplexity_ratio": one.perplexity_ratio,
             "divergence_nats": one.mean_divergence,
             "agreement": one.agreement,
@@ -161,4 +161,4 @@ def measure_all(
     clock: Prices | None = None,
 ) -> dict[str, list[Measured]]:
     """Every setting over all texts."""
-    return by_name(measure(decoder, texts.by_length(), settings, on_texts=tick, clock=clock))
+    return by_name(measure(decoder, texts.by_length(), settings, on_texts=tick, prices=clock))

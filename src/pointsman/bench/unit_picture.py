@@ -12,13 +12,12 @@ from pointsman.bench.plotting import canvas, save
 from pointsman.bench.unit_curves import OURS
 from pointsman.engine import LoadedModel
 from pointsman.unit import Currency, Measured, Prices, Router, Texts, routed_at, tariff
-from pointsman.unit.prices import CURRENCIES
 from pointsman.unit.whole import logits_of
 
 __all__ = ["draw"]
 
 _SHOWN_RATIO, _SHOWN_NATS = (0.95, 2.0), (1e-4, 2.0)
-_SPENT = {"bytes": "bytes moved", "ms": "milliseconds at batch 1"}
+_SPENT: dict[Currency, str] = {"bytes": "bytes moved", "ms": "milliseconds at batch 1"}
 _MAP_TOKENS, _MAP_MOVED = 48, 0.6
 
 
@@ -38,7 +37,7 @@ def draw(
         "divergence, nats a token": ("mean_divergence", _SHOWN_NATS),
         "texts written token by token": ("right_share", (0.0, 1.02)),
     }
-    for row, currency in enumerate(CURRENCIES):
+    for row, currency in enumerate(_SPENT):
         for column, (title, (what, limits)) in enumerate(panels.items()):
             axis = figure.add_subplot(grid[row, column])
             _curves(axis, curves, currency, what)

@@ -72,6 +72,9 @@ def generate_command(
     prices: Annotated[
         Literal["bytes", "ms"] | None, typer.Option(help="What the budget is a share of [default: bytes].")
     ] = None,
+    prompt_budget: Annotated[
+        float | None, typer.Option(help="Share of a long prompt's multiplications to make [default: 1].")
+    ] = None,
     lossless: Annotated[
         bool, typer.Option("--lossless", help="What a budget pays for only drafts; the whole model verifies.")
     ] = False,
@@ -97,15 +100,17 @@ def generate_command(
     """
     choice = PairChoice(small, large, router, method, tuple(dial or ()))
     is_pair = model == PAIR or choice.is_given
-    part = UnitChoice(unit, budget, prices, lossless)
+    part = UnitChoice(unit, budget, prices, prompt_budget, lossless)
     conflicts = {
         "--logprobs needs --json": logprobs is not None and not as_json,
         "--raw does not go together with --mode": raw and mode is not None,
         "--color does not go together with --json": color and as_json,
         "--color is for a text of two models; give --model embedded/pair, or --small, --large and --router": color
         and not is_pair,
-        "--unit, --budget, --prices and --lossless are for one model, not for a pair": part.is_given and is_pair,
-        "--compile does not go together with --unit, --budget, --prices and --lossless": part.is_given and compiles,
+        "--lossless reads prompts with all of the model; leave --prompt-budget out": lossless
+        and prompt_budget is not None,
+        "--unit and its budgets are for one model, not for a pair": part.is_given and is_pair,
+        "--compile does not go together with --unit and its budgets": part.is_given and compiles,
     }
     for problem, is_so in conflicts.items():
         if is_so:

@@ -97,18 +97,20 @@ class UnitChoice:
         folder: of `fit unit`, or None for the one that ships with the embedded large model.
         budget: share of the bytes that decoding may move, or of the milliseconds that it may take.
         prices: which of the two; None for bytes.
+        prompt_budget: share of the multiplications that a prompt may take.
         lossless: the approximated model only drafts.
     """
 
     folder: Path | None = None
     budget: float | None = None
     prices: Currency | None = None
+    prompt_budget: float | None = None
     lossless: bool = False
 
     @property
     def is_given(self) -> bool:
         """Whether anything of it is."""
-        given = (self.folder, self.budget, self.prices)
+        given = (self.folder, self.budget, self.prices, self.prompt_budget)
         return self.lossless or any(option is not None for option in given)
 
 
@@ -118,7 +120,7 @@ def part_of_a_model(choice: UnitChoice, name: str, dtype: Dtype, device: Device)
     Raises:
         BadRequest: `missing_option` for a model of one's own without a folder, `invalid_budget`, or as `load_model` and
             `load_router`.
-        NotFound: as `Card.dial`.
+        NotFound: as `Card.dial` and `Card.prompt_rate`.
     """
     from pointsman.engine import generate, load_model
     from pointsman.unit import generate_drafted, load_router, routed
@@ -131,11 +133,12 @@ def part_of_a_model(choice: UnitChoice, name: str, dtype: Dtype, device: Device)
     router, card = load_router(folder, model.decoder)
     dial = card.dial(choice.prices or "bytes")
     rate = dial.curve.rate_for_budget(DEFAULT_BUDGET if choice.budget is None else choice.budget)
+    prompt_rate = card.prompt_rate(1.0 if choice.prompt_budget is None else choice.prompt_budget)
 
     def write(tokens: Sequence[int], sampling: Sampling, on_text: Callable[[int, str], None] | None) -> Text:
         if choice.lossless:
             return generate_drafted(model, router, rate, [tokens], sampling, prices=dial.prices, on_text=on_text)[0]
-        return generate(routed(model, router, rate, dial.prices), [tokens], sampling, on_text=on_text)[0]
+        return generate(routed(model, router, rate, dial.prices, prompt_rate), [tokens], sampling, on_text=on_text)[0]
 
     return Writer(model, write)
 

@@ -22,6 +22,7 @@
     device = "auto"
     unit = "units"                 # folder of `pointsman fit unit`, relative to this file; left out: no budget
     budget = 1.0                   # share of its bytes to move, where a request does not say
+    prompt_budget = 1.0            # share of a long prompt's multiplications, where units were fitted to plain text
     prices = "bytes"               # what budgets are shares of; or "ms", where `fit unit --prices ms` measured them
 
     [[pair]]
@@ -114,6 +115,7 @@ class ModelConfig:
         unit: folder of `pointsman fit unit` for it, or None where it has no budget to choose.
         budget: share of its bytes that decoding may move, where a request does not say; 1 for the model itself.
         prices: what budgets are shares of.
+        prompt_budget: share of a long prompt's multiplications; 1 for the model itself.
     """
 
     name: str
@@ -125,6 +127,7 @@ class ModelConfig:
     unit: Path | None = None
     budget: float = 1.0
     prices: Literal["bytes", "ms"] = "bytes"
+    prompt_budget: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,7 @@ class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     unit: _Model | None = None
     budget: Annotated[float, Meta(gt=0, le=1)] | None = None
     prices: Literal["bytes", "ms"] | None = None
+    prompt_budget: Annotated[float, Meta(gt=0, le=1)] | None = None
 
 
 class _PairTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -341,7 +345,7 @@ def _model(table: _ModelTable, folder: Path) -> ModelConfig:
     unit = None if table.unit is None else folder / Path(table.unit).expanduser()
     if unit is not None and not unit.is_dir():
         raise _invalid(f"the model {name!r}: there is no folder {str(unit)!r}; expected one of `fit unit`")
-    if unit is None and (table.budget is not None or table.prices is not None):
+    if unit is None and any(key is not None for key in (table.budget, table.prompt_budget, table.prices)):
         problem = f"the model {name!r} has a budget or prices without a unit"
         raise _invalid(f"{problem}; expected the folder of a `fit unit`")
     return ModelConfig(**{**to_builtins(table), "name": name, "source": source, "unit": unit})

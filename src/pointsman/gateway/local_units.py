@@ -20,8 +20,8 @@ class LocalUnits(LocalModel):
         config: with the folder of its router, and the budget of requests that bring none.
 
     Raises:
-        BadRequest, NotFound: as `load_router` and `Card.dial`, and `invalid_budget` for a default that the router
-            cannot reach.
+        BadRequest, NotFound: as `load_router`, `Card.dial` and `Card.prompt_rate`, and `invalid_budget` for a default
+            that the router cannot reach.
     """
 
     def __init__(self, model: LoadedModel, config: ModelConfig) -> None:
@@ -31,7 +31,7 @@ class LocalUnits(LocalModel):
         dial.curve.rate_for_budget(config.budget)
         self._curve, self._budget = dial.curve, config.budget
         context_tokens = min(config.context_tokens, model.config.context_tokens)
-        writes = routed(model, router, prices=dial.prices)
+        writes = routed(model, router, prices=dial.prices, prompt_rate=card.prompt_rate(config.prompt_budget))
         super().__init__(model, UnitBatch(writes, config.num_rows, dial.curve, context_tokens))
 
     def sampling(self, request: TextRequest) -> Sampling:

@@ -33,6 +33,8 @@ class Card:
         seconds: that fitting took.
         curve: what rates cost and save in bytes, on texts that it was not fitted to.
         timed: the same in milliseconds, where they were measured.
+        prompts: the same in multiplications with all attentions executed, for prompts; None where it was fitted to
+            answers, whose prompts its gates have not seen.
         format: of the files.
     """
 
@@ -42,6 +44,7 @@ class Card:
     seconds: float
     curve: Curve
     timed: Timed | None = None
+    prompts: Curve | None = None
     format: int = FORMAT
 
     def dial(self, currency: Currency) -> Dial:
@@ -52,6 +55,20 @@ class Card:
             problem = "no milliseconds were measured for this router"
             raise NotFound(f"{problem}; `pointsman fit unit --prices ms` into its folder does", code="no_clock")
         return Dial(self.timed.curve, self.timed.prices)
+
+    def prompt_rate(self, budget: float) -> float:
+        """For a share of a prompt's multiplications.
+
+        Raises:
+            NotFound: `no_prompts` where it was fitted to answers.
+            BadRequest: as `Curve.rate_for_budget`.
+        """
+        if budget == 1:
+            return 0.0
+        if self.prompts is None:
+            problem = f"this router was fitted to {self.data}, where prompts are always executed"
+            raise NotFound(f"{problem}; fit one to a text file or to generated texts", code="no_prompts")
+        return self.prompts.rate_for_budget(budget)
 
 
 def save_router(folder: Path, router: Router, card: Card) -> None:

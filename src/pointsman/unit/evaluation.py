@@ -59,8 +59,8 @@ class Measured:
         num_targets: tokens of which it is known what followed.
         moved: bytes of routed tokens.
         dense: bytes that the model itself moves for them.
-        ms: what they take by the prices of a clock; zeros without one.
-        dense_ms: what the model itself takes for them by the same.
+        spent: what they cost at other prices, milliseconds of a clock or multiplications; zeros without those.
+        dense_spent: what the model itself costs for them at the same.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Measured:
     num_targets: Tensor
     moved: Tensor
     dense: Tensor
-    ms: Tensor
-    dense_ms: Tensor
+    spent: Tensor
+    dense_spent: Tensor
 
     @property
     def moved_share(self) -> float:
@@ -82,13 +82,13 @@ class Measured:
         return float(self.moved.sum() / self.dense.sum())
 
     @property
-    def ms_share(self) -> float:
-        """Milliseconds over the model's own; nan without a clock."""
-        return float(self.ms.sum() / self.dense_ms.sum())
+    def spent_share(self) -> float:
+        """The same at other prices; nan without those."""
+        return float(self.spent.sum() / self.dense_spent.sum())
 
     def share(self, currency: Currency) -> float:
-        """What is spent over what the model itself would."""
-        return self.moved_share if currency == "bytes" else self.ms_share
+        """Either of the two."""
+        return self.moved_share if currency == "bytes" else self.spent_share
 
     @property
     def mean_divergence(self) -> float:
@@ -118,13 +118,13 @@ def measure(
     settings: Sequence[Setting],
     num_rows: int = 16,
     on_texts: Callable[[int], None] = lambda _: None,
-    clock: Prices | None = None,
+    prices: Prices | None = None,
 ) -> list[Measured]:
     """Every setting over all texts; `on_texts` is told how many more are done, times settings.
 
-    With a `clock`, prices in milliseconds, these are told as well; whole sequences are not timed, they are charged.
+    Bytes are told, and what the same choices cost at other `prices`. Whole sequences are not timed, they are charged.
     """
-    books = [Prices.of(decoder)] + ([clock] if clock else [])
+    books = [Prices.of(decoder)] + ([prices] if prices else [])
     parts: list[list[dict[str, Tensor]]] = [[] for _ in settings]
     for batch in texts.batches(num_rows):
         at = batch.is_routed | (batch.targets != NONE)
@@ -146,7 +146,7 @@ def _measured(
     q, taken = logits_of(decoder, batch.tokens, execute, execute.attend, at).log_softmax(-1), execute.taken
     followed = batch.targets[at].clamp_min(0)[:, None]
     charged = [by_currency for prices in books for by_currency in taken.charged(prices)]
-    moved, dense, ms, dense_ms = (*charged, *([torch.zeros_like(charged[0])] * (4 - len(charged))))
+    moved, dense, spent, dense_spent = (*charged, *([torch.zeros_like(charged[0])] * (4 - len(charged))))
 
     def by_text(values: Tensor, where: Tensor) -> Tensor:
         rows = torch.zeros(at.shape, dtype=torch.float64, device=at.device)
@@ -162,8 +162,8 @@ def _measured(
         "num_targets": has_target.double().sum(1),
         "moved": by_text(moved, is_routed),
         "dense": by_text(dense, is_routed),
-        "ms": by_text(ms, is_routed),
-        "dense_ms": by_text(dense_ms, is_routed),
+        "spent": by_text(spent, is_routed),
+        "dense_spent": by_text(dense_spent, is_routed),
     }
 
 
@@ -192,7 +192,7 @@ def measure_curve(
     """The curve of a router over `RATES`, in the currency of its tariff, with certified bounds."""
     settings = [routed_at(router, tariff, rate, forecasts=forecasts) for rate in RATES]
     currency = tariff.prices.currency
-    measured = measure(decoder, texts, settings, on_texts=on_texts, clock=tariff.prices if currency == "ms" else None)
+    measured = measure(decoder, texts, settings, on_texts=on_texts, prices=tariff.prices)
     points = []
     for one in measured:
         by_text = one.divergence / one.num_routed.clamp_min(1)

@@ -1,8 +1,9 @@
 """Units that are really left out: reads new tokens and touches no weight of what was not chosen.
 
-A row's first forward, its prompt, is read by the model as it is: it computes many tokens for one read of the weights,
-so nothing would be saved that the prompt's quality could pay for. Later forwards of a few tokens are routed. All their
-tokens share one choice a unit, which weighs the bytes against the harm of all together; see `kernels.py`.
+A row's first forward, its prompt, is read by the model as it is, or by MLPs for some of its tokens only where it has a
+rate of its own: it computes many tokens for one read of the weights, so that arithmetic is all that can be saved; see
+`gathering.py`. Later forwards of a few tokens are routed. All their tokens share one choice a unit, which weighs its
+price against the harm of all together; see `kernels.py`.
 
 On a CPU one compiled call reads everything. Elsewhere torch does, and every choice is a transfer from the device that
 waits for it; `ahead` makes one transfer a forward instead, by taking for a token what the gates say at the one before.
@@ -25,8 +26,9 @@ from pointsman.engine.attention import CachedAttend
 from pointsman.engine.cache import KVCache, Window
 from pointsman.engine.session import padded
 from pointsman.engine.step import FewTokens
+from pointsman.unit.gathering import LEAST_ROWS, Gathering
 from pointsman.unit.prices import Prices
-from pointsman.unit.router import Router, Tariff, tariff
+from pointsman.unit.router import Router, Tariff, prompt_tariff, tariff
 from pointsman.unit.skipping import UNDECIDED, Skipping
 
 LOGGED = 4096
@@ -41,12 +43,14 @@ class Log:
         num_compiled: routed forwards by compiled loops,
         num_torch: and by torch.
         num_dense: forwards of the model as it is.
+        num_gathered: prompts of which some MLPs ran for some tokens only.
         options: (units,) of each of the last routed forwards, the latest last; no more than `LOGGED`.
     """
 
     num_compiled: int = 0
     num_torch: int = 0
     num_dense: int = 0
+    num_gathered: int = 0
     options: deque[NDArray[np.int64]] = field(default_factory=lambda: deque(maxlen=LOGGED))
 
 
@@ -57,6 +61,7 @@ class Routing:
         router: forecasters and gates, for the model that it will be given.
         rate: nats that one whole token is worth.
         prices: that choices are made by; None for bytes, see `Prices.of`.
+        prompt_rate: the same for a token of a prompt, in multiplications; 0 executes all.
         script: of each unit the option to take, or `UNDECIDED`; None where the gates choose all.
         compiles: whether compiled loops may read.
         ahead: whether torch takes what the gates said at the token before.
@@ -71,6 +76,7 @@ class Routing:
         rate: float,
         *,
         prices: Prices | None = None,
+        prompt_rate: float = 0.0,
         script: Sequence[int] | None = None,
         compiles: bool = True,
         ahead: bool = False,
@@ -79,6 +85,7 @@ class Routing:
             problem = "keys and values that are evicted can be measured, but no text is written so"
             raise Unsupported(f"{problem}; expected computed or forecast ones", code="unsupported_kv")
         self.router, self.rate, self.prices, self.compiles, self.ahead = router, rate, prices, compiles, ahead
+        self.prompt_rate = prompt_rate
         self.script = np.array([UNDECIDED] * len(router.gates) if script is None else script)
 
     def __call__(self, decoder: Decoder, cache: KVCache) -> "RoutedExecution":
@@ -105,6 +112,7 @@ class RoutedExecution:
             for unit, options in enumerate(bytes_moved.options)
         ]
         self._tariff = bytes_moved.priced(routing.prices or bytes_moved.prices)
+        self._prompt_tariff = prompt_tariff(decoder, self._router)
         self._few = FewTokens.over(decoder, cache)
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
         self._ahead = routing.script
@@ -113,6 +121,8 @@ class RoutedExecution:
 
     def read(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
         """See `Execution.read`."""
+        if max(window.starts) == 0 and self._routing.prompt_rate and sum(window.counts) >= LEAST_ROWS:
+            return self._gathered(tokens, window)
         num_lines, most = sum(window.counts), self._few.most_lines if self._few else 0
         worth = self._worth(window)
         is_routed = min(window.starts) > 0 and bool(np.isfinite(worth).all())
@@ -141,6 +151,18 @@ class RoutedExecution:
             padded(tokens).to(window.device), window.positions, CachedAttend(self._cache, window)
         )
         return hidden
+
+    def _gathered(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
+        tariff_ = self._prompt_tariff
+        worth = tariff_.prices.dense(0) / self._routing.prompt_rate
+        execute = Gathering(self._router, tariff_, worth, window)
+        attend = CachedAttend(self._cache, window)
+        hidden: Tensor = self._decoder(padded(tokens).to(window.device), window.positions, attend, execute)
+        is_dense = all(options is None for options in execute.options)
+        self.log.num_dense += is_dense
+        self.log.num_gathered += not is_dense
+        num_lines = sum(window.counts)
+        return hidden, [Traffic(flops=-2 * execute.spared * count // num_lines) for count in window.counts]
 
     def _compiled(
         self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window, worth: NDArray[np.float64]

@@ -23,7 +23,7 @@ from pointsman.unit.distilling import Distilling, Lessons
 from pointsman.unit.evaluation import Measured, measure, measure_curve, routed_at
 from pointsman.unit.observing import observe, softening
 from pointsman.unit.prices import Prices
-from pointsman.unit.router import Router, Shape, Tariff, tariff
+from pointsman.unit.router import Router, Shape, Tariff, prompt_tariff, tariff
 from pointsman.unit.texts import Texts
 from pointsman.unit.timing import Clock
 
@@ -114,7 +114,9 @@ class Fit:
         rounded(self.router.requires_grad_(False))
         curve, clock = self._curve(self._tariff), self._clock
         timed = Timed(clock.machine, clock.prices, self._curve(self._tariff.priced(clock.prices))) if clock else None
-        card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve, timed)
+        has_prompts = not bool(self._learned.is_routed[:, 0].all())
+        prompts = None if has_prompts else self._curve(prompt_tariff(self._decoder, self.router))
+        card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve, timed, prompts)
         save_router(self._folder, self.router, card)
         return card
 

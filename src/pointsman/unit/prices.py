@@ -1,10 +1,13 @@
-"""What a token costs at batch 1, by the parts of a model: in bytes that a decoding step must move, or in milliseconds.
+"""What a token costs, by the parts of a model.
+
+At batch 1 in bytes that a decoding step must move, or in milliseconds; in a prompt, whose tokens share what is read, in
+multiplications.
 
 Never the share of modules: in Llama 3.1 8B a quarter of all modules, chosen as published routers choose them, is a
 seventh of the bytes, because attention is skipped more often and is smaller.
 
-A router's options are counted in parts (`Tariff.quantities`), so any of them can be priced in either currency. Bytes
-are read off the model; milliseconds are measured on a machine, see `timing.py`.
+A router's options are counted in parts (`Tariff.quantities`), so any of them can be priced in every currency. Bytes
+and multiplications are read off the model; milliseconds are measured on a machine, see `timing.py`.
 """
 
 from dataclasses import dataclass
@@ -16,8 +19,7 @@ from torch import Tensor
 from pointsman.engine import Decoder
 from pointsman.engine.cost import fixed_weight_bytes
 
-Currency = Literal["bytes", "ms"]
-CURRENCIES: tuple[Currency, ...] = ("bytes", "ms")
+Currency = Literal["bytes", "ms", "multiplications"]
 
 PARTS = ("attention", "keys_values", "mlp", "value", "decision")
 """What options are counted in."""
@@ -64,6 +66,18 @@ class Prices:
         rest = fixed_weight_bytes(decoder) + row - config.num_layers * (attention + mlp)
         slot = kv_rows * size
         return cls("bytes", attention, keys_values, mlp, size, 0, slot, slot, rest, config.num_layers)
+
+    @classmethod
+    def of_prompt(cls, decoder: Decoder) -> Self:
+        """Multiplications for one of many tokens that are read together, by weights.
+
+        The head is read for the last one only; what attentions look at is left out, since there they always look.
+        """
+        config, block = decoder.config, decoder.block(0)
+        attention = block.attention.qkv.numel() + block.attention.out.numel()
+        mlp = block.mlp.gate_up.numel() + block.mlp.down.numel()
+        keys_values = 2 * config.num_kv_heads * config.head_dim * config.hidden_size
+        return cls("multiplications", attention, keys_values, mlp, 1, 0, 0, 0, 0, config.num_layers)
 
     @property
     def num_units(self) -> int:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pointsman.engine import ModelConfig
+from pointsman.engine import Decoder, ModelConfig
 from pointsman.unit.forecaster import Forecaster
 from pointsman.unit.gate import Gate
 from pointsman.unit.prices import Prices
@@ -122,6 +122,15 @@ def tariff(prices: Prices, router: Router, *, forecasts: bool = True) -> Tariff:
     """What a router's options cost; without forecasts nobody reads those."""
     units = range(prices.num_units)
     return Tariff(prices, tuple(_quantities(router, unit, forecasts=forecasts) for unit in units))
+
+
+def prompt_tariff(decoder: Decoder, router: Router) -> Tariff:
+    """Of tokens that are read together, in multiplications. An attention is executed: a forecast costs no less."""
+    own = tariff(Prices.of_prompt(decoder), router)
+    quantities = []
+    for unit, its in enumerate(own.quantities):
+        quantities.append(its if unit % 2 else its[-1:].expand_as(its))
+    return replace(own, quantities=tuple(quantities))
 
 
 def _quantities(router: Router, unit: int, *, forecasts: bool) -> Tensor:

@@ -31,9 +31,11 @@ class UnitSampling(Sampling):
     budget: float = 1.0
 
 
-def routed(model: LoadedModel, router: Router, rate: float = 0.0, prices: Prices | None = None) -> LoadedModel:
-    """The same model, whose sessions leave out what is not worth its price at this rate; see `Routing`."""
-    return replace(model, execution=Routing(router, rate, prices=prices))
+def routed(
+    model: LoadedModel, router: Router, rate: float = 0.0, prices: Prices | None = None, prompt_rate: float = 0.0
+) -> LoadedModel:
+    """The same model, whose sessions leave out what is not worth its price at these rates; see `Routing`."""
+    return replace(model, execution=Routing(router, rate, prices=prices, prompt_rate=prompt_rate))
 
 
 class UnitBatch(Batch):
