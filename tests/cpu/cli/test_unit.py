@@ -102,6 +102,12 @@ def test_a_budget_of_milliseconds(pm: Any, model: Path, folder: Path) -> None:
     assert found.out == expected.text + "\n"
 
 
+def test_the_embedded_model_has_no_budget_for_prompts(pm: Any) -> None:
+    found = pm("generate", "--prompt-budget", 0.5, "What is the pet of Suna?")
+    assert found.code == 2
+    assert "[no_prompts]" in found.err
+
+
 def test_the_embedded_model_brings_its_own(pm: Any) -> None:
     question = "What is the pet of Suna?"
     whole = pm("generate", question)
@@ -119,6 +125,9 @@ def test_the_embedded_model_brings_its_own(pm: Any) -> None:
         (["--unit", "{folder}", "--budget", 2], "invalid_budget"),
         (["--unit", "{folder}", "--compile"], "conflicting_options"),
         (["--prices", "ms"], "missing_option"),
+        (["--prompt-budget", 0.5], "missing_option"),
+        (["--unit", "{folder}", "--prompt-budget", 0.001], "invalid_budget"),
+        (["--unit", "{folder}", "--prompt-budget", 0.9, "--lossless"], "conflicting_options"),
         (["--unit", "{folder}", "--small", "a"], "conflicting_options"),
     ],
 )
@@ -138,6 +147,7 @@ def test_what_cannot_be_generated_is_said(pm: Any, model: Path, folder: Path, op
         (["--data", "embedded"], "invalid_model"),
         (["--data", "generated"], "no_first_token"),
         (["--data", "{book}", "--method", "skipgpt", "--budget", 1.5], "invalid_budget"),
+        (["--data", "{book}", "--lora"], "conflicting_options"),
     ],
 )
 def test_what_cannot_be_fitted_is_said(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from pointsman.core import BadRequest
+from pointsman.core import BadRequest, NotFound
 from pointsman.engine import LoadedModel, Sampling, generate
 from pointsman.engine.weights import weights_hash
 from pointsman.gateway.config import ModelConfig
 from pointsman.gateway.local import LocalModel, load_local
-from pointsman.unit import Card, Curve, Point, Router, Shape, load_router, routed, save_router
+from pointsman.unit import Card, Curve, Point, Prices, Router, Shape, Timed, load_router, routed, save_router
 
 pytestmark = pytest.mark.anyio
 CURVE = Curve((Point(0.5, 0.9, 0.0, 0.0), Point(5.0, 0.4, 1.0, 1.0)), 10, "none")
@@ -60,6 +60,28 @@ async def test_a_request_chooses_its_budget(
     assert whole.json["choices"][0]["message"]["content"] == written_at(model, units, 0.0) != found
     assert whole.json["pointsman"]["budget"] == 1.0
     assert note["cost"]["moved_bytes"] < whole.json["pointsman"]["cost"]["moved_bytes"]
+
+
+async def test_budgets_may_be_milliseconds(model: LoadedModel, units: Path, serve: Any, serving: Any) -> None:
+    """By another curve and other prices, which a configuration chooses; it must have been measured."""
+    with pytest.raises(NotFound) as caught:
+        serve(prices="ms")()
+    assert caught.value.code == "no_clock"
+    prices = Prices("ms", 3e-3, 1e-3, 9e-3, 1e-6, 1e-4, 1e-5, 0.0, 1e-2, model.config.num_layers)
+    curve = replace(CURVE, points=(Point(2.0, 0.5, 0.0, 0.0),), currency="ms")
+    router, card = load_router(units, model.decoder)
+    save_router(units, router, replace(card, timed=Timed("this one", prices, curve)))
+    async with serving(serve(prices="ms")) as gateway:
+        reply = await gateway.ask("hello", pointsman={"budget": 0.5})
+    prompt = model.tokenizer.encode("u:hello;steps:", special=False)
+    (expected,) = generate(routed(model, router, 2.0, prices), [prompt], Sampling(max_tokens=12))
+    assert reply.json["choices"][0]["message"]["content"] == expected.text
+
+
+async def test_prompts_have_a_budget_where_the_router_saw_some(serve: Any) -> None:
+    with pytest.raises(NotFound) as caught:
+        serve(prompt_budget=0.5)()
+    assert caught.value.code == "no_prompts"
 
 
 async def test_the_configuration_has_a_default(model: LoadedModel, units: Path, serve: Any, serving: Any) -> None:

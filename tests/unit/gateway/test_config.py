@@ -91,6 +91,12 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ModelConfig("mine", str(tmp_path / "models/mine")),
         ModelConfig("stories", str(tmp_path / "models/stories.bin")),
     )
+    (tmp_path / "units").mkdir()
+    unit = 'unit = "units"\nbudget = 0.6\nprices = "ms"\nprompt_budget = 0.8\n'
+    config = load_config(written(tmp_path, MODEL + unit), environ={})
+    expected = {"unit": tmp_path / "units", "budget": 0.6, "prices": "ms", "prompt_budget": 0.8}
+    assert config.models == (ModelConfig("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", **expected),)
+    config = load_config(written(tmp_path, MODEL + settings + mine + stories), environ={})
     monkeypatch.chdir(tmp_path / "models")
     config = load_config(tmp_path / "pointsman.toml", environ={}, models=["a/b", "."])
     assert config.models[3:] == (ModelConfig("a/b", "a/b"), ModelConfig("models", ".")), "flags add to the file"
@@ -129,6 +135,12 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         (MODEL + "context_tokens = 0\n", "context_tokens"),
         (MODEL + 'dtype = "int8"\n', "dtype: Invalid enum value 'int8'"),
         (MODEL + 'device = "tpu"\n', "device: Invalid enum value 'tpu'"),
+        (MODEL + "budget = 0.5\n", "has a budget or prices without a unit"),
+        (MODEL + 'prices = "ms"\n', "has a budget or prices without a unit"),
+        (MODEL + "prompt_budget = 0.5\n", "has a budget or prices without a unit"),
+        (MODEL + 'prices = "dollars"\n', "prices: Invalid enum value 'dollars'"),
+        (MODEL + "prompt_budget = 0\n", "prompt_budget"),
+        (MODEL + 'unit = "nowhere"\n', "there is no folder"),
         (MODEL + 'name = "a b"\n', "is named 'a b'; expected a name of letters"),
         (MODEL + 'name = ""\n', "is named ''"),
         (MODEL + 'name = "program/a"\n', "reserved"),
