@@ -29,7 +29,7 @@ from pointsman.unit.rivals.published import KINDS, Kind
 
 __all__ = ["main"]
 
-CLOSED = "closed forms only"
+CLOSED, BEHIND = "closed forms only", "pointsman, a token behind"
 BUDGETS = (0.75, 0.6)
 _TARGETS = {0.25: 1.03, 0.4: 1.10}
 _LOSSLESS_BUDGET = 0.6
@@ -92,6 +92,8 @@ def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: C
     settings = all_settings(decoder, router, folder, path, every)
     prices = tariff(Prices.of(decoder), closed)
     settings += [routed_at(closed, prices, rate, CLOSED) for rate in RATES[::every]]
+    prices = tariff(Prices.of(decoder), router)
+    settings += [routed_at(router, prices, rate, BEHIND, ahead=True) for rate in RATES[::every]]
     say("measuring")
     curves = measure_all(decoder, case.texts, settings, lambda _: None)
     for name, curve in curves.items():

@@ -1,8 +1,12 @@
-"""Wall clock of leaving units out where it matters: half a billion random weights in bf16, with scripted choices."""
+"""Wall clock of leaving units out where it matters: half a billion random weights in bf16, with scripted choices.
+
+Of a prompt the choices of each token are simulated by gates with random weights, of which half say that it executes.
+"""
 
 from __future__ import annotations
 
 import time
+from copy import deepcopy
 
 import torch
 
@@ -10,6 +14,7 @@ from pointsman.bench.engine import HALF_BILLION
 from pointsman.bench.report import Report, median_figure
 from pointsman.engine import Decoder, Session
 from pointsman.unit import Router, Routing, default_shape, tariff
+from pointsman.unit.gate import HIGHEST
 from pointsman.unit.prices import Prices
 from pointsman.unit.router import Tariff
 
@@ -45,6 +50,22 @@ def measure_loop(report: Report, quick: bool, seed: int) -> None:
         if number:
             found.append(dense_s / routed_s)
     report.figures["prefill_over_dense"] = median_figure(found, "ratio", seed=seed, at_least=0.97)
+    halved, found = Routing(_halving(router, seed), 1.0, prompt_rate=1.0), []
+    for number in range(rounds + 1):
+        dense_s, routed_s = _prompt(decoder, None), _prompt(decoder, halved)
+        if number:
+            found.append(dense_s / routed_s)
+    report.figures["prefill_half_gathered_over_dense"] = median_figure(found, "ratio", seed=seed)
+
+
+def _halving(router: Router, seed: int) -> Router:
+    """The same, whose gates let half of all tokens execute an MLP and forecast the others most cheaply."""
+    generator, halving = torch.Generator().manual_seed(seed), deepcopy(router).requires_grad_(False)
+    for unit in range(1, len(halving.gates), 2):
+        gate = halving.gate(unit)
+        gate.bias[1:] = HIGHEST
+        gate.weight[0].normal_(0.0, 10.0, generator=generator)
+    return halving
 
 
 def script_for(prices: Tariff, saved: float, num_before: int) -> list[int]:

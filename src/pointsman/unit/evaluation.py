@@ -168,13 +168,19 @@ def _measured(
 
 
 def routed_at(
-    router: Router, tariff: Tariff, rate: float, name: str = "pointsman", *, forecasts: bool = True
+    router: Router,
+    tariff: Tariff,
+    rate: float,
+    name: str = "pointsman",
+    *,
+    forecasts: bool = True,
+    ahead: bool = False,
 ) -> Setting:
-    """A router at one rate for all texts."""
+    """A router at one rate for all texts; options as `Routed`."""
 
     def make(texts: Texts) -> Routed:
         rates = torch.full((len(texts),), rate, device=texts.tokens.device)
-        return Routed(router, tariff, texts.is_routed, rates, forecasts=forecasts)
+        return Routed(router, tariff, texts.is_routed, rates, forecasts=forecasts, ahead=ahead)
 
     return Setting(name, rate, make)
 

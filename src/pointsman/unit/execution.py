@@ -112,6 +112,7 @@ class RoutedExecution:
             for unit, options in enumerate(bytes_moved.options)
         ]
         self._tariff = bytes_moved.priced(routing.prices or bytes_moved.prices)
+        self._whole, self._slot_price = self._tariff.prices.dense(0), float(self._tariff.prices.slot)
         self._prompt_tariff = prompt_tariff(decoder, self._router)
         self._few = FewTokens.over(decoder, cache)
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
@@ -124,11 +125,12 @@ class RoutedExecution:
         if max(window.starts) == 0 and self._routing.prompt_rate and sum(window.counts) >= LEAST_ROWS:
             return self._gathered(tokens, window)
         num_lines, most = sum(window.counts), self._few.most_lines if self._few else 0
-        worth = self._worth(window)
-        is_routed = min(window.starts) > 0 and bool(np.isfinite(worth).all())
+        rates = self.rates or [self._routing.rate] * len(window.rows)
+        is_routed = min(window.starts) > 0 and min(rates) > 0
         if not is_routed or (num_lines > most and max(window.counts) > 1):
             self.log.num_dense += 1
             return self._dense(tokens, window), (Traffic(),) * len(window.rows)
+        worth = [self._whole / rate for rate in rates]  # what a nat may cost, to each row
         if self._units is not None and self._few is not None and num_lines <= most:
             hidden, options = self._compiled(self._few, tokens, window, worth)
             self.log.num_compiled += 1
@@ -137,12 +139,6 @@ class RoutedExecution:
             self.log.num_torch += 1
         self.log.options.append(options)
         return hidden, self._extra(options, window)
-
-    def _worth(self, window: Window) -> NDArray[np.float64]:
-        """(B,) what a nat may cost, to each row; infinite where nothing may be approximated."""
-        rates = np.array(self.rates or [self._routing.rate] * len(window.rows), np.float64)
-        with np.errstate(divide="ignore"):
-            return np.asarray(self._tariff.prices.dense(0) / rates)
 
     def _dense(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:
         if self._few is not None and sum(window.counts) <= self._few.most_lines:
@@ -165,23 +161,23 @@ class RoutedExecution:
         return hidden, [Traffic(flops=-2 * execute.spared * count // num_lines) for count in window.counts]
 
     def _compiled(
-        self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window, worth: NDArray[np.float64]
+        self, few: FewTokens, tokens: Sequence[Sequence[int]], window: Window, worth: Sequence[float]
     ) -> tuple[Tensor, NDArray[np.int64]]:
         from pointsman.unit import kernels
 
         options = np.zeros(len(self._routing.script), np.int64)
-        slot_price, by_line = float(self._tariff.prices.slot), np.repeat(worth, window.counts)
+        by_line = np.array([its for its, count in zip(worth, window.counts, strict=True) for _ in range(count)])
 
         def read(ids: Any, rows: Any, slots: Any) -> Any:
             lines, script = (ids, rows, slots), self._routing.script
-            return kernels.read(lines, few.arrays, self._units, slot_price, by_line, script, options)
+            return kernels.read(lines, few.arrays, self._units, self._slot_price, by_line, script, options)
 
         return few.hidden(tokens, window, read), options
 
     def _by_torch(
-        self, tokens: Sequence[Sequence[int]], window: Window, worth: NDArray[np.float64]
+        self, tokens: Sequence[Sequence[int]], window: Window, worth: Sequence[float]
     ) -> tuple[Tensor, NDArray[np.int64]]:
-        execute = Skipping(self._router, self._tariff, worth, self._ahead, window)
+        execute = Skipping(self._router, self._tariff, np.array(worth), self._ahead, window)
         attend = CachedAttend(self._cache, window)
         hidden: Tensor = self._decoder(padded(tokens).to(window.device), window.positions, attend, execute)
         options = np.array(execute.taken)

@@ -18,8 +18,8 @@ LEAST_ROWS = 64
 of its time at 32 tokens, gates and gathering included, 0.69 at 64 and 0.54 at 1,024. Measured on a Zen 4."""
 
 MOST_GATHERED = 0.8
-"""Share of a prompt's tokens above which an MLP runs dense: 0.8 of the rows took 0.87 to 0.92 of the time of all, 0.9 of
-them 0.97 to 1.03. Measured likewise."""
+"""Share of a prompt's tokens above which an MLP runs dense: 0.8 of the rows took 0.87 to 0.92 of the time of all, 0.9
+of them 0.97 to 1.03. Measured likewise."""
 
 
 class Gathering:

@@ -70,6 +70,7 @@ class Routed:
         rate: (B,) nats that one whole token, in bytes or milliseconds, is worth.
         temperature: of the straight-through choice; None for a hard one without.
         forecasts: whether a unit that is not executed is forecast; else it is left out, as the gate believes it is not.
+        ahead: whether a token takes what the gates said at the one before, as `execution.Routing` may.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Routed:
         rate: Tensor,
         temperature: float | None = None,
         forecasts: bool = True,
+        ahead: bool = False,
     ) -> None:
+        self._ahead = ahead
         self._router, self._rate, self._temperature, self._forecasts = router, rate, temperature, forecasts
         self.taken = Taken(tariff, is_routed)
         self.attend = WholeAttend()
@@ -109,10 +112,20 @@ class Routed:
         paid = self._rate.expand(taken.is_routed.mT.shape).mT[taken.is_routed][:, None] * price
         total = torch.cat((harm.exp() + paid[:, :-1], paid[:, -1:]), -1)
         hard = functional.one_hot(total.argmin(-1), total.shape[-1]).to(u)
+        if self._ahead:
+            hard = self._from_before(hard)
         if self._temperature is None:
             return hard
         soft = (-total.log() / self._temperature).softmax(-1)
         return hard + soft - soft.detach()
+
+    def _from_before(self, selection: Tensor) -> Tensor:
+        """(N, O + 1), that of the token before where it was routed as well."""
+        is_routed = self.taken.is_routed
+        has_before = is_routed.roll(1, 1)
+        has_before[:, 0] = False
+        own = self.taken.by_text(selection)
+        return torch.where(has_before[..., None], own.roll(1, 1), own)[is_routed]
 
     def _replace(self, branch: Looking, u: Tensor, forecaster: Forecaster, is_executed: Tensor) -> None:
         """Tells the attention what becomes of the keys and values of tokens that it is not executed for."""

@@ -36,11 +36,13 @@ def routed_session(decoder: Decoder, routing: Routing, num_rows: int = 1) -> tup
     return session, execution
 
 
-def whole(decoder: Decoder, router: Router, rate: float) -> tuple[torch.Tensor, list[list[int]]]:
+def whole(
+    decoder: Decoder, router: Router, rate: float, *, ahead: bool = False
+) -> tuple[torch.Tensor, list[list[int]]]:
     """Logits behind every token that is routed, and the options that they took."""
     tokens = torch.tensor([TEXT])
     is_routed = torch.arange(len(TEXT))[None] >= PROMPT_TOKENS
-    routed = Routed(router, tariff(Prices.of(decoder), router), is_routed, torch.tensor([rate]))
+    routed = Routed(router, tariff(Prices.of(decoder), router), is_routed, torch.tensor([rate]), ahead=ahead)
     logits = logits_of(decoder, tokens, routed, routed.attend)[0, PROMPT_TOKENS:]
     options = torch.stack(routed.taken.options, -1)
     return logits, options.tolist()
@@ -150,8 +152,10 @@ def test_ahead_takes_what_the_gates_said_before(make_decoder: MakeDecoder, make_
     router = make_router(decoder)
     session, execution = routed_session(decoder, Routing(router, 1.0, compiles=False, ahead=True))
     session.extend([0], [TEXT[:3]])
-    for token in TEXT[3:8]:
-        session.extend([0], [[token]])
+    found = torch.cat([session.extend([0], [[token]]).logits[0] for token in TEXT[3:]])
+    expected, options = whole(decoder, router, 1.0, ahead=True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert [taken.tolist() for taken in execution.log.options] == options
     plain, now = routed_session(decoder, Routing(router, 1.0, compiles=False))
     plain.extend([0], [TEXT[:3]])
     plain.extend([0], [[TEXT[3]]])
