@@ -21,14 +21,21 @@ from pointsman.unit.whole import WholeAttend
 class Taken:
     """What the N routed tokens took, in the order of their texts: what it costs, and the option of each unit.
 
+    Args:
+        tariff: what options cost.
+        is_routed: (B, T) bool.
+        evicts: whether keys and values of a token whose attention is not executed are not stored, so that later ones
+            have fewer to look at.
+
     Attributes:
         spent: (N,) in the tariff's currency, the rest of the model included; with a gradient where choices have one.
         options: (N,) int64 by unit, in order.
         num_before: (N,) int64, tokens before each.
     """
 
-    def __init__(self, tariff: Tariff, is_routed: Tensor) -> None:
-        self.tariff, self.is_routed = tariff, is_routed
+    def __init__(self, tariff: Tariff, is_routed: Tensor, *, evicts: bool = False) -> None:
+        self.tariff, self.is_routed, self._evicts = tariff, is_routed, evicts
+        self._num_seen: list[Tensor] = []
         places = torch.arange(is_routed.shape[1], device=is_routed.device)
         self.num_before = places.expand(is_routed.shape)[is_routed]
         self.spent = torch.full(self.num_before.shape, float(tariff.prices.rest), device=is_routed.device)
@@ -36,9 +43,9 @@ class Taken:
 
     def add(self, unit: int, selection: Tensor) -> None:
         """Takes note of a one-hot (N, O + 1)."""
-        price = self.tariff.of_unit(unit, self.num_before).to(selection)
-        self.spent = self.spent + (selection * price).sum(-1)
         self.options.append(selection.detach().argmax(-1))
+        self._num_seen.append(self._seen(unit, selection.detach()[:, -1] > 0.5))
+        self.spent = self.spent + (selection * self._price(self.tariff, unit).to(selection)).sum(-1)
 
     @property
     def dense(self) -> Tensor:
@@ -50,8 +57,23 @@ class Taken:
         tariff = self.tariff.priced(prices)
         spent = torch.full(self.num_before.shape, float(prices.rest), dtype=torch.float64, device=self.is_routed.device)
         for unit, options in enumerate(self.options):
-            spent += tariff.of_unit(unit, self.num_before).gather(-1, options[:, None])[:, 0]
+            spent += self._price(tariff, unit).gather(-1, options[:, None])[:, 0]
         return spent, tariff.dense(self.num_before)
+
+    def _price(self, tariff: Tariff, unit: int) -> Tensor:
+        """(N, O + 1) of each option."""
+        price = tariff.of_unit(unit, self._num_seen[unit])
+        if self._evicts and unit % 2 == 0:
+            price[..., :-1] -= tariff.prices.written
+        return price
+
+    def _seen(self, unit: int, is_executed: Tensor) -> Tensor:
+        """(N,) tokens before each whose keys and values are there."""
+        if not self._evicts or unit % 2:
+            return self.num_before
+        is_there = ~self.is_routed
+        is_there[self.is_routed] = is_executed
+        return (is_there.cumsum(1) - is_there.long())[self.is_routed]
 
     def by_text(self, values: Tensor) -> Tensor:
         """(N, ...) to (B, T, ...), 0 where nothing is routed."""
@@ -85,7 +107,7 @@ class Routed:
     ) -> None:
         self._ahead = ahead
         self._router, self._rate, self._temperature, self._forecasts = router, rate, temperature, forecasts
-        self.taken = Taken(tariff, is_routed)
+        self.taken = Taken(tariff, is_routed, evicts=router.shape.kv == "evicted")
         self.attend = WholeAttend()
 
     def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:

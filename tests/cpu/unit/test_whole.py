@@ -82,6 +82,26 @@ def test_bytes_are_those_of_the_tariff(make_decoder: MakeDecoder, make_router: M
     assert routed.taken.dense[0].item() == prices.prices.dense(3)
 
 
+def test_what_is_evicted_is_neither_written_nor_looked_at(make_decoder: MakeDecoder, make_router: MakeRouter) -> None:
+    decoder = make_decoder()
+    router = make_router(decoder, "evicted")
+    prices = tariff(Prices.of(decoder), router)
+    is_routed = torch.arange(8)[None] >= 3
+    routed = Routed(router, prices, is_routed, torch.tensor([1.0]))
+    logits_of(decoder, TOKENS, routed, routed.attend)
+    options = routed.taken.options
+    assert 0 < sum(int(its.sum()) for its in options[::2]) < 10, "some attentions are executed, some not"
+    charged, _ = routed.taken.charged(prices.prices)
+    for index in range(5):
+        expected = prices.prices.rest
+        for unit, its in enumerate(options):
+            expected += float(prices.options[unit][its[index]])
+            if unit % 2 == 0 and its[index] == 1:
+                there = 3 + int(its[:index].sum())  # of the prompt, and those before that were executed
+                expected += prices.prices.slot * (there + 1)
+        assert routed.taken.spent[index].item() == charged[index].item() == expected
+
+
 def test_straight_through_choices_have_gradients_and_hard_values(
     make_decoder: MakeDecoder, make_router: MakeRouter
 ) -> None:

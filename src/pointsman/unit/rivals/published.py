@@ -80,6 +80,11 @@ class Published(nn.Module):
         self.register_buffer("offset", torch.zeros(()))
         self.offset: Tensor
 
+    @property
+    def evicts(self) -> bool:
+        """Whether a token whose attention is left out is not seen by later ones."""
+        return self.kind in ("d-llm", "mod")
+
     def decides(self, unit: int) -> bool:
         """Whether this unit has a router; others do what the one before does, or are always executed."""
         by_layer = {"d-llm": unit >= 2, "mod": unit % 4 == 2}  # in layers, from the second on
@@ -87,7 +92,7 @@ class Published(nn.Module):
 
     def follows(self, unit: int) -> bool:
         """Whether this unit does what the one before does."""
-        return self.kind in ("d-llm", "mod") and unit % 2 == 1 and self.decides(unit - 1)
+        return self.evicts and unit % 2 == 1 and self.decides(unit - 1)
 
 
 def tariff_of(published: Published, prices: Prices) -> Tariff:
@@ -98,7 +103,7 @@ def tariff_of(published: Published, prices: Prices) -> Tariff:
         router = sum(parameter.numel() for parameter in published.routers[unit].parameters())
         its = published.forecasters[unit].parameters() if published.kind == "informed" else ()
         left_out = counted(
-            keys_values=not is_mlp and published.kind in ("informed", "skipgpt"),
+            keys_values=not is_mlp and not published.evicts,
             values=router + sum(parameter.numel() for parameter in its),
             decided=decides,
         )
@@ -143,7 +148,7 @@ class PublishedExecute:
         self._stream = functional.embedding(tokens, decoder.embedding)
         self._block_input = self._stream
         self._executed = is_routed.new_ones(is_routed.shape, dtype=self._stream.dtype)
-        self.attend, self.taken = WholeAttend(), Taken(tariff, is_routed)
+        self.attend, self.taken = WholeAttend(), Taken(tariff, is_routed, evicts=published.evicts)
         self.recoverability: list[Tensor] = []
 
     def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
@@ -154,7 +159,7 @@ class PublishedExecute:
         if not published.follows(unit):
             self._executed = self._decided(unit, u) if published.decides(unit) else torch.ones_like(self._executed)
         executed = torch.where(is_routed, self._executed, 1.0)[..., None]
-        if unit % 2 == 0 and published.kind in ("d-llm", "mod"):
+        if unit % 2 == 0 and published.evicts:
             self.attend.hide(executed.detach()[..., 0] < 0.5)
         self.taken.add(unit, torch.cat((1 - executed, executed), -1)[is_routed])
         full = branch(u)

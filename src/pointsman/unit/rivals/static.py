@@ -33,10 +33,19 @@ class Scripted:
         texts: what is read.
         options: (N,) of each unit for the routed tokens, the last one executes.
         router: whose forecasts stand in, or None where nothing does.
+        evicts: see `Taken`; for layers that no token executes.
     """
 
-    def __init__(self, tariff: Tariff, texts: Texts, options: Sequence[Tensor], router: Router | None) -> None:
-        self.taken, self.attend = Taken(tariff, texts.is_routed), WholeAttend()
+    def __init__(
+        self,
+        tariff: Tariff,
+        texts: Texts,
+        options: Sequence[Tensor],
+        router: Router | None,
+        *,
+        evicts: bool = False,
+    ) -> None:
+        self.taken, self.attend = Taken(tariff, texts.is_routed, evicts=evicts), WholeAttend()
         self._options, self._router = options, router
 
     def __call__(self, unit: int, u: Tensor, branch: Branch) -> Tensor:
@@ -117,7 +126,7 @@ def shortgpt_settings(decoder: Decoder, texts: Texts) -> list[Setting]:
 
         def make(texts: Texts) -> Scripted:
             options = [torch.full((texts.num_routed,), int(unit not in gone)) for unit in range(2 * len(order))]
-            return Scripted(no_keys, texts, options, None)
+            return Scripted(no_keys, texts, options, None, evicts=True)
 
         return Setting("shortgpt", float(count), make)
 

@@ -80,7 +80,8 @@ class PublishedTraining:
             if store is None:
                 train()
             else:
-                published.load_state_dict(store.chunk(f"{published.kind}-{stage}", _trained(published, train)))
+                name = f"{published.kind}-{self._budget:g}-{stage}"
+                published.load_state_dict(store.chunk(name, _trained(published, train)))
 
     def _batch(self) -> Texts:
         return self._texts.drawn(self._recipe.num_rows, self._generator)
