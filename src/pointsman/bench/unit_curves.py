@@ -35,7 +35,7 @@ __all__ = [
 
 OURS, OURS_BY_MS = "pointsman", "pointsman, by ms"
 _CHANCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-_CHOSEN_TOKENS = 6000
+_CHOSEN_TOKENS = 3000
 _RESAMPLES = 1000
 
 

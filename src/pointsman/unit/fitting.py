@@ -5,7 +5,7 @@ Everything that is done is kept in `FOLDER/work`, so that an interrupted fit goe
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from pointsman.engine.store import Store
 from pointsman.engine.weights import weights_hash
 from pointsman.unit.artefact import Card, rounded, save_router
 from pointsman.unit.closed_form import fit_unit, require_enough
-from pointsman.unit.dial import RATES, Curve, Timed
+from pointsman.unit.dial import RATES, Curve, Point, Timed
 from pointsman.unit.distilling import Distilling, Lessons
 from pointsman.unit.evaluation import Measured, measure, measure_curve, routed_at
 from pointsman.unit.observing import observe, softening
@@ -112,13 +112,24 @@ class Fit:
         self.router.load_state_dict(_without_seconds(closed))
         seconds = float(closed["seconds"]) + self._distil()
         rounded(self.router.requires_grad_(False))
-        curve, clock = self._curve(self._tariff), self._clock
+        curve, clock = self._kept_curve(self._tariff), self._clock
         timed = Timed(clock.machine, clock.prices, self._curve(self._tariff.priced(clock.prices))) if clock else None
         has_prompts = not bool(self._learned.is_routed[:, 0].all())
-        prompts = None if has_prompts else self._curve(prompt_tariff(self._decoder, self.router))
+        prompts = None if has_prompts else self._kept_curve(prompt_tariff(self._decoder, self.router))
         card = Card(self._model, self._settings.shape, self._settings.data, seconds, curve, timed, prompts)
         save_router(self._folder, self.router, card)
         return card
+
+    def _kept_curve(self, tariff: Tariff) -> Curve:
+        """Measured once; one of milliseconds is measured anew, since the clock may be another."""
+
+        def points() -> Mapping[str, Tensor]:
+            found = self._curve(tariff)
+            return {"points": torch.tensor([astuple(point) for point in found.points], dtype=torch.float64)}
+
+        currency = tariff.prices.currency
+        kept = self._store.chunk(f"curve-{currency}", points)["points"].tolist()
+        return Curve(tuple(Point(*row) for row in kept), len(self._kept), self._settings.data, currency)
 
     def _curve(self, tariff: Tariff) -> Curve:
         self._shown.begin(f"curve in {tariff.prices.currency}", len(RATES) * len(self._kept))

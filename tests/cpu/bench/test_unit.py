@@ -23,7 +23,9 @@ def point(moved: float, log_ratio: float, spread: float = 0.0) -> Measured:
     """One of 20 texts of 10 tokens each, whose losses lie `spread` around the mean."""
     ten = torch.full((20,), 10.0, dtype=torch.float64)
     around = torch.linspace(-spread, spread, 20, dtype=torch.float64)
-    return Measured("ours", 0.0, ten, ten, ten, 10 * (log_ratio + around), ten, ten, 1000 * moved * ten, 1000 * ten)
+    return Measured(
+        "ours", 0.0, ten, ten, ten, 10 * (log_ratio + around), ten, ten, 1000 * moved * ten, 1000 * ten, ten, ten
+    )
 
 
 def test_between_two_points_the_logarithm_is_interpolated() -> None:

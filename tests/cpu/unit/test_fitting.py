@@ -12,6 +12,8 @@ import torch
 from pointsman.core import BadRequest, NotFound
 from pointsman.engine.model import Decoder
 from pointsman.unit import (
+    Clock,
+    Dial,
     Fit,
     Lessons,
     Prices,
@@ -73,7 +75,7 @@ def test_a_fit_saves_bytes_at_little_harm_and_lessons_help(decoder: Decoder, tmp
     heard = Heard()
     card = fit(decoder, tmp_path / "taught", heard=heard)
     untaught = fit(decoder, tmp_path / "untaught", replace(SETTINGS, lessons=replace(LESSONS, steps=0)))
-    assert heard.stages == ["closed forms", "lessons", "curve in bytes"]
+    assert heard.stages == ["closed forms", "lessons", "curve in bytes", "curve in multiplications"]
     assert heard.done == heard.total == 6 * len(RATES)
     moved = [point.share for point in card.curve.points]
     assert moved[-1] < 0.9 < moved[0]
@@ -86,7 +88,7 @@ def test_a_fit_saves_bytes_at_little_harm_and_lessons_help(decoder: Decoder, tmp
     assert paid(card.curve) < paid(untaught.curve)
 
 
-@pytest.mark.parametrize("stop_at", [("closed forms", 42), ("lessons", 21), ("lessons", 23), ("curve", 7)])
+@pytest.mark.parametrize("stop_at", [("closed forms", 42), ("lessons", 21), ("lessons", 23), ("curve in bytes", 7)])
 def test_an_interrupted_fit_goes_on_and_ends_the_same(
     decoder: Decoder, tmp_path: Path, stop_at: tuple[str, int]
 ) -> None:
@@ -99,6 +101,27 @@ def test_an_interrupted_fit_goes_on_and_ends_the_same(
     assert ("closed forms" in heard.stages) == (stop_at[0] == "closed forms")
     weights = [(tmp_path / name / WEIGHTS_FILE).read_bytes() for name in ("whole", "cut")]
     assert weights[0] == weights[1]
+
+
+def test_a_finished_fit_gets_milliseconds_without_being_fitted_again(decoder: Decoder, tmp_path: Path) -> None:
+    card = fit(decoder, tmp_path)
+    with pytest.raises(NotFound) as caught:
+        card.dial("ms")
+    assert caught.value.code == "no_clock"
+    prices = Prices("ms", 3e-3, 1e-3, 9e-3, 1e-6, 1e-4, 1e-5, 0.0, 1e-2, decoder.config.num_layers)
+    heard = Heard()
+    timed = Fit(decoder, stream(40, 0), stream(6, 1), SETTINGS, tmp_path, heard, Clock("this one", prices)).run()
+    assert heard.stages == ["lessons", "curve in ms"]
+    assert (timed.curve, timed.prompts) == (card.curve, card.prompts)
+    assert timed.dial("bytes") == Dial(card.curve, None)
+    dial = timed.dial("ms")
+    assert (dial.prices, dial.curve.currency) == (prices, "ms")
+    router, again = load_router(tmp_path, decoder)
+    assert again == timed
+    point = dial.curve.points[6]
+    setting = routed_at(router, tariff(prices, router), point.rate)
+    (found,) = measure(decoder, stream(6, 1), [setting], prices=prices)
+    assert found.spent_share == pytest.approx(point.share, rel=1e-6)
 
 
 def test_what_is_loaded_is_what_was_measured(decoder: Decoder, tmp_path: Path) -> None:
@@ -179,8 +202,8 @@ def test_broken_artefacts_are_refused(decoder: Decoder, tmp_path: Path, name: st
 def test_a_newer_format_is_refused(decoder: Decoder, tmp_path: Path) -> None:
     fit(decoder, tmp_path, replace(SETTINGS, lessons=replace(LESSONS, steps=0)))
     card = (tmp_path / CARD_FILE).read_text()
-    (tmp_path / CARD_FILE).write_text(card.replace('"format": 1', '"format": 2'))
-    with pytest.raises(BadRequest, match="format 2; expected 1"):
+    (tmp_path / CARD_FILE).write_text(card.replace('"format": 2', '"format": 3'))
+    with pytest.raises(BadRequest, match="format 3; expected 2"):
         load_router(tmp_path, decoder)
 
 
@@ -193,7 +216,7 @@ def test_an_empty_folder_holds_no_router(decoder: Decoder, tmp_path: Path) -> No
 def test_useful_rates_reach_from_what_saves_a_tenth_to_what_loses_half_a_nat() -> None:
     def at(dial: float, moved: float, lost: float) -> Measured:
         one = torch.ones(1, dtype=torch.float64)
-        return Measured("ours", dial, lost * one, one, one, one, one, one, moved * one, one)
+        return Measured("ours", dial, lost * one, one, one, one, one, one, moved * one, one, one, one)
 
     measured = [at(0.1, 1.0, 0.0), at(0.2, 0.95, 0.0), at(0.4, 0.8, 0.1), at(0.8, 0.6, 0.6), at(1.6, 0.4, 3.0)]
     assert useful_rates(measured) == (0.2, 0.8)
