@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pointsman.engine import Decoder, ModelConfig, Session
-from pointsman.unit import Router, Routing, Shape
+from pointsman.unit import Router, Routing, Shape, execution, measured_clock
 from pointsman.unit.execution import RoutedExecution
 
 pytestmark = [
@@ -46,3 +46,22 @@ def test_a_gpu_chooses_and_computes_as_a_cpu(ahead: bool) -> None:
     expected, same = read("cpu", ahead=ahead)
     assert options == same
     torch.testing.assert_close(logits, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_a_gpu_gathers_a_prompt_as_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "LEAST_ROWS", 4)
+    logits = {}
+    for device in ("cuda", "cpu"):
+        decoder, router = make(device)
+        session = Session(decoder, 1, 32, execution=Routing(router, 0.0, prompt_rate=100.0))
+        logits[device] = session.extend([0], [TEXT]).logits.cpu()
+        assert isinstance(session.execution, RoutedExecution)
+        assert session.execution.log.num_gathered == 1
+    torch.testing.assert_close(logits["cuda"], logits["cpu"], rtol=2e-3, atol=2e-3)
+
+
+def test_parts_are_timed_on_a_gpu() -> None:
+    decoder, router = make("cuda")
+    clock = measured_clock(decoder, router.shape, rounds=2, num_tokens=4)
+    assert clock.machine == torch.cuda.get_device_name()
+    assert clock.prices.dense(10) > 0
