@@ -29,8 +29,11 @@ _VOCAB, _ROWS, _LR = 2048, 16, 3e-3
 CONFIG = ModelConfig("LlamaForCausalLM", _VOCAB, 256, 704, 10, 4, 4, 64, WIDTH, ties_embedding=True)
 _CHAPTER = re.compile(r"(?m)^(?=CHAPTER [IVXLC]+\b)")
 _LEAST_CHARACTERS = 2000  # what is shorter is a line of a table of contents
-_LEARNED, _KEPT, _HELD_OUT = (0, 1, 2, 3, 5, 6, 7, 8), (4,), (9,)
-"""Chapters by the last digit of their number."""
+_LEARNED, _UNSEEN, _HELD_OUT = (0, 1, 2, 3, 5, 6, 7, 8), (4,), (9,)
+"""Chapters by the last digit of their number: what the model learns, what others learn from, what is measured on."""
+
+_KEPT_ONE_IN = 5
+"""Of the unseen chapters, for dials."""
 
 
 def chapters(paths: Sequence[Path]) -> list[str]:
@@ -57,15 +60,20 @@ def trained(paths: Sequence[Path], folder: Path, seconds: float, tell: Callable[
 
 
 def book_texts(model: LoadedModel, paths: Sequence[Path]) -> tuple[Texts, Texts, Texts]:
-    """Windows to learn from, to choose on, and of held-out chapters to measure on."""
+    """Windows to learn from, to choose on, and of held-out chapters to measure on.
+
+    The model has seen none of them: what it knows by heart it predicts otherwise than what it reads for the first time
+    (2.4 nats a token and 3.3), and what is fitted to the one fits the other badly.
+    """
     found = chapters(paths)
-    parts = []
-    for remainders in (_LEARNED, _KEPT, _HELD_OUT):
-        text = "".join(_part(found, remainders))
-        parts.append(of_stream(model.tokenizer.encode(text, special=False), WIDTH))
-    generator = torch.Generator().manual_seed(0)
-    learned, kept, texts = (part.chosen(torch.randperm(len(part), generator=generator)) for part in parts)
-    return learned, kept, texts
+    unseen, generator = _part(found, _UNSEEN), torch.Generator().manual_seed(0)
+    learned = [chapter for index, chapter in enumerate(unseen) if index % _KEPT_ONE_IN]
+
+    def windows(part: Sequence[str]) -> Texts:
+        texts = of_stream(model.tokenizer.encode("".join(part), special=False), WIDTH)
+        return texts.chosen(torch.randperm(len(texts), generator=generator))
+
+    return windows(learned), windows(unseen[::_KEPT_ONE_IN]), windows(_part(found, _HELD_OUT))
 
 
 def _part(found: Sequence[str], last_digits: Sequence[int]) -> list[str]:

@@ -73,6 +73,6 @@ def books_case(paths: Sequence[Path], folder: Path, tell: Callable[[str], None])
 
     model = trained(paths, folder, TRAINING_S, progress)
     learned, kept, texts = book_texts(model, paths)
-    recipe = Recipe(steps=200, forecaster_steps=200, num_rows=8)
-    lessons = Lessons(steps=60, num_rows=8)
+    recipe = Recipe(steps=300, forecaster_steps=300, num_rows=8)
+    lessons = Lessons(steps=300, num_rows=8)
     return Case("books", model, learned, kept.chosen(slice(0, 40)), texts.chosen(slice(0, 96)), lessons, recipe)

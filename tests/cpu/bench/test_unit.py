@@ -132,7 +132,7 @@ def test_a_model_of_books_is_trained_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(books, "WIDTH", 16)
     monkeypatch.setattr(books, "CONFIG", small_config())
     book = tmp_path / "book.txt"
-    book.write_text("".join(f"CHAPTER I\n{'a line of a book. ' * 150}{number}\n" for number in range(10)))
+    book.write_text("".join(f"CHAPTER I\n{'a line of a book. ' * 150}{number}\n" for number in range(30)))
     shares: list[float] = []
     model = books.trained([book], tmp_path / "model", 1.0, lambda share, _: shares.append(share))
     assert shares[-1] == 1.0
