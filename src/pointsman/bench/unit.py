@@ -23,7 +23,7 @@ from pointsman.bench.unit_curves import (
 )
 from pointsman.bench.unit_picture import draw
 from pointsman.engine import LoadedModel, Session
-from pointsman.unit import Measured, Prices, Router, Routing, Texts, measured_clock
+from pointsman.unit import Measured, Prices, Router, Routing, Texts, timed_prices
 
 __all__ = ["evaluate", "milliseconds"]
 
@@ -64,7 +64,7 @@ def evaluate(
         def tell(what: str) -> None:
             shown.update(bar, description=what.ljust(40))
 
-        clock = measured_clock(model.decoder, router.shape).prices
+        clock = timed_prices(model.decoder, router.shape)
         path = chosen_path(model.decoder, router, kept, tell)
         settings = all_settings(model.decoder, router, folder, path, every, clock)
         shown.update(bar, description="texts times settings".ljust(40), total=len(settings) * len(texts))

@@ -15,11 +15,10 @@ from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # torch is loaded by the commands, not by --help
     from pointsman.engine import LoadedModel
-    from pointsman.unit import Lessons, Shape, Texts
+    from pointsman.unit import Clock, Lessons, Shape, Texts
     from pointsman.unit.rivals.published import Kind
     from pointsman.unit.rivals.training import Recipe
     from pointsman.unit.router import KvPolicy
-    from pointsman.unit.timing import Clock
 
 __all__ = ["app"]
 
@@ -170,12 +169,18 @@ def _shape(loaded: LoadedModel, rank: int | None, kv: KvPolicy) -> Shape:
 
 
 def _clock(name: str, shape: Shape) -> Clock:
-    """Of the model as it will write, in its own precision."""
+    """Of this machine, for the model as it will write, in its own precision."""
+    import torch
+
+    from pointsman.bench.report import machine
     from pointsman.cli.models import source_of
     from pointsman.engine import load_model
-    from pointsman.unit.timing import measured_clock
+    from pointsman.unit import Clock, timed_prices
 
-    return measured_clock(load_model(source_of(name)).decoder, shape)
+    decoder = load_model(source_of(name)).decoder
+    device = decoder.embedding.device
+    told = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
+    return Clock(told, timed_prices(decoder, shape))
 
 
 def _lessons(steps: int | None, seed: int) -> Lessons:

@@ -10,7 +10,7 @@ from pointsman.unit.fitting import Fit, Settings
 from pointsman.unit.prices import Currency, Prices
 from pointsman.unit.router import Router, Shape, default_shape, tariff
 from pointsman.unit.texts import Texts, generated, of_answers, of_stream
-from pointsman.unit.timing import Clock, measured_clock
+from pointsman.unit.timing import Clock, timed_prices
 from pointsman.unit.writing import UnitBatch, UnitSampling, routed
 
 __all__ = [
@@ -39,11 +39,11 @@ __all__ = [
     "generated",
     "load_router",
     "measure",
-    "measured_clock",
     "of_answers",
     "of_stream",
     "routed",
     "routed_at",
     "save_router",
     "tariff",
+    "timed_prices",
 ]

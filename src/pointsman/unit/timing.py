@@ -6,7 +6,6 @@ solved for the parts. What overlaps or waits is thereby spread over the parts as
 computes keys and values; that is taken to be the share of its attention's time that it is of its bytes.
 """
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,8 +35,8 @@ ROUNDS, TOKENS = 7, 12
 """How often every way is timed, in turn, and over how many tokens; the least counts. Chosen."""
 
 
-def measured_clock(decoder: Decoder, shape: Shape, *, rounds: int = ROUNDS, num_tokens: int = TOKENS) -> Clock:
-    """That of a model as it is stored and placed. Raises as `Routing`."""
+def timed_prices(decoder: Decoder, shape: Shape, *, rounds: int = ROUNDS, num_tokens: int = TOKENS) -> Prices:
+    """Milliseconds of a model as it is stored and placed. Raises as `Routing`."""
     router = Router(decoder.config, shape).requires_grad_(False)
     num_tokens = min(num_tokens, decoder.config.context_tokens // 4)
     near = min(NEAR_TOKENS, decoder.config.context_tokens // 4)
@@ -50,12 +49,7 @@ def measured_clock(decoder: Decoder, shape: Shape, *, rounds: int = ROUNDS, num_
         for index, timer in enumerate(timers):
             least[index] = min(least[index], timer.milliseconds())
     middle = num_tokens / 2
-    return Clock(_machine(decoder), _solved(decoder, router, ways, least, (near + middle, far + middle)))
-
-
-def _machine(decoder: Decoder) -> str:
-    device = decoder.embedding.device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return _solved(decoder, router, ways, least, (near + middle, far + middle))
 
 
 def _ways(router: Router) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pointsman.engine import Sampling, generate, load_model
 from pointsman.unit import load_router, routed
@@ -90,6 +91,8 @@ def test_a_budget_of_milliseconds(pm: Any, model: Path, folder: Path) -> None:
     loaded = load_model(str(model), device="cpu")
     router, card = load_router(folder, loaded.decoder)
     dial = card.dial("ms")
+    assert card.timed is not None
+    assert "core" in card.timed.machine or torch.cuda.is_available()
     budget = round(dial.curve.points[8].share, 2)
     options = ["--unit", folder, "--budget", budget, "--prices", "ms", "--device", "cpu", "--max-tokens", 12]
     found = pm("generate", "--model", model, *options, "hello")

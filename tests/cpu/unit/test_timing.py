@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pointsman.engine import Session
 from pointsman.engine.model import Decoder
-from pointsman.unit import Prices, Router, Routing, Shape, measured_clock, tariff
+from pointsman.unit import Prices, Router, Routing, Shape, tariff, timed_prices
 from pointsman.unit.execution import RoutedExecution
 from pointsman.unit.prices import PARTS
 from pointsman.unit.routing import Routed
@@ -68,11 +68,10 @@ def test_what_is_timed_takes_the_option_by_its_gates(make_decoder: MakeDecoder, 
 
 def test_a_clock_has_a_price_for_every_part(make_decoder: MakeDecoder) -> None:
     decoder = make_decoder()
-    clock = measured_clock(decoder, SHAPE, rounds=2, num_tokens=4)
-    assert clock.machine
-    parts = [getattr(clock.prices, part) for part in (*PARTS, "slot", "rest")]
-    assert min(parts) >= 0
-    assert clock.prices.dense(10) > 0
+    prices = timed_prices(decoder, SHAPE, rounds=2, num_tokens=4)
+    assert prices.currency == "ms"
+    assert min(getattr(prices, part) for part in (*PARTS, "slot", "rest")) >= 0
+    assert prices.dense(10) > 0
 
 
 @pytest.mark.parametrize("compiles", [True, False])
