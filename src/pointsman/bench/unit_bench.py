@@ -23,7 +23,7 @@ from pointsman.bench.unit_loop import measure_loop
 from pointsman.embedded.pair import model_folder
 from pointsman.embedded.tasks import draw_tasks
 from pointsman.engine import Sampling, generate, load_model
-from pointsman.unit import Measured, Prices, generate_drafted, load_router, routed_at, tariff
+from pointsman.unit import Curve, Measured, Prices, generate_drafted, load_router, routed_at, tariff
 from pointsman.unit.dial import RATES
 from pointsman.unit.rivals.published import KINDS, Kind
 
@@ -93,6 +93,7 @@ def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: C
     prices = tariff(Prices.of(decoder), closed)
     settings += [routed_at(closed, prices, rate, CLOSED) for rate in RATES[::every]]
     prices = tariff(Prices.of(decoder), router)
+    settings += [routed_at(router, prices, rate, OURS) for rate in _rates_for(card.curve)]
     settings += [routed_at(router, prices, rate, BEHIND, ahead=True) for rate in RATES[::every]]
     say("measuring")
     curves = measure_all(decoder, case.texts, settings, lambda _: None)
@@ -110,6 +111,16 @@ def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: C
         taught_static_units(report, case, router, path, say)
     if not quick and case.name == "embedded":
         keys_and_values(report, case, folder, say)
+
+
+def _rates_for(curve: Curve) -> list[float]:
+    """Those that a router's own curve gives for the budgets and a little around them; what it cannot reach is left out.
+
+    Between two rates of a curve may lie a sixth of the bytes, over which a straight line is too pessimistic.
+    """
+    least = min(point.share for point in curve.points)
+    budgets = [1 - saved + around for saved in SAVED for around in (-0.01, 0.0, 0.01)]
+    return [curve.rate_for_budget(budget) for budget in budgets if budget >= least]
 
 
 def _ratio(report: Report, curve: Sequence[Measured], saved: float) -> Figure:

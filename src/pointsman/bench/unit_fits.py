@@ -56,10 +56,14 @@ def ours(
 
 
 def rival(case: Case, kind: Kind, budget: float, folder: Path, say: Say, *, lora: bool = False) -> float:
-    """Trains a published router, and returns the seconds that it took, which are kept beside what was trained."""
+    """Trains a published router, and returns the seconds that it took, which are kept beside what was trained.
+
+    What was trained otherwise, or on other texts, is trained anew.
+    """
     path = folder / "rivals" / f"{kind}{'+lora' * lora}-{budget:g}.seconds"
-    if path.exists():
-        return float(path.read_text())
+    told = f"{case.recipe} {case.learned.fingerprint}"
+    if path.exists() and path.read_text().partition("\n")[2] == told:
+        return float(path.read_text().partition("\n")[0])
     begun = time.perf_counter()
     fit_published(
         kind,
@@ -73,5 +77,5 @@ def rival(case: Case, kind: Kind, budget: float, folder: Path, say: Say, *, lora
         lora=lora,
     )
     seconds = time.perf_counter() - begun
-    path.write_text(str(seconds))
+    path.write_text(f"{seconds}\n{told}")
     return seconds

@@ -27,7 +27,7 @@ from pointsman.cli.writers import (
 from pointsman.core import BadRequest, Unsupported
 
 if TYPE_CHECKING:  # torch is loaded by the command, not by --help
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pointsman.engine import LoadedModel, Sampling, Text
 
@@ -112,9 +112,7 @@ def generate_command(
         "--unit and its budgets are for one model, not for a pair": part.is_given and is_pair,
         "--compile does not go together with --unit and its budgets": part.is_given and compiles,
     }
-    for problem, is_so in conflicts.items():
-        if is_so:
-            raise BadRequest(problem, code="conflicting_options")
+    _refuse(conflicts)
     require_local()
     limits = {"max_tokens": max_tokens, "seed": seed, "stop": tuple(stop) if stop else None, "logprobs": logprobs}
     sampling = _sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, **limits)
@@ -135,6 +133,13 @@ def generate_command(
     if color:
         print(coloured(written, writer.model.tokenizer, tokens[-1]))  # type: ignore[arg-type]  # it is a pair's
     sys.stderr.write(_summary(written) + "\n")
+
+
+def _refuse(conflicts: Mapping[str, bool]) -> None:
+    """Raises `BadRequest` (`conflicting_options`) for the first that is so."""
+    for problem, is_so in conflicts.items():
+        if is_so:
+            raise BadRequest(problem, code="conflicting_options")
 
 
 def _sampling(**given: Any) -> Sampling:

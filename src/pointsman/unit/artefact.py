@@ -53,7 +53,10 @@ class Card:
             return Dial(self.curve, None)
         if self.timed is None:
             problem = "no milliseconds were measured for this router"
-            raise NotFound(f"{problem}; `pointsman fit unit --prices ms` into its folder does", code="no_clock")
+            raise NotFound(
+                f"{problem}; `pointsman fit unit --prices ms -o FOLDER` does",
+                code="no_clock",
+            )
         return Dial(self.timed.curve, self.timed.prices)
 
     def prompt_rate(self, budget: float) -> float:

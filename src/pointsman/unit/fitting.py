@@ -213,8 +213,8 @@ def useful_rates(measured: Sequence[Measured]) -> tuple[float, float]:
 
 
 def _store(folder: Path, *told: Any) -> Store:
-    """Of what depends on all that is told; of texts, on their shape."""
-    parts = [one.tokens.shape if isinstance(one, Texts) else one for one in told]
+    """Of what depends on all that is told, texts by what they hold."""
+    parts = [one.fingerprint if isinstance(one, Texts) else one for one in told]
     return Store(folder / "work", sha256(repr(parts).encode()).hexdigest())
 
 

@@ -6,6 +6,7 @@ are. Texts without a prompt are routed from their first token on.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Self
 
 import torch
@@ -42,6 +43,14 @@ class Texts:
     def num_routed(self) -> int:
         """Tokens that may be approximated."""
         return int(self.is_routed.sum())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all of it: what was learned from other texts is told apart, however alike they look."""
+        digest = sha256(repr(self.tokens.shape).encode())
+        for tensor in (self.tokens, self.targets, self.is_routed):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def chosen(self, rows: slice | Tensor) -> Self:
         """Some of the texts."""

@@ -124,6 +124,15 @@ def test_a_finished_fit_gets_milliseconds_without_being_fitted_again(decoder: De
     assert found.spent_share == pytest.approx(point.share, rel=1e-6)
 
 
+def test_other_texts_are_another_fit(decoder: Decoder, tmp_path: Path) -> None:
+    """However alike: of the same data by name, and of the same shape."""
+    card = fit(decoder, tmp_path)
+    heard = Heard()
+    other = Fit(decoder, stream(40, 7), stream(6, 1), SETTINGS, tmp_path, heard).run()
+    assert heard.stages[0] == "closed forms"
+    assert other.curve != card.curve
+
+
 def test_what_is_loaded_is_what_was_measured(decoder: Decoder, tmp_path: Path) -> None:
     card = fit(decoder, tmp_path)
     router, again = load_router(tmp_path, decoder)

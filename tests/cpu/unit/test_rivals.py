@@ -175,6 +175,10 @@ def test_fitted_rivals_are_files_beside_ours(
     assert steps[-1] == 6 + 12 * (kind == "informed")
     fit_published(kind, decoder, stream(20, 0), stream(8, 1), 0.8, tmp_path, QUICK, steps.append)
     assert steps[-1] == len(steps), "what was trained is not trained again"
+    others = list[int]()
+    for seed in (0, 3):
+        fit_published(kind, decoder, stream(20, seed), stream(8, 1), 0.8, tmp_path / "again", QUICK, others.append)
+    assert len(others) == 2 * len(steps), "other texts are another fit"
     (fitted,) = load_published(tmp_path, decoder)
     assert (fitted.published.kind, fitted.budget, fitted.copy) == (kind, 0.8, None)
     (found,) = measure(decoder, stream(8, 1), [fitted.setting(decoder)])

@@ -93,7 +93,7 @@ def _trained(
     on_step: Callable[[int], None],
 ) -> Published:
     published, model = Published(kind, decoder), weights_hash(decoder)
-    identity = sha256(repr((model, kind, budget, recipe, learned.tokens.shape)).encode()).hexdigest()
+    identity = sha256(repr((model, kind, budget, recipe, learned.fingerprint)).encode()).hexdigest()
     store = Store(folder / FOLDER / "work", identity)
     PublishedTraining(decoder, published, learned, budget, recipe, on_step).train(store)
     return published.requires_grad_(False)
