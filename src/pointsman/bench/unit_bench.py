@@ -1,7 +1,7 @@
 """``pointsman bench unit``: the unit level on three models, against every published way, each fitted here.
 
-What is fitted is kept in a folder, and a bench that was interrupted goes on with it; times of fitting are those
-of when it was done. Nothing that is measured on chose or taught anything.
+What is fitted is kept in a folder, and so is what one commit measured of each model: a bench that was interrupted goes
+on with it. Times of fitting are those of when it was done. Nothing that is measured on chose or taught anything.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -61,7 +64,7 @@ def main(quick: bool, seed: int, folder: Path, stories: Path | None, books: Sequ
             report.data |= {path.name: sha256_of(path) for path in books}
             cases.append(books_case(books, folder / "books-model", tell))
         for case in cases:
-            _measure_case(report, case, folder / case.name, quick, tell)
+            _add_case(report, case, folder / case.name, quick, tell)
         for name in {"embedded", "stories", "books"} - {case.name for case in cases}:
             for saved in SAVED:
                 reason = "needs --stories or --books, and is not part of --quick"
@@ -72,6 +75,44 @@ def main(quick: bool, seed: int, folder: Path, stories: Path | None, books: Sequ
         tell("texts that the model drafts for itself")
         _lossless(report, folder / "embedded", 40 if quick else 500, seed)
     sys.stdout.write(report.text())
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was found of one model, and what it depends on."""
+
+    told: str
+    figures: dict[str, Figure]
+    curves: dict[str, list[dict[str, Any]]]
+    details: list[str]
+
+
+def _add_case(report: Report, case: Case, folder: Path, quick: bool, tell: Callable[[str], None]) -> None:
+    """Adds what this commit has found before of the same texts, or measures it now; a dirty copy measures anew."""
+    told = f"{report.commit} {quick} {report.seed} {case.learned.fingerprint} {case.texts.fingerprint}"
+    path, is_clean = folder / "measured.json", report.commit is not None and not report.commit.endswith("-dirty")
+    kept = _read(path)
+    if is_clean and kept is not None and kept.told == told:
+        _add(report, kept)
+        return
+    own = replace(report, figures={}, curves={}, details=[])
+    _measure_case(own, case, folder, quick, tell)
+    kept = _Kept(told, own.figures, own.curves, own.details)
+    path.write_bytes(msgspec.json.encode(kept))
+    _add(report, kept)
+
+
+def _read(path: Path) -> _Kept | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (FileNotFoundError, msgspec.DecodeError):  # absent, or cut off
+        return None
+
+
+def _add(report: Report, kept: _Kept) -> None:
+    report.figures |= kept.figures
+    report.curves |= kept.curves
+    report.details += kept.details
 
 
 def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: Callable[[str], None]) -> None:

@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from pointsman.bench import books, unit_bench, unit_controls, unit_loop
-from pointsman.bench.report import Report
+from pointsman.bench.report import Figure, Report
 from pointsman.bench.unit_cases import Case
 from pointsman.bench.unit_curves import by_name, ratio_at
 from pointsman.engine import LoadedModel, ModelConfig
@@ -108,6 +109,42 @@ def test_a_case_is_fitted_measured_and_not_fitted_again(
     record = json.loads(reports[0].text().splitlines()[-1])
     assert record["curves"]["embedded/pointsman"][0]["moved_share"] <= 1.1
     assert {"embedded/informed", "embedded/static", "embedded/no forecasts"} <= set(record["curves"])
+
+
+def test_a_case_that_a_commit_measured_is_not_measured_again(
+    make_decoder: Callable[..., Decoder],
+    letters: TextTokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoder = make_decoder()
+    model = LoadedModel("tiny", decoder, letters, decoder.config)
+    texts = of_stream(list(range(2, 51)), 16)
+    case = Case("embedded", model, texts, texts, texts, Lessons(steps=3), Recipe(steps=3))
+    measured: list[str] = []
+
+    def measure(report: Report, *_: Any) -> None:
+        measured.append(str(report.commit))
+        report.figures["ratio"] = Figure(1.5, "ratio", 3, 1.4, 1.6, at_most=2.0)
+        report.curves["ours"] = [{"dial": 0.5, "ms_share": None}]
+        report.details.append("a line")
+
+    monkeypatch.setattr(unit_bench, "_measure_case", measure)
+    reports = []
+    for commit in ("a", "a", "b", "b-dirty", "b-dirty", None):
+        reports.append(Report("unit", 0, quick=True, commit=commit))
+        unit_bench._add_case(reports[-1], case, tmp_path, True, measured.append)
+    (tmp_path / "measured.json").write_bytes(b"{")
+    reports.append(Report("unit", 0, quick=True, commit="a"))
+    unit_bench._add_case(reports[-1], case, tmp_path, True, measured.append)
+    assert measured.pop() == "a", "what was cut off is measured anew"
+    assert measured == ["a", "b", "b-dirty", "b-dirty", "None"]
+    for report in reports:
+        assert (report.figures, report.curves, report.details) == (
+            reports[0].figures,
+            reports[0].curves,
+            reports[0].details,
+        )
 
 
 def test_chapters_are_held_out_as_wholes(tmp_path: Path) -> None:
