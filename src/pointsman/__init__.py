@@ -8,10 +8,29 @@ The names below are loaded when they are first used, so that ``import pointsman`
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pointsman.program import Table, compile_function, compile_table, load_table
+    from pointsman.program import (
+        Table,
+        answering,
+        choose,
+        compile_function,
+        compile_table,
+        extract,
+        judge,
+        load_table,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Table", "__version__", "compile_function", "compile_table", "load_table"]
+__all__ = [
+    "Table",
+    "__version__",
+    "answering",
+    "choose",
+    "compile_function",
+    "compile_table",
+    "extract",
+    "judge",
+    "load_table",
+]
 
 
 def __getattr__(name: str) -> Any:

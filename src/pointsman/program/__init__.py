@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointsman.program.frontend.refusal import Refusal
+    from pointsman.program.judgement import answering, choose, extract, judge
     from pointsman.program.pipeline import Compiled, CompileOptions, MismatchError, compile_function, compile_table
     from pointsman.program.runtime import Answer, Outcome, Table, load_table
 
@@ -20,13 +21,18 @@ __all__ = [
     "Outcome",
     "Refusal",
     "Table",
+    "answering",
+    "choose",
     "compile_function",
     "compile_table",
+    "extract",
+    "judge",
     "load_table",
 ]
 
 _HOMES = {
     "Refusal": "frontend.refusal",
+    **dict.fromkeys(("answering", "choose", "extract", "judge"), "judgement"),
     **dict.fromkeys(("CompileOptions", "Compiled", "MismatchError", "compile_function", "compile_table"), "pipeline"),
     **dict.fromkeys(("Answer", "Outcome", "Table", "load_table"), "runtime"),
 }

@@ -21,8 +21,10 @@ __all__ = [
     "BUILTIN_CLASSES",
     "EXCEPTIONS",
     "LIBRARY",
+    "JUDGEMENTS",
     "METHODS",
     "OPERATIONS",
+    "QUESTIONS",
     "Operation",
     "is_field_name",
     "is_in_python",
@@ -123,7 +125,16 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "match_shape": Operation(1),  # attrs: ("sequence" | "mapping",)
     "yield": Operation(1),
     "yield_from": Operation(1),
+    # questions to a model about a text; attrs: (wording, type, options), see judgement.py
+    "judge": Operation(1),
+    "choose": Operation(1),
+    "is_stated": Operation(1),  # whether the text states what is to be extracted
+    "extract": Operation(1),  # asked where it is stated
 }
+
+QUESTIONS: Final = frozenset({"judge", "choose", "is_stated", "extract"})
+JUDGEMENTS: Final = {f"pointsman.{name}": name for name in ("judge", "choose", "extract")}
+"""What programs import to ask questions, and only call."""
 
 EXCEPTIONS: Final = frozenset(
     name

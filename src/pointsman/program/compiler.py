@@ -12,6 +12,7 @@ from pointsman.program.explore.points import Points
 from pointsman.program.frontend.builder import Program as LoweredProgram
 from pointsman.program.ir import Function, Record
 from pointsman.program.proof.smt import Settler
+from pointsman.program.table.asking import deciding_returns
 from pointsman.program.table.cut import bound_depth
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.table.optimise import optimise_machine
@@ -42,7 +43,7 @@ def explore_machine(function: Function, records: dict[str, Record], settle: Sett
     generic = explore_function(function, settle=settle, field_kinds=fields, points=points)
     if not guards:
         return generic
-    typed = explore_function(function, guards=guards, settle=settle, field_kinds=fields, points=points)
+    typed = deciding_returns(explore_function(function, guards=guards, settle=settle, field_kinds=fields, points=points))
     return replace(typed, generic=generic)
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from pointsman.core import InternalError, NotFound, Unverified
 from pointsman.program import catalogue, ir
 from pointsman.program.frontend.builder import Program
+from pointsman.program.judgement import Unanswered
 from pointsman.program.records import make_record
 from pointsman.program.support import NAMESPACE, OutOfFuel
 
@@ -121,7 +122,7 @@ class Interpreter:
                     activation.variables[activation.awaits] = yield stop.value
                 else:
                     activation.variables[activation.awaits] = yield from stop.value
-            except OutOfFuel:
+            except (OutOfFuel, Unanswered):
                 raise
             except BaseException as error:  # noqa: BLE001  what was thrown in is the program's to handle
                 self._handle(activation, error)
@@ -145,7 +146,7 @@ class Interpreter:
             frame.position += 1
             try:
                 stop = self._statement(activation, statement)
-            except OutOfFuel:
+            except (OutOfFuel, Unanswered):
                 raise
             except BaseException as error:  # noqa: BLE001  handed to the program's own handler, or raised again
                 self._handle(activation, error)
@@ -416,6 +417,7 @@ _RULES: Final[dict[str, Callable[..., Any]]] = {
     "assertion": lambda args: AssertionError(*args),
     "set_cause": lambda args: NAMESPACE["_set_cause"](*args),
     "match_class": lambda args: isinstance(args[0], args[1]),
+    **{op: lambda args, *attrs, op=op: NAMESPACE[f"_{op}"](attrs, args[0]) for op in catalogue.QUESTIONS},
     "match_shape": lambda args, shape: NAMESPACE[f"_is_{shape}"](args[0]),
 }
 

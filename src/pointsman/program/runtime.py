@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unsupported, Unverified
 from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
 from pointsman.program.convert import bind_inputs
+from pointsman.program.judgement import Unanswered
 from pointsman.program.link import Linked, link
 from pointsman.program.originals import is_emitted, load_originals, raised_by_program
 from pointsman.program.proof.certificate import Certificate
@@ -168,6 +169,8 @@ class Table:
                 value = finish(linked.entry(*args, **kwargs))
             except OutOfFuel:
                 return Outcome("out_of_fuel", None, None, meter[0])
+            except Unanswered as exc:
+                raise exc.error from exc
             except BaseException as exc:  # whatever the program raises is its outcome
                 if not raised_by_program(exc, has_opaque_parts=bool(self.program.opaque)):
                     raise  # Ctrl-C, or a signal's handler

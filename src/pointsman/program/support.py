@@ -26,6 +26,7 @@ from typing import Any, Final
 
 from pointsman.program.catalogue import BUILTIN_CLASSES, is_in_python, listed_classes
 from pointsman.program.ir import UNBOUND, Unbound
+from pointsman.program.judgement import Unanswered, asked, asked_value, is_stated
 
 __all__ = ["NAMESPACE", "RESERVED", "Kind", "OutOfFuel", "guards"]
 
@@ -216,6 +217,8 @@ NAMESPACE: Final[dict[str, Any]] = {
     "_frozenset": frozenset, "_set": set, "_repr": repr, "_str": str, "_ascii": ascii, "_next": next, "_range": range,
     "_bisect": bisect.bisect_right, "_BaseException": BaseException, "_OutOfFuel": OutOfFuel, "_type": type,
     "_lru_cache": functools.lru_cache, "_is_mapping": _is_mapping,
+    "_judge": functools.partial(asked, "judge"), "_choose": functools.partial(asked, "choose"),
+    "_is_stated": is_stated, "_extract": asked_value, "_Stopped": (OutOfFuel, Unanswered),
 }  # fmt: skip
 
 RESERVED: Final = frozenset(NAMESPACE) | {"_meter", "_to", "_kinds", "_kind_of", "_settable", "_admit", "_field"}

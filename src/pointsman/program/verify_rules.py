@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, Final, NoReturn, TypeAlias
 
 from pointsman.core import InternalError
+from pointsman.core.asking import VALUE_TYPES
 from pointsman.program import catalogue, ir
 from pointsman.program.ir import Const, Param, Record, Ref, Var
 from pointsman.program.records import make_record
@@ -361,6 +362,12 @@ def _lookup(allowed: frozenset[str]) -> Callable[[World, tuple[Any, ...], tuple[
     return rule
 
 
+def _question(_world: World, _args: tuple[Any, ...], attrs: tuple[Any, ...]) -> bool:
+    if len(attrs) != 3 or type(attrs[0]) is not str or attrs[1] not in VALUE_TYPES or type(attrs[2]) is not tuple:
+        return False
+    return all(type(option) is str for option in attrs[2]) and bool(attrs[2]) == (attrs[1] == "option")
+
+
 def _store(world: World, args: tuple[Any, ...], attrs: tuple[Any, ...]) -> bool:
     return len(attrs) == 1 and attrs[0] in world.fields and not isinstance(args[0], Ref)
 
@@ -384,6 +391,7 @@ _ATTRS: Final[dict[str, Callable[[World, tuple[Any, ...], tuple[Any, ...]], bool
     "call_method": _method,
     "closure": World.closure,
     "comprehension": World.comprehension,
+    **dict.fromkeys(catalogue.QUESTIONS, _question),
     "match_shape": lambda _w, _args, attrs: attrs in {("sequence",), ("mapping",)},
 }
 

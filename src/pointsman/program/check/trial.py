@@ -28,8 +28,10 @@ from pointsman.program.check.choices import choose
 from pointsman.program.check.examples import call_text, definition, recorded_rows, run_tests
 from pointsman.program.check.inputs import Inputs, rows
 from pointsman.program.check.sandbox import Send, TimeUp, time_limit
+from pointsman.program.check.scripted import ScriptedAnswers
 from pointsman.program.check.shapes import constants_of
 from pointsman.program.check.shrink import shrink
+from pointsman.program.judgement import answering
 from pointsman.program.link import link
 from pointsman.program.table.machine import Program
 
@@ -77,7 +79,8 @@ def run_trial(task: Task, send: Send) -> None:
     except _Unrunnable as exc:
         send(["unrunnable", str(exc)])
         return
-    with contextlib.suppress(_Stop):
+    constants = constants_of(definition(task.source, task.program.entry))
+    with contextlib.suppress(_Stop), answering(ScriptedAnswers((*constants["int"], *constants["float"]))):
         trial.run()
     trial.report("end", "")
 

@@ -21,6 +21,7 @@ from pointsman.program.emit.tree import Place, Result, TreeEmitter
 from pointsman.program.emit.values import (
     Values,
 )
+from pointsman.program.table.asking import asking_ahead
 from pointsman.program.table.machine import (
     Decide,
     Do,
@@ -49,7 +50,7 @@ class FunctionEmitter(TreeEmitter):
     """Emits the body of one machine as a Block of code."""
 
     def __init__(self, machine: Machine, module: ModuleEmitter) -> None:
-        super().__init__(machine, module, split_shared(machine), LocalNames(machine, module.names))
+        super().__init__(machine, module, split_shared(asking_ahead(machine)), LocalNames(machine, module.names))
         self.graph = Graph(self.states)
         self._inlined: set[int] = set()
         self._stops: dict[int, Piece] = {}  # what counted loops stop at, where that is written into the header

@@ -22,6 +22,7 @@ from pointsman.program.emit.values import Values
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.support import RESERVED
+from pointsman.program.table.asking import machine_asks
 from pointsman.program.table.machine import Do, Machine, Program, Term
 from pointsman.program.table.optimise import decisions
 
@@ -74,6 +75,7 @@ class ModuleEmitter:
         self.flat: set[str] = set()  # closures' bodies wanted as plain functions (of comprehensions)
         self.emitted_flat: set[str] = set()
         declared = {name for r in program.records.values() for name, _, _ in r.fields}.union(program.attributes)
+        self.asks = any(machine_asks(machine) for machine in program.machines.values())
         self.only_own = declared - catalogue.ATTRIBUTES - (catalogue.library_names() if declared else set())
 
     def emit(self) -> Emitted:
@@ -322,6 +324,8 @@ def executed(machine: Machine) -> Machine:
     back: there the two machines' code is nearly the same.
     """
     if machine.generic is None:
+        return machine
+    if machine_asks(machine.generic):  # of texts that may be anything, each question would stay where the source has it
         return machine
     saves = len(machine.states) == 1 and decisions(machine.states[0].root) >= _MIN_DECISIONS
     return machine if saves else machine.generic

@@ -276,7 +276,19 @@ def _helper(name: str) -> Callable[[Sequence[Piece], tuple[Any, ...], Sequence[T
     return rule
 
 
+def _asks(name: str) -> Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Term]], str]:
+    """A question; after its text stand others that are asked with it (`asking.asking_ahead`)."""
+
+    def rule(pieces: Sequence[Piece], attrs: tuple[Any, ...], args: Sequence[Term]) -> str:
+        question, others = attrs[:3], attrs[3] if len(attrs) > 3 else ()
+        ahead = [f"({kind!r}, {its!r}, {p.text})" for (kind, its), p in zip(others, pieces[1:], strict=True)]
+        return f"{name}({', '.join([repr(question), pieces[0].text, *ahead])})"
+
+    return rule
+
+
 _RULES: Final[dict[str, Callable[[Sequence[Piece], tuple[Any, ...], Sequence[Term]], str]]] = {
+    **{op: _asks(f"_{op}") for op in catalogue.QUESTIONS},
     **{op: _helper(name) for op, name in HELPERS.items()},
     "call": _call,
     "call_method": _method,

@@ -228,7 +228,7 @@ class TreeEmitter(Placing, ABC):
         return (", ".join(shown) + ("," if len(parts) == 1 else "")) or "[]"
 
     def _guard(self, body: Block, caught: str, handler: Block) -> Guarded:
-        return Guarded(body, caught, handler, "_OutOfFuel" if self.module.metered else None)
+        return Guarded(body, caught, handler, "_Stopped" if self.module.metered or self.module.asks else None)
 
     # -- branches --------------------------------------------------------------------------------------------------
 

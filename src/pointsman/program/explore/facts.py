@@ -16,6 +16,7 @@ __all__ = ["Facts"]
 
 Bounds = tuple[int | None, int | None]
 _MAX_TRUTHS = 64  # atoms remembered on a path; chosen: more only cost time, and forgetting is sound
+_CHOICES = frozenset({"choose", "extract"})
 _NONE: Bounds = (None, None)
 
 
@@ -65,11 +66,12 @@ class Facts:
         if not isinstance(atom, App) or len(atom.args) != 2 or atom.op not in {"lt", "eq", "in"}:
             return None
         if atom.op == "in":
-            known, items = self.values.get(atom.args[0]), atom.args[1]
-            return known.value in items.value if known is not None and isinstance(items, Const) else None
+            return self._among(atom.args[0], atom.args[1])
         left, right = atom.args
         if atom.op == "eq" and left in self.values and isinstance(right, Const):
             return bool(self.values[left].value == right.value)
+        if atom.op == "eq" and isinstance(left, App) and left.op in _CHOICES and isinstance(right, Const):
+            return self._chosen(left, right)
         if not {kind_of(left), kind_of(right)} <= {"int", "bool"}:
             return None
         if left == right:
@@ -83,6 +85,27 @@ class Facts:
             return True
         apart = (b is not None and c is not None and b < c) or (d is not None and a is not None and d < a)
         return False if apart else None
+
+    def _among(self, term: Term, items: Term) -> bool | None:
+        if not isinstance(items, Const):
+            return None
+        if term in self.values:
+            return self.values[term].value in items.value
+        inside = {option in items.value for option in self._options(term)} if isinstance(items.value, tuple) else set()
+        return inside.pop() if len(inside) == 1 else None
+
+    def _chosen(self, choice: App, option: Const) -> bool | None:
+        """Whether a question's answer is this option: one of its options is, and no two are."""
+        left = self._options(choice)
+        if option.value not in left:
+            return False if left else None
+        return True if len(left) == 1 else None
+
+    def _options(self, term: Term) -> list[str]:
+        """The options of a choice that nothing excludes; none where it is no choice."""
+        if not isinstance(term, App) or term.op not in _CHOICES:
+            return []
+        return [o for o in term.attrs[2] if self.truths.get(App("eq", (term, Const(o)), (), "bool")) is not False]
 
     def assume(self, atom: Term, truth: bool) -> Facts:
         bounds = dict(self.bounds)

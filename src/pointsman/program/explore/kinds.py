@@ -29,6 +29,7 @@ _STR_OTHER = {"split": "list", "rsplit": "list", "splitlines": "list", "join": "
               "rfind": "int", "index": "int", "rindex": "int", "count": "int", "encode": "bytes", "zfill": "str",
               "center": "str", "ljust": "str", "rjust": "str", "format": "str", "partition": "tuple",
               "translate": "str"}  # fmt: skip
+_ANSWERS: Final = {"bool": "bool", "int": "int", "float": "float", "date": "str", "option": "str", "span": "str"}
 _BIT = frozenset({"bit_and", "bit_or", "bit_xor"})
 _ORDER = frozenset({"lt", "le", "gt", "ge"})
 
@@ -78,7 +79,7 @@ def result_kind(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...], ranges:
         return _call(args, attrs, kinds)
     if op == "call_method":
         return _method(kinds, attrs)
-    return _other(op, args, kinds)
+    return _other(op, args, kinds, attrs)
 
 
 def _arithmetic(op: str, kinds: tuple[str, ...], ranges: tuple[Range, ...]) -> tuple[str, bool]:
@@ -188,7 +189,9 @@ def _method(kinds: tuple[str, ...], attrs: tuple[Any, ...]) -> tuple[str, bool]:
     return _STR_OTHER.get(name, "any"), False
 
 
-def _other(op: str, args: tuple[Term, ...], kinds: tuple[str, ...]) -> tuple[str, bool]:
+def _other(op: str, args: tuple[Term, ...], kinds: tuple[str, ...], attrs: tuple[Any, ...]) -> tuple[str, bool]:
+    if op in catalogue.QUESTIONS:
+        return _ANSWERS[attrs[1]] if op != "is_stated" else "bool", kinds[0] == "str"
     match op:
         case "not" | "is" | "is_not":
             return "bool", True

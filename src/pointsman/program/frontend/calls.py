@@ -9,6 +9,7 @@ import ast
 
 from pointsman.program import catalogue
 from pointsman.program.frontend.builder import Builder
+from pointsman.program.frontend.judgements import lower_judgement
 from pointsman.program.frontend.names import dotted_path, reference
 from pointsman.program.ir import Const, Operand, Ref
 
@@ -23,6 +24,8 @@ def lower_call(b: Builder, node: ast.Call) -> Operand:
     from pointsman.program.frontend.expressions import lower
 
     path = dotted_path(b, func)
+    if path in catalogue.JUDGEMENTS:
+        return lower_judgement(b, catalogue.JUDGEMENTS[path], node)
     callee = Ref(path) if path in catalogue.BY_NAME else lower(b, func)
     args, shape = _arguments(b, node)
     if path in catalogue.BY_NAME and not _by_listed_names(b, path, args, shape):

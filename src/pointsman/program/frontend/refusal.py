@@ -43,6 +43,15 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
     "PM214": ("a deletion of this kind", "delete one subscript or name at a time"),
     "PM215": ("`yield` in a comprehension, a lambda, or a `try` with `finally`", "collect into a list"),
     "PM216": ("a parameter whose name emitted code uses for itself", "rename the parameter"),
+    "PM217": (
+        "a judgement that is not written out",
+        "call it at once, with constant words first and the text last: judge('it is late', message)",
+    ),
+    "PM218": ("a judgement on a value that is not a text", "pass a parameter that is annotated str, or str(...)"),
+    "PM219": (
+        "extraction of this kind",
+        "extract int, float, str (words of the text), datetime.date or an Enum of this file",
+    ),
     "PM301": ("a function that is too large to explore", "split it into smaller functions"),
 }
 

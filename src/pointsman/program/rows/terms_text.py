@@ -182,6 +182,10 @@ _RULES: Final[dict[str, _Rule]] = {
     "match_shape": lambda t, a, _: _call_of(f"is_{a[0]}", t),
     "next": lambda t, a, _: f"{t[0].at(ATOM)} gives {name_of(a[0])}",
     "slice": lambda t, _a, _: _call_of("slice", t),
+    "judge": lambda t, a, _: _call_of("judge", [Text(repr(a[0])), *t]),
+    "choose": lambda t, a, _: _call_of("choose", [Text(repr(a[0])), *t]),
+    "extract": lambda t, a, _: _call_of("extract", [Text(repr(a[0])), *t]),
+    "is_stated": lambda t, a, _: f"{t[0].at(ATOM)} states {a[0]!r}",
 }
 STATEMENTS: Final[dict[str, Callable[[Sequence[Text], tuple[Any, ...]], str]]] = {
     "set_item": lambda t, _: f"{t[0].at(ATOM)}[{t[1].text}] = {t[2].text}",

@@ -20,6 +20,7 @@ from typing import Any
 from pointsman.program.deep import deep_recursion
 from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import Const
+from pointsman.program.table.asking import questions_of
 from pointsman.program.table.machine import (
     App,
     Decide,
@@ -33,11 +34,13 @@ from pointsman.program.table.machine import (
     postorder,
     successors,
 )
+from pointsman.program.table.priced import Group, PricedOrder
 
 __all__ = ["Optimiser", "decisions", "optimise", "optimise_machine", "string_key", "threshold"]
 
 _MIN_CHILDREN = 3  # a switch of two is a decision
 _MAX_WORK = 20_000  # restricted nodes while reordering one state's regions; chosen: some 50 ms
+_WORK_A_PRICED_DECISION = 4_000  # likewise, where questions are asked; chosen: a reading costs far more
 _WORK_A_DECISION = 60  # likewise, for a region of many decisions; chosen
 
 
@@ -113,6 +116,8 @@ class Optimiser:
 
     def _region(self, node: Decide) -> Node:
         best = self._plain(node)
+        if any(questions_of(atom) for atom in _atoms(node)):
+            return self._priced(node, best)
         num_decisions = decisions(best)
         if num_decisions < 2 or len(_tests_by_term(node)) < 2:
             return best
@@ -125,6 +130,34 @@ class Optimiser:
             if decisions(ordered) < num_decisions:
                 return ordered
         return best
+
+    # -- by price ----------------------------------------------------------------------------------------------------
+
+    def _priced(self, node: Decide, plain: Node) -> Node:
+        """A region that asks questions, in an order that asks few; in the source's order where that is too much work."""
+        self.work = max(self.work, _WORK_A_PRICED_DECISION * decisions(node))
+        try:
+            return PricedOrder(self).order(node)[0]
+        except (_OverWork, RecursionError):
+            return plain
+
+    def groups(self, node: Node) -> list[Group]:
+        """See ``priced.Splitter``."""
+        self._spend(20)
+        terms = dict.fromkeys(_tested(atom) for atom in _atoms(node))
+        return [Group(term, questions_of(term)) for term in terms]
+
+    def split(self, node: Node, group: Group, then: Callable[[Node], Node]) -> Node:
+        """See ``priced.Splitter``."""
+        if kind_of(group.term) == "bool":
+            ways = [
+                then(self._restrict(node, lambda atom, truth=truth: truth if atom == group.term else None))
+                for truth in (True, False)
+            ]
+            return ways[0] if ways[0] == ways[1] else self.intern(Decide(group.term, ways[0], ways[1]))
+        tests = sorted(_tests_by_term(node)[group.term])
+        split = self._split_by_key if kind_of(group.term) == "str" else self._split_by_cut
+        return split(node, group.term, tests, then)
 
     # -- in the order of the source ----------------------------------------------------------------------------------
 
@@ -330,6 +363,26 @@ def _tests_by_term(node: Node) -> dict[Term, Counter[Any]]:
             tests.setdefault(key[0], Counter()).update((key[1].value,))
         stack.extend((current.yes, current.no))
     return tests
+
+
+def _atoms(node: Node) -> list[Term]:
+    """The atoms of a region, from the top."""
+    atoms: dict[Term, None] = {}
+    seen: set[int] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Decide) and id(current) not in seen:
+            seen.add(id(current))
+            atoms[current.atom] = None
+            stack.extend((current.no, current.yes))
+    return list(atoms)
+
+
+def _tested(atom: Term) -> Term:
+    """What an atom is a test of: an int term, a string term, or itself."""
+    cut, key = threshold(atom), string_key(atom)
+    return cut[0] if cut is not None else key[0] if key is not None else atom
 
 
 def _repetition(tests: Counter[Any]) -> tuple[float, int]:
