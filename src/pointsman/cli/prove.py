@@ -46,7 +46,7 @@ def _as_json(proof: Proof) -> dict[str, object]:
         "steps_that_may_raise": [list(s) for s in proof.steps_that_may_raise],
         "states": [
             {"function": s.function, "state": s.state, "level": s.level, "rows": s.rows,
-             "unique_complete": s.unique_complete, "equivalent": s.equivalent}
+             "unique_complete": s.unique_complete, "equivalent": s.equivalent, "judged_rows": s.judged_rows}
             for s in proof.states
         ],
         "raises": [
@@ -71,7 +71,7 @@ def _as_text(proof: Proof) -> str:
     words = {True: "proved", False: "REFUTED", None: "not settled"}
     lines = [f"{'function':24} {'state':>5} {'rows':>6}  {'exactly one row applies':24} {'same as explored':17} level"]
     for s in proof.states:
-        level = _level(s.level, proof)
+        level = _level(s.level, proof) + (f"; {s.judged_rows} of its rows depend on an answer" if s.judged_rows else "")
         lines.append(
             f"{s.function:24} {s.state:>5} {s.rows:>6}  {words[s.unique_complete]:24} {words[s.equivalent]:17} {level}"
         )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pointsman.cli.failures import shown
 from pointsman.cli.options import TrustOpaque
 from pointsman.core import BadRequest
-from pointsman.program import Answer, load_table
+from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
+from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import DEFAULT_FUEL
 
 __all__ = ["run_command"]
@@ -25,6 +27,9 @@ def run_command(
     inputs: Annotated[str, typer.Argument(help="A JSON object of parameters, an array, or - to read one a line.")],
     fuel: Annotated[int, typer.Option(min=1, help="States that one run may visit.")] = DEFAULT_FUEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print kind, result and states visited.")] = False,
+    answers: Annotated[
+        str | None, typer.Option(help="A JSON object with the answer to each question that the program asks.")
+    ] = None,
     trust_opaque: TrustOpaque = False,
 ) -> None:
     """Run a compiled table on JSON inputs. Exits 1 when the program raises or runs out of fuel.
@@ -34,8 +39,15 @@ def run_command(
     pointsman run refund.route.json '{"days": 12, "opened": false, "amount": 80}'
 
     cat inputs.jsonl | pointsman run refund.route.json - --json
+
+    pointsman run returns.route.json '["It came broken.", 12]' --answers '{"the item arrived damaged": true}'
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
+    with answering(RecordedAnswers(_answers(answers))) if answers is not None else nullcontext():
+        _run_lines(table, inputs, fuel, as_json)
+
+
+def _run_lines(table: Table, inputs: str, fuel: int, as_json: bool) -> None:
     failed, dropped, total = False, 0, 0
     for number, line in _lines(inputs):
         total += 1
@@ -53,6 +65,16 @@ def run_command(
         raise BadRequest(f"{dropped} of {total} lines hold no inputs for it and were not run", code="bad_inputs")
     if failed:
         raise typer.Exit(1)
+
+
+def _answers(text: str) -> dict[str, Any]:
+    try:
+        answers = read_inputs(text)
+    except BadRequest as error:
+        raise BadRequest(error.message.replace("inputs are", "the answers are"), code=error.code) from error
+    if not isinstance(answers, dict):
+        raise BadRequest("the answers are not a JSON object of questions and answers", code="bad_inputs")
+    return answers
 
 
 def _lines(inputs: str) -> Iterator[tuple[int | None, str | bytes]]:

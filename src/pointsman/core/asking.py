@@ -1,12 +1,13 @@
 """Questions that only a reader can answer, and who answers them. Programs ask; models, heads and people implement.
 
-    judge("the customer says the item arrived damaged", message)    ->  True or False
-    choose("what the customer wants", ("refund", "repair"), message)  ->  one of the two
-    extract(int, "days since delivery", message)                     ->  an int that the text states, or None
+judge("the customer says the item arrived damaged", message)    ->  True or False
+choose("what the customer wants", ("refund", "repair"), message)  ->  one of the two
+extract(int, "days since delivery", message)                     ->  an int that the text states, or None
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from pointsman.core.records import Cost
@@ -15,6 +16,8 @@ QuestionKind: TypeAlias = Literal["judge", "choose", "extract"]
 ValueType: TypeAlias = Literal["bool", "int", "float", "date", "option", "span"]
 Value: TypeAlias = bool | int | float | str | None
 
+_IN_WORDS = {"bool": "true or false", "int": "an integer", "float": "a number", "date": "a date as YYYY-MM-DD",
+             "span": "words of the text"}  # fmt: skip
 VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
 
 
@@ -35,13 +38,28 @@ class Question:
     type: ValueType
     options: tuple[str, ...] = ()
 
+    @property
+    def expected(self) -> str:
+        """What an answer is, in words."""
+        told = " or ".join(map(repr, self.options)) if self.options else _IN_WORDS[self.type]
+        return f"{told}, or null" if self.kind == "extract" else told
+
     def admits(self, value: Value) -> bool:
         """Whether this can be an answer: of the type, one of the options, None for extract only."""
         if value is None:
             return self.kind == "extract"
         if self.type == "option":
             return value in self.options
+        if self.type == "date":
+            return isinstance(value, str) and _is_date(value)
         return type(value) is {"bool": bool, "int": int, "float": float}.get(self.type, str)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,9 @@ def _load(file: Path) -> Program:
             raise
         message = f"{file} has opaque parts: the server runs no original functions; `pointsman run` can"
         raise Unverified(message, code=error.code) from error
+    if table.asks:
+        message = f"{file} asks questions about texts, which nobody answers in the server; `pointsman run` can be told"
+        raise Unverified(message, code="nobody_answers")
     table.prepare()  # so that the first request does not wait for it
     return table
 

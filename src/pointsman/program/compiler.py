@@ -43,7 +43,9 @@ def explore_machine(function: Function, records: dict[str, Record], settle: Sett
     generic = explore_function(function, settle=settle, field_kinds=fields, points=points)
     if not guards:
         return generic
-    typed = deciding_returns(explore_function(function, guards=guards, settle=settle, field_kinds=fields, points=points))
+    typed = deciding_returns(
+        explore_function(function, guards=guards, settle=settle, field_kinds=fields, points=points)
+    )
     return replace(typed, generic=generic)
 
 

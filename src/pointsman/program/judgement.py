@@ -52,8 +52,8 @@ class Asking:
             raise Unanswered(error) from error
         for (question, text), reply in zip(pairs, replies, strict=True):
             if not question.admits(reply.value):
-                problem = f"{reply.rung} answered {question.wording!r} with {reply.value!r:.40}; expected {question.type}"
-                raise Unanswered(Unverified(problem, code="bad_reply"))
+                answered = f"{reply.rung} answered {question.wording!r} with {reply.value!r:.40}"
+                raise Unanswered(Unverified(f"{answered}; expected {question.expected}", code="bad_reply"))
             self.replies[question, text] = reply
 
 
@@ -104,8 +104,8 @@ def asked(kind: str, attrs: tuple[Any, ...], text: Any, *ahead: tuple[str, tuple
         raise TypeError(f"{kind}() asks about a text, not {type(text).__name__}")
     asking = _current.get()
     if asking is None:
-        problem = f"nobody answers {kind}({attrs[0]!r}, ...) here; run it with a model (`--model`), or within answering()"
-        raise Unanswered(Unverified(problem, code="nobody_answers"))
+        ways = "give the answers (`pointsman run --answers`), or run it within answering()"
+        raise Unanswered(Unverified(f"nobody answers {kind}({attrs[0]!r}, ...) here; {ways}", code="nobody_answers"))
     others = [(_question(other, its), on) for other, its, on in ahead if isinstance(on, str)]
     return asking.value(_question(kind, attrs), text, others)
 

@@ -22,6 +22,7 @@ from pointsman.program.originals import is_emitted, load_originals, raised_by_pr
 from pointsman.program.proof.certificate import Certificate
 from pointsman.program.results import MAX_ITEMS, drawn, exception_json, exception_text, to_json
 from pointsman.program.support import OutOfFuel
+from pointsman.program.table.asking import machine_asks
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.verify import verify_program
 
@@ -96,6 +97,11 @@ class Table:
         linked = link(self.program, metered=True, every_table=True, records=self.records, opaque=self.opaque)
         linked.meter[1] = _NO_LIMIT
         return linked
+
+    @property
+    def asks(self) -> bool:
+        """Whether the program asks questions about texts, so that it needs somebody who answers."""
+        return any(machine_asks(machine) for machine in self.program.machines.values())
 
     def prepare(self) -> None:
         """Emits and links now what the first answer would otherwise wait for."""

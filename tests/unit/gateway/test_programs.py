@@ -191,7 +191,9 @@ def test_two_programs_of_one_name_are_refused(program: Any) -> None:
 def loader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loader of programs that takes a file's content for the program's name."""
     module = types.ModuleType("pointsman.program")
-    module.load_table = lambda path: types.SimpleNamespace(name=path.read_text(), description="", prepare=lambda: None)  # type: ignore[attr-defined]
+    module.load_table = lambda path: types.SimpleNamespace(  # type: ignore[attr-defined]
+        name=path.read_text(), description="", asks="asks" in path.read_text(), prepare=lambda: None
+    )
     monkeypatch.setitem(sys.modules, "pointsman.program", module)
 
 
@@ -203,6 +205,14 @@ def test_load_folder_takes_folders_and_files(tmp_path: Path) -> None:
     single = tmp_path / "odd-name.json"
     single.write_text("c")
     assert [program.name for program in load_folder([tmp_path, single])] == ["a", "b", "c"]
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_program_that_asks_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "a.route.json").write_text("asks")
+    with pytest.raises(Unverified, match="asks questions about texts") as caught:
+        load_folder([tmp_path])
+    assert caught.value.code == "nobody_answers"
 
 
 @pytest.mark.usefixtures("loader")

@@ -46,6 +46,13 @@ TRIGGERS: dict[str, tuple[str, int, str]] = {
     "PM214": ("def f(x):\n    del x.name\n", 2, "x.name"),
     "PM215": ("def f():\n    return lambda: (yield)\n", 2, "yield"),
     "PM216": ("def f(x, _range):\n    return x\n", 1, "_range"),
+    "PM217": ("from pointsman import judge\ndef f(t, q):\n    return judge(q, t)\n", 3, "judge(q, t)"),
+    "PM218": ("from pointsman import judge\ndef f(n: int):\n    return judge('it is late', n)\n", 3, "n"),
+    "PM219": (
+        "from pointsman import extract\ndef f(t):\n    return extract(list, 'all of them', t)\n",
+        3,
+        "extract(list, 'all of them', t)",
+    ),
     "PM301": ("def f(x):\n" + "    x = x + 1\n" * 60, 1, "def f(x):"),
 }
 

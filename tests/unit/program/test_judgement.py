@@ -2,8 +2,13 @@
 
 import datetime
 import json
+import random
+import sys
+import types
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +19,12 @@ from pointsman import answering, choose, extract, judge
 from pointsman.core import Cost, UpstreamError
 from pointsman.core.asking import Question, Reply, Value
 from pointsman.program import Refusal, compile_table
+from pointsman.program.check.scripted import ScriptedAnswers
 from pointsman.program.judgement import Unanswered
 from pointsman.program.pipeline import CompileOptions
+from pointsman.program.proof.difference import compare
+from pointsman.program.proof.report import prove
+from pointsman.program.rows import show_table
 from pointsman.program.runtime import table_from_json
 
 FAST = CompileOptions(max_examples=20, seconds=2.0, verify=True)
@@ -59,7 +68,7 @@ class TestFunctions:
     def test_a_question_about_a_text_is_asked_once(self) -> None:
         told = Told(late=True)
         with answering(told):
-            assert judge("late", "a") and judge("late", "a") and judge("late", "b")
+            assert [judge("late", text) for text in ("a", "a", "b")] == [True] * 3
         assert told.batches == [["late"], ["late"]]
 
     @pytest.mark.parametrize("text", [3, None, b"x", ["x"]])
@@ -94,7 +103,10 @@ PROGRAMS = {
     "of a part": ("def f(t: str):\n    return [judge('late', part) for part in t.split()]", ("a b c",)),
     "computed text": ("def f(t: str):\n    return judge('late', t.lower() + '!')", ("A",)),
     "of another function": ("def g(t: str):\n    return judge('late', t)\n\n\ndef f(t: str):\n    return g(t)", ("A",)),
-    "in a try": ("def f(t):\n    try:\n        return judge('late', t)\n    except TypeError:\n        return 'x'", (7,)),
+    "in a try": (
+        "def f(t):\n    try:\n        return judge('late', t)\n    except TypeError:\n        return 'x'",
+        (7,),
+    ),
 }
 
 
@@ -108,7 +120,8 @@ def test_compiled_code_means_what_the_source_means(name: str, disagreements: Cal
         with answering(Told(**{wording: value})):
             assert disagreements(IMPORTS + source, [args]) == []
     found = compile_table(IMPORTS + source, "f.py", "f", FAST).differential
-    assert found is not None and found.tested > 0
+    assert found is not None
+    assert found.tested > 0
 
 
 def test_a_table_with_questions_comes_back_from_its_file() -> None:
@@ -178,6 +191,55 @@ class TestWhatIsAsked:
             table("x")
 
 
+AIRLINE = (Path(__file__).parents[3] / "examples" / "airline.py").read_text()
+
+
+class TestTheAirline:
+    """`examples/airline.py`."""
+
+    def test_no_question_is_asked_that_is_not_needed(self) -> None:
+        namespace: dict[str, Any] = {"__name__": "airline"}
+        sys.modules["airline"] = types.ModuleType("airline")
+        exec(AIRLINE, namespace)
+        table = replace(
+            compile_table(AIRLINE, "airline.py", "decide", FAST).table, records={"Ticket": namespace["Ticket"]}
+        )
+        rng, asked, in_source = random.Random(0), 0, 0
+        for number in range(400):
+            ticket = namespace["Ticket"](
+                rng.choice(["basic", "standard", "flex"]), rng.choice([900, 9_000]), rng.choice([-800, -5, 1, 30, 200]),
+                rng.choice([3, 100]), rng.random() < 0.5, rng.choice([0, 1, 3]), rng.choice(["none", "gold"]),
+            )  # fmt: skip
+            with answering(ScriptedAnswers((1, 90, 330))) as plain:
+                expected = namespace["decide"](f"message {number}", ticket)
+            with answering(ScriptedAnswers((1, 90, 330))) as ordered:
+                assert table(f"message {number}", ticket) == expected
+            asked, in_source = asked + len(ordered.replies), in_source + len(plain.replies)
+        assert in_source == 1600
+        assert asked < 0.5 * in_source
+
+    def test_it_is_proved_and_its_rows_can_be_read(self) -> None:
+        table = compile_table(AIRLINE, "airline.py", "decide", FAST).table
+        (state,) = table.certificate.states
+        assert state.level == "proved"
+        assert 25 <= state.judged_rows < state.rows <= 150
+        shown = show_table(table.program, width=150)
+        assert "?2  'the airline cancelled or moved the flight' of message: yes or no" in shown
+        assert "?4 is not stated" in shown
+        assert "?1 == 'change'" in shown
+
+    def test_prove_says_that_a_raise_depends_on_an_answer(self) -> None:
+        source = "def f(t: str):\n    if judge('late', t):\n        raise ValueError(t)\n    return t"
+        found = prove(compile_table(IMPORTS + source, "f.py", "f", FAST).table)
+        assert [claim.status for claim in found.claims] == ["judged"]
+
+    def test_diff_gives_both_tables_the_same_answers(self) -> None:
+        source = "def f(t: str, n: int):\n    return 1 if judge('late', t) and n < {} else 2"
+        old, same, new = (compile_table(IMPORTS + source.format(limit), "f.py", "f", FAST).table for limit in (5, 5, 6))
+        assert compare(old, same).verdict == "equal"
+        assert compare(old, new).verdict != "equal"
+
+
 REFUSED = [
     ("judge(t, t)", "PM217", "constant text"),
     ("judge('late', text=t)", "PM217", "by position"),
@@ -210,7 +272,7 @@ EXACT, ASKED = ("a", "b", "n > 3", "n > 7"), ("q0", "q1", "q2")
 def policies(draw: st.DrawFn) -> str:
     """A chain of rules, each a conjunction of exact tests and questions, negated or not."""
     rules = []
-    for number in range(draw(st.integers(1, 6))):
+    for _ in range(draw(st.integers(1, 6))):
         parts = [*EXACT, *(f"judge('{wording}', t)" for wording in ASKED)]
         tests = draw(st.lists(st.sampled_from(parts), min_size=1, max_size=3, unique=True))
         text = " and ".join(f"not {test}" if draw(st.booleans()) else test for test in tests)

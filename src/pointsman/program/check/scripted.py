@@ -28,15 +28,17 @@ class ScriptedAnswers:
     def __init__(self, numbers: Sequence[int | float] = ()) -> None:
         numbers = [number for number in numbers if abs(number) < _LARGEST]
         near = [number + step for number in numbers for step in (-1, 0, 1)]
-        self._ints = sorted({*_SMALL_INTS, *(int(number) for number in near)})
-        self._floats = sorted({*map(float, _SMALL_INTS), *map(float, near), *(float(n) + 0.5 for n in numbers)})
+        self._ints: list[int] = sorted({*_SMALL_INTS, *(int(number) for number in near)})
+        self._floats: list[float] = sorted(
+            {*map(float, _SMALL_INTS), *map(float, near), *(float(n) + 0.5 for n in numbers)}
+        )
 
     def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
         return [Reply(self._value(question, text), 1.0, "scripted", Cost.zero()) for question, text in asked]
 
     def _value(self, question: Question, text: str) -> Value:
         told = f"{question.kind}\0{question.wording}\0{question.type}\0{text}"
-        drawn = int.from_bytes(hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=8).digest())
+        drawn: int = int.from_bytes(hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=8).digest())
         if question.kind == "extract" and drawn % _MISSING_ONE_IN == 0:
             return None
         drawn //= _MISSING_ONE_IN
@@ -51,5 +53,5 @@ class ScriptedAnswers:
                 return self._floats[drawn % len(self._floats)]
             case "date":
                 return f"20{drawn % 30:02d}-{drawn % 12 + 1:02d}-{drawn % 28 + 1:02d}"
-        words = text.split() or [text]
+        words: list[str] = text.split() or [text]
         return words[drawn % len(words)]

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 from pointsman.program.deep import deep_recursion
 from pointsman.program.proof.cases import same_by_cases
 from pointsman.program.proof.smt import Formulas
+from pointsman.program.table.asking import asked_at
 from pointsman.program.table.machine import (
     Decide,
     Do,
@@ -49,7 +50,10 @@ _VISITS_A_NODE, _MIN_VISITS = 60, 2_000  # of a comparison by cases; chosen
 
 @dataclass(frozen=True, slots=True)
 class StateCertificate:
-    """``unique_complete`` and ``equivalent`` are None where the solver's budget ended first (not proved)."""
+    """``unique_complete`` and ``equivalent`` are None where the solver's budget ended first (not proved).
+
+    ``judged_rows``: of the rows, those that depend on the answer to a question. The proofs are about all answers.
+    """
 
     function: str
     state: int
@@ -57,16 +61,19 @@ class StateCertificate:
     rows: int
     unique_complete: bool | None
     equivalent: bool | None
+    judged_rows: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {"function": self.function, "state": self.state, "level": self.level, "rows": self.rows,
-                "unique_complete": self.unique_complete, "equivalent": self.equivalent}  # fmt: skip
+                "unique_complete": self.unique_complete, "equivalent": self.equivalent,
+                "judged_rows": self.judged_rows}  # fmt: skip
 
     @staticmethod
     def from_json(data: Any) -> StateCertificate:
         return StateCertificate(
             _of({str}, data["function"]), _of({int}, data["state"]), _level(data["level"]), _of({int}, data["rows"]),
             _of({bool, type(None)}, data["unique_complete"]), _of({bool, type(None)}, data["equivalent"]),
+            _of({int}, data.get("judged_rows", 0)),
         )  # fmt: skip
 
 
@@ -128,7 +135,12 @@ def certify_parts(
 ) -> tuple[StateCertificate, ...]:
     """The certificates after states were cut into parts (table/cut.py): each part has the proofs of its origin."""
     return tuple(
-        replace(states[origin], state=state.index, rows=count_rows(state.root))
+        replace(
+            states[origin],
+            state=state.index,
+            rows=count_rows(state.root),
+            judged_rows=count_rows(state.root) - _count_unasked(state.root),
+        )
         for state, origin in zip(parts.states, origins, strict=True)
     )
 
@@ -139,7 +151,9 @@ def _certify_state(name: str, explored: State, optimised: State, domain_size: in
     equivalent = True if explored.root is optimised.root else same_decisions(explored, optimised)
     proved = unique is True and equivalent is True and not steps
     level: Level = "proved" if proved else "exhaustive" if domain_size is not None else "tested"
-    return StateCertificate(name, optimised.index, level, count_rows(optimised.root), unique, equivalent)
+    rows = count_rows(optimised.root)
+    judged = rows - _count_unasked(optimised.root)
+    return StateCertificate(name, optimised.index, level, rows, unique, equivalent, judged)
 
 
 def _decides_after_a_step(root: Node) -> bool:
@@ -158,6 +172,15 @@ def count_rows(root: Node) -> int:
     counts: dict[int, int] = {}
     for node in postorder(root):
         counts[id(node)] = sum(counts[id(child)] for child in successors(node)) or 1
+    return counts[id(root)]
+
+
+def _count_unasked(root: Node) -> int:
+    """Paths from the root to a leaf on which nothing is asked."""
+    counts: dict[int, int] = {}
+    for node in postorder(root):
+        below = successors(node)
+        counts[id(node)] = 0 if asked_at(node) else sum(counts[id(child)] for child in below) if below else 1
     return counts[id(root)]
 
 

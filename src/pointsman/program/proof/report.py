@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pointsman.program.proof.certificate import StateCertificate, rows_unique_and_complete
@@ -10,6 +10,7 @@ from pointsman.program.proof.models import model_inputs, solvable
 from pointsman.program.proof.smt import Formulas
 from pointsman.program.rows import Row, describe, rows_of
 from pointsman.program.runtime import Table
+from pointsman.program.table.asking import questions_of
 from pointsman.program.table.machine import Do, Machine, Node, Raise, State, Take, nodes, successors
 
 __all__ = ["Claim", "Proof", "prove"]
@@ -22,7 +23,8 @@ _SAFE_STEPS = frozenset({"build_list", "closure", "cell", "cell_set"})
 class Claim:
     """A way to raise. ``inputs``: a call that takes it, confirmed by running; None where none was found.
 
-    ``status``: ``raises`` (confirmed), ``not reached`` (proved: no input takes the row) or ``open``.
+    ``status``: ``raises`` (confirmed), ``not reached`` (proved: no input takes the row), ``judged`` (it depends on the
+    answer to a question) or ``open``.
     """
 
     function: str
@@ -61,10 +63,7 @@ def prove(table: Table) -> Proof:
         if machine is None:
             continue
         unique = rows_unique_and_complete(machine.states[certificate.state], _MAX_ROWS)
-        states.append(
-            StateCertificate(certificate.function, certificate.state, certificate.level if unique else "tested",
-                             certificate.rows, unique, certificate.equivalent)
-        )  # fmt: skip
+        states.append(replace(certificate, level=certificate.level if unique else "tested", unique_complete=unique))
     claims = [claim for name, machine in table.program.machines.items() for claim in _claims(table, name, machine)]
     steps = [
         (name, state.index, count)
@@ -106,6 +105,8 @@ def _claims(table: Table, name: str, machine: Machine) -> list[Claim]:
 
 def _witness(table: Table, machine: Machine, row: Row) -> tuple[str, dict[str, Any] | None]:
     """An input that takes a raising row of the entry state."""
+    if any(questions_of(atom) for atom, _ in row.guard):
+        return "judged", None
     if not solvable(machine, table.program.records):
         return "open", None
     early = [atom for position, atom in enumerate(row.guard) if all(step.at > position for step in row.steps)]

@@ -45,6 +45,8 @@ def condition(term: Term, fact: Fact, held: Held | None = None) -> str:
         case Span():
             return span_text(text.at(COMPARE + 1), fact)
         case Among(values=values, inside=inside):
+            if not inside and isinstance(term, App) and term.op == "choose":  # one of its options it is
+                values, inside = frozenset(term.attrs[2]) - values, True
             right = ", ".join(repr(v) for v in sorted(values))
             sign = ("==" if inside else "!=") if len(values) == 1 else ("in" if inside else "not in")
             return f"{text.at(COMPARE + 1)} {sign} {right if len(values) == 1 else f'({right})'}"
@@ -95,12 +97,18 @@ class Cells:
     then: str
 
 
-def describe(row: Row, states: Sequence[State] = ()) -> Cells:
-    """The text of a row; ``states`` are those of its machine, for the names of where it goes."""
+def describe(row: Row, states: Sequence[State] = (), named: Held | None = None) -> Cells:
+    """The text of a row.
+
+    Args:
+        row: it.
+        states: those of its machine, for the names of where it goes.
+        named: short names of questions (`questions.held_questions`).
+    """
     facts = [(term, fact, len(list(atoms(term, fact, None)))) for term, fact in facts_of(row.guard)]
     results = _results(row.leaf, [s.name for step in row.steps for s in made_by(step.node)])
     read = [t for t, _, _ in facts] + [t for s in row.steps for t in terms_of(s.node)] + [t for _, t in results]
-    writer = _Writer(Counter(s.name for t in read for s in symbols(t)))
+    writer = _Writer(Counter(s.name for t in read for s in symbols(t)), named or {})
     steps, when, place = list(row.steps), [], 0
     for term, fact, width in facts:
         while steps and steps[0].at <= place:
@@ -142,9 +150,9 @@ class _Writer:
     A value used once waits in ``pending`` until its use; before that would change the order it is written out.
     """
 
-    def __init__(self, uses: Counter[str]) -> None:
+    def __init__(self, uses: Counter[str], held: Held) -> None:
         self.uses = uses
-        self.held: dict[str, Text] = {}
+        self.held: dict[str, Text] = dict(held)
         self.pending: list[str] = []
         self.lines: list[str] = []
 

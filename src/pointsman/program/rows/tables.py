@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pointsman.core import NotFound, OverBudget
 from pointsman.program.rows.facts import Span
 from pointsman.program.rows.paths import rows_of, state_name
+from pointsman.program.rows.questions import held_questions, named_questions, question_lines
 from pointsman.program.rows.row_text import Cells, describe, span_text
 from pointsman.program.rows.terms_text import name_of
 from pointsman.program.table.machine import Machine, Program, Range
@@ -42,6 +43,13 @@ def show_table(program: Program, function: str | None = None, *, width: int | No
 
 def _machine_lines(machine: Machine, width: int) -> Iterator[str]:
     yield signature(machine)
+    questions = named_questions(machine)
+    if questions:
+        yield ""
+        yield "  asked only where a row needs it"
+        for line in question_lines(questions):
+            yield from textwrap.wrap(line, width, initial_indent="    ", subsequent_indent="        ")
+    named = held_questions(questions)
     for state in machine.states:
         variables = ", ".join(_known(name, known) for name, known in state.variables)
         yield ""
@@ -54,7 +62,7 @@ def _machine_lines(machine: Machine, width: int) -> Iterator[str]:
         except OverBudget as error:
             yield f"      {error.message}"
             continue
-        yield from _grid([describe(row, machine.states) for row in rows], width)
+        yield from _grid([describe(row, machine.states, named) for row in rows], width)
     if machine.generic is not None:
         yield ""
         yield f"  arguments of other kinds: a second table with {len(machine.generic.states)} state(s)"

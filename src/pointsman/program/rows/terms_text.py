@@ -16,7 +16,18 @@ from pointsman.program.explore.kinds import kind_of
 from pointsman.program.ir import UNBOUND, Const, Ref
 from pointsman.program.table.machine import App, Sym, Term
 
-__all__ = ["COMPARE", "NOT", "STATEMENTS", "Held", "Text", "name_of", "operation_text", "shown", "text_of"]
+__all__ = [
+    "COMPARE",
+    "NOT",
+    "STATEMENTS",
+    "Held",
+    "Text",
+    "name_of",
+    "operation_text",
+    "question_key",
+    "shown",
+    "text_of",
+]
 
 
 _LEVEL: Final = {"|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "**": 12}  # 10 for the multiplicative ones
@@ -73,13 +84,24 @@ def text_of(term: Term, held: Held) -> Text:
             return operation_text(op, args, attrs, held)
 
 
+def question_key(kind: str, attrs: tuple[Any, ...], text: Term) -> str:
+    """Where ``Held`` has the short name of a question: no symbol has such a name."""
+    return f"?{kind}{attrs[:3]!r}{shown(text)}"
+
+
 def shown(term: Term) -> str:
     """A term as Python text."""
     return text_of(term, {}).text
 
 
 def operation_text(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...], held: Held) -> Text:
+    """``held``: the texts of symbols, and the short names of questions by ``question_key``."""
     texts = [text_of(a, held) for a in args]
+    if op in catalogue.QUESTIONS and held:
+        named = held.get(question_key("extract" if op == "is_stated" else op, attrs, args[0]))
+        if named is not None:
+            stated = Text(f"{named.text} is stated", COMPARE, opposite=f"{named.text} is not stated")
+            return stated if op == "is_stated" else named
     if op in _RULES:
         return Text(_RULES[op](texts, attrs, args), parts=tuple(t.text for t in texts) if op == "slice" else ())
     template = getattr(catalogue.OPERATIONS.get(op), "template", None)

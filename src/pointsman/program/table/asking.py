@@ -19,18 +19,28 @@ from pointsman.program.table.machine import (
     Node,
     Pick,
     Return,
+    State,
     Switch,
     Term,
     nodes,
     postorder,
     rebuilt,
     successors,
-    State,
     symbols,
     terms_of,
 )
 
-__all__ = ["Asked", "asking_ahead", "asks", "deciding_returns", "machine_asks", "price_tokens", "questions_of", "sure_questions"]
+__all__ = [
+    "Asked",
+    "asked_at",
+    "asking_ahead",
+    "asks",
+    "deciding_returns",
+    "machine_asks",
+    "price_tokens",
+    "questions_of",
+    "sure_questions",
+]
 
 Asked: TypeAlias = tuple[str, tuple[Any, ...], Term]
 """A question: what it is called by, its attrs (wording, type, options), and the term of its text."""
@@ -51,7 +61,7 @@ def questions_of(term: Term) -> frozenset[Asked]:
 
 def asks(root: Node) -> bool:
     """Whether any node of a DAG asks a question."""
-    return any(_asked_at(node) for node in nodes(root))
+    return any(asked_at(node) for node in nodes(root))
 
 
 def machine_asks(machine: Machine) -> bool:
@@ -59,7 +69,7 @@ def machine_asks(machine: Machine) -> bool:
     return any(asks(state.root) for state in machine.states)
 
 
-def _asked_at(node: Node) -> frozenset[Asked]:
+def asked_at(node: Node) -> frozenset[Asked]:
     """What a node itself asks; a step asks where its text is not known to be one."""
     found = frozenset[Asked]().union(*map(questions_of, terms_of(node)))
     op = getattr(node, "op", "")
@@ -104,7 +114,7 @@ def sure_questions(root: Node) -> dict[int, frozenset[Asked]]:
     for node in postorder(root):
         below = [sure[id(child)] for child in successors(node)]
         common = below[0].intersection(*below[1:]) if below else frozenset[Asked]()
-        sure[id(node)] = common | _asked_at(node)
+        sure[id(node)] = common | asked_at(node)
     return sure
 
 
@@ -114,8 +124,9 @@ def asking_ahead(machine: Machine) -> Machine:
 
 
 def _with_others(state: State) -> State:
-    """For emission only: the questions of a batch stand in the attrs of the first. Only texts that are there when the
-    state is entered, and do not depend on an answer, can be known then.
+    """For emission only: the questions of a batch stand in the attrs of the first.
+
+    Only texts that are there when the state is entered, and do not depend on an answer, can be known then.
     """
     if not asks(state.root):
         return state
@@ -123,7 +134,7 @@ def _with_others(state: State) -> State:
     before = _asked_before(state.root)
 
     def change(node: Node, same: Node) -> Node:
-        own = _asked_at(node)
+        own = asked_at(node)
         others = sorted(sure[id(node)] - own, key=lambda question: (question[0], repr(question[1])))
         others = [one for one in others if there.issuperset(symbols(one[2])) and not questions_of(one[2])]
         if not others or own <= before[id(node)]:
@@ -143,7 +154,7 @@ def _asked_before(root: Node) -> dict[int, frozenset[Asked]]:
     """By the ids of nodes: what has been asked on every way to there."""
     before: dict[int, frozenset[Asked]] = {id(root): frozenset()}
     for node in reversed(list(postorder(root))):
-        known = before[id(node)] | _asked_at(node)
+        known = before[id(node)] | asked_at(node)
         for child in successors(node):
             before[id(child)] = before.get(id(child), known) & known
     return before

@@ -34,7 +34,7 @@ from pointsman.program.table.machine import (
     postorder,
     successors,
 )
-from pointsman.program.table.priced import Group, PricedOrder
+from pointsman.program.table.priced import PricedOrder
 
 __all__ = ["Optimiser", "decisions", "optimise", "optimise_machine", "string_key", "threshold"]
 
@@ -134,30 +134,25 @@ class Optimiser:
     # -- by price ----------------------------------------------------------------------------------------------------
 
     def _priced(self, node: Decide, plain: Node) -> Node:
-        """A region that asks questions, in an order that asks few; in the source's order where that is too much work."""
+        """A region that asks questions, in an order that asks few; in the source's where that is too much work."""
         self.work = max(self.work, _WORK_A_PRICED_DECISION * decisions(node))
         try:
-            return PricedOrder(self).order(node)[0]
+            return self._plain(PricedOrder(self).order(node))
         except (_OverWork, RecursionError):
             return plain
 
-    def groups(self, node: Node) -> list[Group]:
-        """See ``priced.Splitter``."""
+    def atoms(self, node: Node) -> list[Term]:
+        """See ``priced.Region``."""
         self._spend(20)
-        terms = dict.fromkeys(_tested(atom) for atom in _atoms(node))
-        return [Group(term, questions_of(term)) for term in terms]
+        return _atoms(node)
 
-    def split(self, node: Node, group: Group, then: Callable[[Node], Node]) -> Node:
-        """See ``priced.Splitter``."""
-        if kind_of(group.term) == "bool":
-            ways = [
-                then(self._restrict(node, lambda atom, truth=truth: truth if atom == group.term else None))
-                for truth in (True, False)
-            ]
-            return ways[0] if ways[0] == ways[1] else self.intern(Decide(group.term, ways[0], ways[1]))
-        tests = sorted(_tests_by_term(node)[group.term])
-        split = self._split_by_key if kind_of(group.term) == "str" else self._split_by_cut
-        return split(node, group.term, tests, then)
+    def assume(self, node: Node, atom: Term, truth: bool) -> Node:
+        """See ``priced.Region``."""
+        return self._restrict(node, partial(_truth_where, known=atom, truth=truth))
+
+    def decide(self, atom: Term, yes: Node, no: Node) -> Node:
+        """See ``priced.Region``."""
+        return yes if yes == no else self.intern(Decide(atom, yes, no))
 
     # -- in the order of the source ----------------------------------------------------------------------------------
 
@@ -276,6 +271,22 @@ class Optimiser:
         return done.get(root, root)
 
 
+def _truth_where(atom: Term, known: Term, truth: bool) -> bool | None:
+    """The truth of an atom where another one has a truth, as far as it follows."""
+    if atom == known:
+        return truth
+    (test, other), (key, named) = (threshold(atom), threshold(known)), (string_key(atom), string_key(known))
+    if key is not None and named is not None and key[0] == named[0]:
+        return False if truth else None
+    if test is None or other is None or test[0] != other[0] or (other[2] and not truth):
+        return None
+    low, high = (other[1], other[1] + 1) if other[2] else (None, other[1]) if truth else (other[1], None)
+    if _holds(test[1], test[2], low, high):
+        return True
+    apart = low is not None and low >= test[1] + test[2]
+    return False if apart or (test[2] and high is not None and high <= test[1]) else None
+
+
 def _truth_between(atom: Term, term: Term, low: int | None, high: int | None) -> bool | None:
     """The truth of a test of ``term`` throughout ``[low, high)``, which lies on one side of it."""
     test = threshold(atom)
@@ -377,12 +388,6 @@ def _atoms(node: Node) -> list[Term]:
             atoms[current.atom] = None
             stack.extend((current.no, current.yes))
     return list(atoms)
-
-
-def _tested(atom: Term) -> Term:
-    """What an atom is a test of: an int term, a string term, or itself."""
-    cut, key = threshold(atom), string_key(atom)
-    return cut[0] if cut is not None else key[0] if key is not None else atom
 
 
 def _repetition(tests: Counter[Any]) -> tuple[float, int]:

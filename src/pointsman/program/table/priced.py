@@ -1,84 +1,145 @@
-"""Decisions in an order in which few questions are asked.
+"""Decisions in an order in which few questions are asked, and no larger than that takes.
 
-An atom that holds a question costs a model's reading of a text, and every other atom costs nothing to speak of. So in a
-region of decisions whatever needs no question is decided first. Of the questions that are left, the one comes next with
-which the expected price until a leaf is least, taking all outcomes to be equally likely. Atoms are pure and total, so
-any order is right; ``proof`` compares the result with what it replaces.
+An atom that holds a question costs a model's reading of a text, and every other atom costs nothing to speak of: it is
+*free*, and so is one whose questions were asked before. A question is *needed* at a node if, whatever the free atoms
+below are, the outcome still depends on it. So at each node
 
-The search is exact, and it stops with ``OverWork`` where a region has too many questions for that.
+- a free atom that stands first stays first;
+- else a question that is needed is asked: of several the one with the least expected price until the region's end,
+  taking each truth to be as likely as the other;
+- else the first free atom that tells something of what is needed is brought forward.
+
+Bringing all free atoms forward would ask as few, but each one doubles what follows (`examples/airline.py`: 2,243 rows
+that way, 2026-11-26). Atoms are pure and total, so any order is right; ``proof`` compares the result with what it
+replaces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeAlias
 
 from pointsman.program.table.asking import Asked, price_tokens, questions_of
 from pointsman.program.table.machine import Decide, Node, Term
 
-__all__ = ["Group", "PricedOrder", "Splitter"]
+__all__ = ["PricedOrder", "Region"]
 
-_MAX_EXACT: Final = 6  # questions of a region that all orders are tried for; chosen: 720 orders
+_NOTHING: Final = 1e-9  # tokens
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The tests of a region that one value settles together: of one int or string term, or a single atom."""
-
-    term: Term
-    questions: frozenset[Asked]
+Answered: TypeAlias = frozenset[Asked]
 
 
-class Splitter(Protocol):
-    """What the order is built with; see ``optimise``."""
+class Region(Protocol):
+    """What a region is taken apart with; see ``optimise``."""
 
-    def groups(self, node: Node) -> list[Group]:
-        """The groups of a region, in the order in which they stand."""
+    def atoms(self, node: Node) -> Sequence[Term]:
+        """The atoms of the decisions from a node on, from the top."""
         ...
 
-    def node(self, node: Node) -> Node:
-        """What follows a region, in its own best form."""
+    def assume(self, node: Node, atom: Term, truth: bool) -> Node:
+        """The region where an atom has a truth, with all that follows from it."""
         ...
 
-    def split(self, node: Node, group: Group, then: Callable[[Node], Node]) -> Node:
-        """A decision by the group, with ``then`` applied to the region under each outcome."""
+    def decide(self, atom: Term, yes: Node, no: Node) -> Node:
+        """A decision, or what both of its ways are."""
         ...
 
 
 class PricedOrder:
-    """Orders one region and what it is restricted to."""
+    """Orders one region; what is found of its parts is kept."""
 
-    def __init__(self, splitter: Splitter) -> None:
-        self._splitter = splitter
-        self._done: dict[tuple[Node, frozenset[Asked]], tuple[Node, float]] = {}
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._atoms: dict[Node, Sequence[Term]] = {}
+        self._assumed: dict[tuple[Node, Term], tuple[Node, Node]] = {}
+        self._ordered: dict[tuple[Node, Answered], Node] = {}
+        self._prices: dict[tuple[Node, Answered], float] = {}
+        self._needlessly: dict[tuple[Node, Term, Answered], float] = {}
 
-    def order(self, node: Node, answered: frozenset[Asked] = frozenset()) -> tuple[Node, float]:
-        """The region in its new order, and its expected price in tokens. ``answered``: what is free."""
+    def order(self, node: Node, answered: Answered = frozenset()) -> Node:
+        """The region in its new order. ``answered``: questions that were asked before."""
         if not isinstance(node, Decide):
-            return self._splitter.node(node), 0.0
-        groups = self._splitter.groups(node)
-        asked = frozenset[Asked]().union(*(group.questions for group in groups))
-        key = (node, answered & asked)
-        if key not in self._done:
-            free = next((group for group in groups if group.questions <= answered), None)
-            choices = [free] if free is not None else self._choices(groups, len(asked - answered))
-            self._done[key] = min((self._split(node, group, answered) for group in choices), key=lambda found: found[1])
-        return self._done[key]
+            return node
+        key = node, self._relevant(node, answered)
+        if key not in self._ordered:
+            atom = self._first(node, answered)
+            yes, no = (self.order(way, answered | questions_of(atom)) for way in self._ways(node, atom))
+            self._ordered[key] = self._region.decide(atom, yes, no)
+        return self._ordered[key]
 
-    def _choices(self, groups: list[Group], num_questions: int) -> list[Group]:
-        """What may come first: all, or the cheapest where there are too many to try all orders."""
-        if num_questions <= _MAX_EXACT:
-            return groups
-        return [min(groups, key=lambda group: sum(map(price_tokens, group.questions)))]
+    def _first(self, node: Decide, answered: Answered) -> Term:
+        """The atom that is decided first."""
+        if questions_of(node.atom) <= answered:
+            return node.atom
+        needed = [atom for atom in self._asking(node, answered) if not self._needless(node, atom, answered)]
+        if needed:
+            return min(needed, key=lambda atom: self._price_with(node, atom, answered))
+        free = [atom for atom in self._of(node) if questions_of(atom) <= answered]
+        return next((atom for atom in free if self._tells(node, atom, answered)), free[0])  # none: as of `a == b`
 
-    def _split(self, node: Node, group: Group, answered: frozenset[Asked]) -> tuple[Node, float]:
-        prices: list[float] = []
+    def _asking(self, node: Node, answered: Answered) -> list[Term]:
+        return [atom for atom in self._of(node) if not questions_of(atom) <= answered]
 
-        def then(part: Node) -> Node:
-            ordered, price = self.order(part, answered | group.questions)
-            prices.append(price)
-            return ordered
+    def _tells(self, node: Node, free: Term, answered: Answered) -> bool:
+        """Whether a free atom tells something of what is needed: with it known, other tokens are asked needlessly."""
+        before = self._least_needless(node, answered)
+        return any(abs(self._least_needless(way, answered) - before) > _NOTHING for way in self._ways(node, free))
 
-        ordered = self._splitter.split(node, group, then)
-        return ordered, sum(map(price_tokens, group.questions - answered)) + sum(prices) / len(prices)
+    def _least_needless(self, node: Node, answered: Answered) -> float:
+        return min((self._needless(node, atom, answered) for atom in self._asking(node, answered)), default=0.0)
+
+    def _needless(self, node: Node, asked: Term, answered: Answered) -> float:
+        """Tokens that are asked for nothing if this is asked next, on average over the free atoms."""
+        key = node, asked, self._relevant(node, answered)
+        if key not in self._needlessly:
+            free = self._free(node, answered)
+            if not questions_of(asked) & self._questions(node):
+                self._needlessly[key] = _price_tokens(asked, answered)
+            elif free is None:
+                self._needlessly[key] = 0.0
+            else:
+                self._needlessly[key] = sum(self._needless(way, asked, answered) for way in self._ways(node, free)) / 2
+        return self._needlessly[key]
+
+    def _price_with(self, node: Node, asked: Term, answered: Answered) -> float:
+        """The expected tokens from a node on if this is asked next."""
+        known = answered | questions_of(asked)
+        return _price_tokens(asked, answered) + sum(self._price(way, known) for way in self._ways(node, asked)) / 2
+
+    def _price(self, node: Node, answered: Answered) -> float:
+        """The least expected tokens from a node to what follows the region."""
+        if not isinstance(node, Decide):
+            return 0.0
+        key = node, self._relevant(node, answered)
+        if key not in self._prices:
+            free = self._free(node, answered)
+            if free is not None:
+                self._prices[key] = sum(self._price(way, answered) for way in self._ways(node, free)) / 2
+            else:
+                self._prices[key] = min(self._price_with(node, atom, answered) for atom in self._of(node))
+        return self._prices[key]
+
+    def _free(self, node: Node, answered: Answered) -> Term | None:
+        return next((atom for atom in self._of(node) if questions_of(atom) <= answered), None)
+
+    def _questions(self, node: Node) -> Answered:
+        return Answered().union(*map(questions_of, self._of(node)))
+
+    def _relevant(self, node: Node, answered: Answered) -> Answered:
+        return answered & self._questions(node)
+
+    def _of(self, node: Node) -> Sequence[Term]:
+        if node not in self._atoms:
+            self._atoms[node] = self._region.atoms(node)
+        return self._atoms[node]
+
+    def _ways(self, node: Node, atom: Term) -> tuple[Node, Node]:
+        """The region where the atom is true, and where it is false."""
+        key = node, atom
+        if key not in self._assumed:
+            self._assumed[key] = self._region.assume(node, atom, True), self._region.assume(node, atom, False)
+        return self._assumed[key]
+
+
+def _price_tokens(atom: Term, answered: Answered) -> int:
+    return sum(map(price_tokens, questions_of(atom) - answered))
