@@ -24,7 +24,7 @@ from pointsman.program.judgement import Unanswered
 from pointsman.program.records import make_record
 from pointsman.program.support import NAMESPACE, OutOfFuel
 
-__all__ = ["Interpreter", "interpret"]
+__all__ = ["Interpreter", "Stop", "interpret"]
 
 _FUEL: Final = 10**6  # loop rounds and calls; chosen: seconds
 _CONVERSIONS: Final[dict[int, Callable[[Any], Any]]] = {-1: lambda value: value, 114: repr, 115: str, 97: ascii}
@@ -63,7 +63,7 @@ class _Activation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stop:
+class Stop:
     """Why an activation stopped running: "return", "yield" or "yield_from", with the value."""
 
     why: str
@@ -98,15 +98,14 @@ class Interpreter:
         self._functions[name] = self._closure(self.program.functions[name], ())
         return self._functions[name]
 
-    def _closure(self, function: ir.Function, captured: Sequence[Any]) -> Callable[..., Any]:
+    def _closure(self, function: Any, captured: Sequence[Any]) -> Callable[..., Any]:
         """A Python callable for ``function`` with these captured values; ``name#self`` captures the closure itself."""
         shared = dict(zip(function.captures, captured, strict=True))
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._spend()
             bound = _bind(function, args, kwargs, lambda default: self._value(default, shared))
-            variables = {**shared, **bound}
-            activation = _Activation(variables, [_Frame(function.body)])
+            activation = self._begin(function, {**shared, **bound})
             return self._generator(activation) if function.generator else self._run(activation).value
 
         call.__name__, call.__qualname__ = function.qualname.rpartition(".")[2], function.qualname
@@ -115,7 +114,11 @@ class Interpreter:
         shared.update({name: closure for name in function.captures if name.endswith("#self")})
         return closure
 
-    def _generator(self, activation: _Activation) -> Generator[Any, Any, Any]:
+    def _begin(self, function: Any, variables: dict[str, Any]) -> Any:
+        """An activation at the function's start, for ``_run``; with ``_handle``, all that is about statements."""
+        return _Activation(variables, [_Frame(function.body)])
+
+    def _generator(self, activation: Any) -> Generator[Any, Any, Any]:
         while (stop := self._run(activation)).why != "return":
             try:
                 if stop.why == "yield":
@@ -135,7 +138,7 @@ class Interpreter:
 
     # -- statements ------------------------------------------------------------------------------------------------
 
-    def _run(self, activation: _Activation) -> _Stop:
+    def _run(self, activation: _Activation) -> Stop:
         """Executes until the function returns or yields."""
         while activation.frames:
             frame = activation.frames[-1]
@@ -153,7 +156,7 @@ class Interpreter:
                 continue
             if stop is not None:
                 return stop
-        return _Stop("return", None)
+        return Stop("return", None)
 
     def _end_of_body(self, activation: _Activation, frame: _Frame) -> None:
         if isinstance(frame.opened, ir.Loop):
@@ -162,12 +165,12 @@ class Interpreter:
         else:
             activation.frames.pop()
 
-    def _statement(self, activation: _Activation, statement: ir.Statement) -> _Stop | None:
+    def _statement(self, activation: _Activation, statement: ir.Statement) -> Stop | None:
         variables, frames = activation.variables, activation.frames
         match statement:
             case ir.Let(target=target, op="yield" | "yield_from" as op, args=args):
                 activation.awaits = target
-                return _Stop(op, self._value(args[0], variables))
+                return Stop(op, self._value(args[0], variables))
             case ir.Let(target=target):
                 variables[target] = self._operation(statement, variables)
             case ir.If(test=test, then=then, orelse=orelse):
@@ -179,7 +182,7 @@ class Interpreter:
             case ir.Jump(target=label):
                 self._jump(activation, label)
             case ir.Return(value=value):
-                return _Stop("return", self._value(value, variables))
+                return Stop("return", self._value(value, variables))
             case ir.Raise(exception=exception):
                 raise self._value(exception, variables)
         return None
@@ -305,7 +308,7 @@ class Interpreter:
         function = self.program.functions[name]
         wanted = [p.name for p in function.params] + list(function.captures)
         try:
-            return self._run(_Activation({n: row[n] for n in wanted}, [_Frame(function.body)])).value
+            return self._run(self._begin(function, {n: row[n] for n in wanted})).value
         except StopIteration as error:
             raise _Carried(error) from None
 

@@ -17,6 +17,7 @@ from pointsman.program.compiler import build_program, compile_source
 from pointsman.program.emit.module import ModuleEmitter
 from pointsman.program.interpret import Interpreter
 from pointsman.program.link import link
+from pointsman.program.stepping import Stepper
 from pointsman.program.table.machine import Program
 from pointsman.program.verify import verify_function, verify_program
 
@@ -58,6 +59,7 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
     return {
         "CPython": namespace[entry],
         "interpreter": Interpreter(lowered, records=records).function(entry),
+        "stepper": Stepper(program, 10**6, records=records).function(entry),
         "emitted": link(program, records=records).entry,
         "tables": link(program, records=records, every_table=True).entry,
         "metered": metered.entry,
