@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 import pointsman
-from pointsman.cli import bench, compile_, coverage, diff, evaluate, fit, generate, prove, run, serve, show, train
+from pointsman.cli import (
+    audit,
+    bench,
+    compile_,
+    coverage,
+    diff,
+    evaluate,
+    fit,
+    generate,
+    prove,
+    run,
+    serve,
+    show,
+    train,
+)
 from pointsman.cli.failures import exit_status, shown
 from pointsman.core import PointsmanError
 
@@ -30,6 +44,7 @@ app = typer.Typer(
 )
 app.command("compile")(compile_.compile_command)
 app.command("run")(run.run_command)
+app.command("audit")(audit.audit_command)
 app.command("show")(show.show_command)
 app.command("prove")(prove.prove_command)
 app.command("diff")(diff.diff_command)

@@ -18,6 +18,7 @@ from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
 from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import DEFAULT_FUEL
+from pointsman.program.trace import run_traced
 
 __all__ = ["run_command"]
 
@@ -30,6 +31,7 @@ def run_command(
     answers: Annotated[
         str | None, typer.Option(help="A JSON object with the answer to each question that the program asks.")
     ] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write a record of the run, for `pointsman audit`.")] = None,
     trust_opaque: TrustOpaque = False,
 ) -> None:
     """Run a compiled table on JSON inputs. Exits 1 when the program raises or runs out of fuel.
@@ -43,8 +45,21 @@ def run_command(
     pointsman run returns.route.json '["It came broken.", 12]' --answers '{"the item arrived damaged": true}'
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
+    if trace is not None and inputs == "-":
+        raise BadRequest("--trace is of one run, and - may hold many", code="conflicting_options")
     with answering(RecordedAnswers(_answers(answers))) if answers is not None else nullcontext():
-        _run_lines(table, inputs, fuel, as_json)
+        if trace is None:
+            _run_lines(table, inputs, fuel, as_json)
+        else:
+            _run_once(table, inputs, fuel, as_json, trace)
+
+
+def _run_once(table: Table, inputs: str, fuel: int, as_json: bool, path: Path) -> None:
+    answer, trace = run_traced(table, read_inputs(inputs), fuel=fuel)
+    trace.save(path)
+    print(_as_json(answer) if as_json else answer.json_text)
+    if answer.kind != "value":
+        raise typer.Exit(1)
 
 
 def _run_lines(table: Table, inputs: str, fuel: int, as_json: bool) -> None:

@@ -17,7 +17,18 @@ from typing import Any, Final
 from pointsman.core import PointsmanError, Unverified
 from pointsman.core.asking import Answerer, Question, Reply, Value
 
-__all__ = ["Asking", "Unanswered", "answering", "asked", "asked_value", "choose", "extract", "is_stated", "judge"]
+__all__ = [
+    "Asking",
+    "Unanswered",
+    "answering",
+    "asked",
+    "asked_value",
+    "choose",
+    "current_asking",
+    "extract",
+    "is_stated",
+    "judge",
+]
 
 _TYPES: Final[dict[Any, str]] = {int: "int", float: "float", str: "span", datetime.date: "date"}
 _current: ContextVar[Asking | None] = ContextVar("asking", default=None)
@@ -66,6 +77,11 @@ def answering(answerer: Answerer) -> Iterator[Asking]:
         yield asking
     finally:
         _current.reset(token)
+
+
+def current_asking() -> Asking | None:
+    """The questions of the run that this is part of, if somebody answers here."""
+    return _current.get()
 
 
 # -- what sources call -------------------------------------------------------------------------------------------------

@@ -51,17 +51,24 @@ class Place:
         machine: the function.
         state: the state whose region it is.
         node: the first decision.
+        values: of the state's variables and of what its steps gave, by name.
         evaluate: the value of a term there.
     """
 
     machine: Machine
     state: State
     node: Decision
+    values: Mapping[str, Any]
     evaluate: Evaluate
 
 
 class Driver(Protocol):
     """Who decides."""
+
+    @property
+    def decided(self) -> tuple[str, float]:
+        """Who made the latest choice, and with what confidence."""
+        ...
 
     def choose(self, place: Place, exact: Node) -> Node:
         """The exit that is taken: any that the decisions can come to. ``exact`` is the one that the guards say."""
@@ -113,6 +120,11 @@ class Stepper(Interpreter):
         parts = _Parts(program.machines, program.records, program.globals, dict.fromkeys(program.opaque))
         super().__init__(parts, fuel, records=records, opaque=opaque)  # type: ignore[arg-type]  # what it reads of it
         self._driver = driver
+
+    @property
+    def classes(self) -> Mapping[str, type]:
+        """The classes of the program's records, by name."""
+        return self._types
 
     def _begin(self, function: Machine, variables: Values) -> _Walk:
         if function.generic is not None and not self._fits(function, variables):
@@ -200,7 +212,7 @@ class Stepper(Interpreter):
         exact = exact_exit(node, evaluate)
         if self._driver is None:
             return exact
-        return self._driver.choose(Place(walk.machine, walk.state, node, evaluate), exact)
+        return self._driver.choose(Place(walk.machine, walk.state, node, variables, evaluate), exact)
 
     # -- terms ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ SIGN = "def f(n: int):\n    if n < 0:\n        raise ValueError('below')\n    re
 
 def test_help_and_version(pm: Any) -> None:
     assert pm("--version").out == f"pointsman {pointsman.__version__}\n"
-    for command in ("", "compile", "run", "show", "prove", "diff", "coverage", "generate", "serve", "bench"):
+    for command in ("", "compile", "run", "show", "audit", "prove", "diff", "coverage", "generate", "serve", "bench"):
         long, short = pm(*command.split(), "--help"), pm(*command.split(), "-h")
         assert (long.code, long.out) == (0, short.out)
         assert not command or f"pointsman {command} " in long.out.partition("\n\n")[2], "help has an example"
@@ -54,6 +54,43 @@ def test_run(pm: Any, artefact: Any) -> None:
     assert json.loads(shown.out) == {"kind": "value", "result": 2, "states_visited": 1}
     raised = pm("run", path, "[-1]")
     assert (raised.code, json.loads(raised.out)) == (1, {"exception": {"type": "ValueError", "message": "below"}})
+
+
+LATE = "from pointsman import judge\n\ndef f(t: str):\n    return 'late' if judge('it is late', t) else 'fine'\n"
+
+
+def test_run_with_answers(pm: Any, artefact: Any) -> None:
+    path = artefact(LATE)
+    assert pm("run", path, '["x"]', "--answers", '{"it is late": true}').out == '"late"\n'
+    assert "?1  'it is late' of t: yes or no" in pm("show", path).out
+    refused = {
+        (): "[nobody_answers]",
+        ("--answers", "{}"): "no answer to 'it is late' is given; expected true or false",
+        ("--answers", '{"it is late": 1}'): "the answer to 'it is late' is 1; expected true or false",
+        ("--answers", "{"): "the answers are not JSON",
+        ("--answers", "[1]"): "not a JSON object of questions and answers",
+    }
+    for options, message in refused.items():
+        found = pm("run", path, '["x"]', *options)
+        assert (found.code, found.out) == (2, "")
+        assert message in found.err
+
+
+def test_a_run_can_be_audited(pm: Any, artefact: Any, tmp_path: Path) -> None:
+    path = artefact(LATE)
+    assert pm("run", path, '["x"]', "--answers", '{"it is late": true}', "--trace", "run.json").out == '"late"\n'
+    exact = pm("audit", "run.json", path)
+    assert (exact.code, exact.out) == (0, "exact: 1 step(s), each as the guards say, with 1 recorded answer(s)\n")
+    text = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(text.replace('"exit": 0', '"exit": 1'))
+    wrong = pm("audit", "run.json", path)
+    assert wrong.code == 1
+    assert "step 1: another exit than the guards say was taken" in wrong.out
+    assert json.loads(pm("audit", "run.json", path, "--json").out)["wrong_steps"] == [1]
+    assert "[bad_trace]" in pm("audit", path, path).err
+    assert "[no_trace]" in pm("audit", "none.json", path).err
+    assert "[conflicting_options]" in pm("run", path, "-", "--trace", "run.json").err
+    assert pm("run", artefact(SIGN, "g"), "[-1]", "--trace", "run.json").code == 1
 
 
 def test_run_lines_of_stdin(pm: Any, artefact: Any) -> None:
