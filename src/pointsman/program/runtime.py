@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import GeneratorType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unsupported, Unverified
 from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
@@ -25,6 +25,9 @@ from pointsman.program.support import OutOfFuel
 from pointsman.program.table.asking import machine_asks
 from pointsman.program.table.machine import Machine, Program
 from pointsman.program.verify import verify_program
+
+if TYPE_CHECKING:
+    from pointsman.program.ladder.stored import StoredLadder
 
 __all__ = ["DEFAULT_FUEL", "Answer", "Outcome", "Table", "load_table"]
 
@@ -71,6 +74,7 @@ class Table:
     description: str = ""
     records: Mapping[str, type] = field(default_factory=dict)
     opaque: Mapping[str, Any] = field(default_factory=dict)
+    ladder: StoredLadder | None = None  # who may answer its questions, where it was calibrated
 
     def __post_init__(self) -> None:
         # reentrant: drawing an argument's items may run this very table
@@ -214,6 +218,7 @@ class Table:
             "source": {"file": self.source_file, "sha256": self.source_sha256},
             "program": encode_program(self.program),
             "certificate": self.certificate.to_json(),
+            **({} if self.ladder is None else {"ladder": self.ladder.to_json()}),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -279,6 +284,10 @@ def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Tab
         )
     except (KeyError, TypeError) as exc:
         raise BadRequest(f"{where}: not a route artefact: {exc!r}", code="bad_artefact") from exc
+    if "ladder" in data:
+        from pointsman.program.ladder.stored import StoredLadder  # numpy: only where there is one
+
+        table.ladder = StoredLadder.from_json(data["ladder"])
     if program.opaque:
         table.opaque = load_originals(table.name, program.opaque, table.source_file, table.source_sha256, trust_opaque)
     return table

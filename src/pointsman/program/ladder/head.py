@@ -76,14 +76,14 @@ class Heads:
     name = "head"
 
     def __init__(self, heads: Mapping[Question, Head]) -> None:
-        self._heads = dict(heads)
+        self.heads = dict(heads)
 
     def knows(self, question: Question) -> bool:
-        return question in self._heads
+        return question in self.heads
 
     def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
         """Raises KeyError for a question that it does not know."""
-        return [self._answer(self._heads[question], text) for question, text in asked]
+        return [self._answer(self.heads[question], text) for question, text in asked]
 
     def _answer(self, head: Head, text: str) -> Reply:
         begun = time.perf_counter()

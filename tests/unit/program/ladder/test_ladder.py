@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 
 from pointsman.core import BadRequest, Cost
 from pointsman.core.asking import Question, Reply, Value
-from pointsman.program import compile_table
+from pointsman.program import compile_table, load_table
 from pointsman.program.ladder import Ladder, Limits
 from pointsman.program.ladder.calibrating import Calibrated, Example, Promise, calibrate
 from pointsman.program.ladder.head import Head, Heads, fit_head, fit_heads
 from pointsman.program.ladder.limits import NEVER, Tried, limits_for
+from pointsman.program.ladder.stored import StoredLadder
 from pointsman.program.pipeline import CompileOptions
 
 DAMAGED = Question("judge", "the item is damaged", "bool")
@@ -203,6 +206,34 @@ class TestCalibrating:
         found = calibrate(self.table, examples, [large], Promise(), with_heads=False).certificate
         assert found.num_losses == found.num_examples == 200
         assert not found.is_certified
+
+    def test_a_ladder_is_part_of_its_artefact(self, tmp_path: Path) -> None:
+        small, large = Simulated("small", is_damaged, 0.5, honest=False), Simulated("large", is_damaged, 1.0)
+        calibrated = self.calibrated(small, with_heads=True)
+        replace(self.table, ladder=StoredLadder.of(calibrated)).save(tmp_path / "f.route.json")
+        ladder = load_table(tmp_path / "f.route.json").ladder
+        assert ladder is not None
+        assert ladder.certificate == calibrated.certificate
+        pairs = [(DAMAGED, text) for text in messages(50, seed=5)]
+        again = [reply.value for reply in ladder.ladder([small, large]).answer(pairs)]
+        assert again == [is_damaged(text) for _, text in pairs]
+        with pytest.raises(BadRequest, match="certified for small, large; given are large") as caught:
+            ladder.ladder([large])
+        assert caught.value.code == "other_rungs"
+
+    def test_without_a_certificate_the_top_rung_answers(self) -> None:
+        small, large = Simulated("small", is_damaged, 0.9), Simulated("large", is_damaged, 1.0)
+        stored = StoredLadder.of(self.calibrated(small, count=40))
+        (reply,) = stored.ladder([small, large]).answer([(DAMAGED, "broken")])
+        assert reply.rung == "large"
+
+    @pytest.mark.parametrize(
+        "data", [None, {}, {"heads": [], "limits": [], "certificate": {}}, {"heads": [{"question": ["x"]}]}]
+    )
+    def test_what_is_no_ladder_is_refused(self, data: object) -> None:
+        with pytest.raises(BadRequest) as caught:
+            StoredLadder.from_json(data)
+        assert caught.value.code == "bad_artefact"
 
     def test_certificates_hold_about_as_often_as_they_say(self) -> None:
         """Of 40 drawn anew, the risk on 2,000 other messages is above the limit in few (5 % are allowed)."""
