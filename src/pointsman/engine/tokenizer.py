@@ -107,6 +107,11 @@ class TextTokenizer(ABC):
         begins_anew = after is not None and not self.token_bytes(after)
         return StreamDecoder(self.token_bytes, drops_space=begins_anew)
 
+    @property
+    def can_chat(self) -> bool:
+        """Whether it has a chat template."""
+        return self._chat is not None
+
     def render_chat(self, messages: Sequence[Mapping[str, Any]], **variables: object) -> str:
         """The text of a chat, to be encoded without special tokens; see `ChatTemplate.render`.
 
@@ -181,6 +186,10 @@ class JsonTokenizer(TextTokenizer):
         if known is None:
             known = self._bytes[token] = self._find_bytes(token)
         return known
+
+    def to_json(self) -> str:
+        """The `tokenizer.json`."""
+        return str(self._tokenizer.to_str())
 
     def _joined(self, tokens: Sequence[int]) -> bytes:
         return b"".join(map(self.token_bytes, tokens))

@@ -1,0 +1,252 @@
+"""A model that answers questions about texts: what `core.asking` asks for.
+
+Choosing is one prefill. Options are lettered, letters are single tokens, and the answer is a softmax over these tokens
+alone. A model prefers some letters whatever they stand for, so what it says of no text at all is divided out
+(contextual calibration, Zhao et al. 2021); where the best two are close, the options are asked for again in every
+cyclic order and averaged, since the order matters too.
+
+Extracting is decoding under a grammar: a number, a date, an option or words of the text, or `none` (llguidance).
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pointsman.core import Cost, Unsupported
+from pointsman.core.asking import Question, Reply, Value
+from pointsman.engine.cost import Traffic
+from pointsman.engine.load import LoadedModel
+from pointsman.engine.tokenizer import JsonTokenizer
+
+__all__ = ["LetteredForm", "Reader"]
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NOTHING = "none"
+_YES_NO: tuple[str, str] = ("yes", "no")
+_MOST_TOKENS = 64  # of an extracted value; chosen
+_NO_TEXT = "N/A"
+
+_GRAMMARS = {
+    "int": r"/-?(0|[1-9][0-9]{0,17})/",
+    "float": r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/",
+    "date": r"/[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])/",
+}
+
+
+class LetteredForm:
+    """How a question is put to a model. Models that were trained on another form have one of their own."""
+
+    def choice(self, question: Question, options: Sequence[str], text: str) -> str:
+        """A prompt that asks for a letter."""
+        asked = f'Is this so: "{question.wording}"?' if question.kind == "judge" else f"Which is {question.wording}?"
+        lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
+        return "\n".join([text, "", asked, *lines, "Answer with the letter only."])
+
+    def extraction(self, question: Question, text: str) -> str:
+        """A prompt that asks for a value, or `none`."""
+        return f"{text}\n\nWhat is {question.wording}? Answer with the value only, or with {NOTHING}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with its options in the order in which they are shown; `shift` of a cyclic order."""
+
+    question: Question
+    text: str
+    shift: int = 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        options = _YES_NO if self.question.type == "bool" else self.question.options
+        return options[self.shift :] + options[: self.shift]
+
+
+class Reader:
+    """Implements `core.asking.Answerer` with a model of the engine.
+
+    Args:
+        model: it.
+        name: by which its replies and certificates are filed.
+        form: how questions are put to it.
+        close: options are asked for in every order where the best two are closer than this; 0: never.
+    """
+
+    def __init__(self, model: LoadedModel, name: str, *, form: LetteredForm | None = None, close: float = 0.2) -> None:
+        self.name = name
+        self._model, self._form, self._close = model, form or LetteredForm(), close
+        self._priors: dict[_Asked, Tensor] = {}
+        self._grammar_tokenizer: Any = None
+
+    def knows(self, question: Question) -> bool:
+        """Whether its options have a letter each."""
+        return len(question.options) <= len(LETTERS)
+
+    def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
+        """Replies in order; all choices are read in one batch. What a letter is worth without a text is read once.
+
+        Raises:
+            Unsupported: `too_many_options`; `no_letters` where letters are no single tokens of the model;
+                `no_grammar` where its tokenizer is not one that values can be decoded under a grammar for.
+            OverBudget: `context_exceeded` for a text that is too long for the model.
+        """
+        replies: dict[int, Reply] = {}
+        choices = [index for index, (question, _) in enumerate(asked) if question.kind != "extract"]
+        if choices:
+            found = self._choose([_Asked(*asked[index]) for index in choices])
+            replies |= dict(zip(choices, found, strict=True))
+        for index, (question, text) in enumerate(asked):
+            if question.kind == "extract":
+                replies[index] = self._extract(question, text)
+        return [replies[index] for index in range(len(asked))]
+
+    # -- choosing ------------------------------------------------------------------------------------------------------
+
+    def _choose(self, asked: list[_Asked]) -> list[Reply]:
+        begun = time.perf_counter()
+        chances, traffic = self._chances(asked)
+        for index, one in enumerate(asked):
+            best = chances[index].topk(min(2, len(one.options))).values
+            if self._close and len(best) == 2 and float(best[0] - best[1]) < self._close:
+                more, spent = self._chances([replace(one, shift=s) for s in range(1, len(one.options))])
+                in_order = [chances[index], *(chance.roll(s) for s, chance in enumerate(more, 1))]
+                chances[index], traffic[index] = torch.stack(in_order).mean(0), sum(spent, traffic[index])
+        seconds = (time.perf_counter() - begun) / len(asked)
+        return [self._chosen(*found, seconds) for found in zip(asked, chances, traffic, strict=True)]
+
+    def _chosen(self, asked: _Asked, chances: Tensor, traffic: Traffic, seconds: float) -> Reply:
+        best = int(chances.argmax())
+        value: Value = best == 0 if asked.question.type == "bool" else asked.options[best]
+        return Reply(value, float(chances[best]), self.name, self._cost(traffic, 0, seconds))
+
+    def _chances(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
+        """The chance of each option in the order in which it is shown, without the letters' own."""
+        for one in asked:
+            prior = replace(one, text=_NO_TEXT)
+            if prior not in self._priors:
+                self._priors[prior] = self._letters_of([prior])[0][0]
+        found, traffic = self._letters_of(asked)
+        priors = [self._priors[replace(one, text=_NO_TEXT)] for one in asked]
+        return [(logits - prior).softmax(0) for logits, prior in zip(found, priors, strict=True)], traffic
+
+    @torch.inference_mode()
+    def _letters_of(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
+        """Log-probabilities of the options' letters, among themselves."""
+        letters, prompts = self._letter_tokens(), []
+        for one in asked:
+            if len(one.options) > len(LETTERS):
+                problem = f"{one.question.wording!r} has {len(one.options)} options; expected {len(LETTERS)} at most"
+                raise Unsupported(problem, code="too_many_options")
+            prompts.append(self._prompt(self._form.choice(one.question, one.options, one.text)))
+        session = self._model.session(len(prompts), max(map(len, prompts)))
+        seen = session.extend(list(range(len(prompts))), prompts)
+        logits = seen.logits[:, 0].float()
+        return [
+            row[letters[: len(one.options)]].log_softmax(0).cpu() for row, one in zip(logits, asked, strict=True)
+        ], list(seen.shares)
+
+    def _letter_tokens(self) -> list[int]:
+        space = "" if self._chats else " "
+        tokens = [self._model.tokenizer.encode_plain(space + letter) for letter in LETTERS]
+        if any(len(found) != 1 for found in tokens) or len({found[0] for found in tokens}) < len(LETTERS):
+            problem = f"{self._model.name}: letters are not single tokens of its own; choices need that"
+            raise Unsupported(problem, code="no_letters")
+        return [found[0] for found in tokens]
+
+    # -- prompts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _chats(self) -> bool:
+        return self._model.tokenizer.can_chat
+
+    def _prompt(self, content: str) -> list[int]:
+        tokenizer = self._model.tokenizer
+        if self._chats:
+            messages = [{"role": "user", "content": content}]
+            return tokenizer.encode(tokenizer.render_chat(messages, add_generation_prompt=True), special=False)
+        return tokenizer.encode(f"{content}\nAnswer:", special=True)
+
+    def _cost(self, traffic: Traffic, num_written: int, seconds: float) -> Cost:
+        return Cost(traffic.new_tokens - num_written, num_written, 0, traffic.moved_bytes, seconds)
+
+    # -- extracting ----------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _extract(self, question: Question, text: str) -> Reply:
+        begun = time.perf_counter()
+        matcher, end = self._matcher(question, text), self._model.config.eos_tokens[0]
+        prompt = self._prompt(self._form.extraction(question, text))
+        session = self._model.session(1, min(len(prompt) + _MOST_TOKENS, self._model.config.context_tokens))
+        seen = session.extend([0], [prompt])
+        written: list[int] = []
+        chance, traffic = 0.0, seen.traffic
+        while len(written) < _MOST_TOKENS:
+            scores = seen.logits[0, 0].float().log_softmax(0)
+            scores = scores + self._mask(matcher, len(scores), scores.device)
+            token = int(scores.argmax())
+            chance += float(scores[token] - scores.logsumexp(0))
+            if token == end:
+                break
+            matcher.consume_token(token)
+            written.append(token)
+            if matcher.is_stopped():
+                break
+            seen = session.extend([0], [[token]])
+            traffic += seen.traffic
+        said = self._model.tokenizer.decode(written).strip()
+        cost = self._cost(traffic, max(len(written) - 1, 0), time.perf_counter() - begun)
+        return Reply(_value(question, said), math.exp(chance), self.name, cost)
+
+    def _matcher(self, question: Question, text: str) -> Any:
+        import llguidance
+
+        grammar = llguidance.LLMatcher.grammar_from_lark(_grammar(question, text))
+        matcher = llguidance.LLMatcher(self._tokenizer(), grammar)
+        if matcher.is_error():
+            problem = f"{question.wording!r} has no grammar: {matcher.get_error()}"
+            raise Unsupported(problem[:300], code="no_grammar")
+        return matcher
+
+    def _tokenizer(self) -> Any:
+        import llguidance
+
+        if self._grammar_tokenizer is None:
+            tokenizer = self._model.tokenizer
+            if not isinstance(tokenizer, JsonTokenizer) or not self._model.config.eos_tokens:
+                problem = f"{self._model.name}: values are decoded with a tokenizer.json that has an end of text only"
+                raise Unsupported(problem, code="no_grammar")
+            end = self._model.config.eos_tokens[0]
+            self._grammar_tokenizer = llguidance.LLTokenizer(
+                tokenizer.to_json(), n_vocab=self._model.config.vocab_size, eos_token=end
+            )
+        return self._grammar_tokenizer
+
+    def _mask(self, matcher: Any, num_tokens: int, device: torch.device) -> Tensor:
+        """0 for tokens that may come next, minus infinity for others."""
+        bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
+        allowed = (bits[:, None] >> torch.arange(8, dtype=torch.uint8) & 1).flatten()[:num_tokens].bool()
+        return torch.zeros(num_tokens).masked_fill(~allowed, -torch.inf).to(device)
+
+
+def _grammar(question: Question, text: str) -> str:
+    """A Lark grammar of what may be answered, with a space before it or none."""
+    if question.type == "span":
+        value = "%regex " + json.dumps({"substring_words": text})
+    elif question.type == "option":
+        value = " | ".join(json.dumps(option, ensure_ascii=False) for option in question.options)
+    else:
+        value = _GRAMMARS[question.type]
+    return f'start: " "? (VALUE | "{NOTHING}")\nVALUE: {value}\n'
+
+
+def _value(question: Question, said: str) -> Value:
+    """What was said as a value of the question's type; nothing where it is none, such as 31 February."""
+    if said in {"", NOTHING}:
+        return None
+    value: Value = {"int": int, "float": float}.get(question.type, str)(said)
+    return value if question.admits(value) else None
