@@ -14,6 +14,7 @@ import pointsman
 from pointsman.cli import (
     audit,
     bench,
+    calibrate,
     compile_,
     coverage,
     diff,
@@ -53,6 +54,7 @@ app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
 app.add_typer(train.app, name="train")
 app.add_typer(fit.app, name="fit")
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(bench.app, name="bench")
 

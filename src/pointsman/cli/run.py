@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 
 from pointsman.cli.failures import shown
 from pointsman.cli.options import TrustOpaque
+from pointsman.cli.readers import answerer_of
 from pointsman.core import BadRequest
 from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
@@ -31,6 +32,10 @@ def run_command(
     answers: Annotated[
         str | None, typer.Option(help="A JSON object with the answer to each question that the program asks.")
     ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Who answers its questions: a folder or a Hub id; several where it has a ladder."),
+    ] = None,
     trace: Annotated[Path | None, typer.Option(help="Write a record of the run, for `pointsman audit`.")] = None,
     trust_opaque: TrustOpaque = False,
 ) -> None:
@@ -42,16 +47,26 @@ def run_command(
 
     cat inputs.jsonl | pointsman run refund.route.json - --json
 
+    pointsman run airline.route.json "$INPUTS" --model Qwen/Qwen2.5-0.5B-Instruct
+
     pointsman run returns.route.json '["It came broken.", 12]' --answers '{"the item arrived damaged": true}'
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
     if trace is not None and inputs == "-":
         raise BadRequest("--trace is of one run, and - may hold many", code="conflicting_options")
-    with answering(RecordedAnswers(_answers(answers))) if answers is not None else nullcontext():
+    if answers is not None and models:
+        raise BadRequest("--answers does not go together with --model", code="conflicting_options")
+    with _answering(table, answers, models or []):
         if trace is None:
             _run_lines(table, inputs, fuel, as_json)
         else:
             _run_once(table, inputs, fuel, as_json, trace)
+
+
+def _answering(table: Table, answers: str | None, models: list[str]) -> AbstractContextManager[object]:
+    if answers is not None:
+        return answering(RecordedAnswers(_answers(answers)))
+    return answering(answerer_of(table, models)) if models and table.asks else nullcontext()
 
 
 def _run_once(table: Table, inputs: str, fuel: int, as_json: bool, path: Path) -> None:

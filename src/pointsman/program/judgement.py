@@ -120,7 +120,7 @@ def asked(kind: str, attrs: tuple[Any, ...], text: Any, *ahead: tuple[str, tuple
         raise TypeError(f"{kind}() asks about a text, not {type(text).__name__}")
     asking = _current.get()
     if asking is None:
-        ways = "give the answers (`pointsman run --answers`), or run it within answering()"
+        ways = "name a model (`pointsman run --model`), give the answers (`--answers`), or run it within answering()"
         raise Unanswered(Unverified(f"nobody answers {kind}({attrs[0]!r}, ...) here; {ways}", code="nobody_answers"))
     others = [(_question(other, its), on) for other, its, on in ahead if isinstance(on, str)]
     return asking.value(_question(kind, attrs), text, others)

@@ -14,6 +14,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unsupported, Unverified
+from pointsman.core.asking import Question
 from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
 from pointsman.program.convert import bind_inputs
 from pointsman.program.judgement import Unanswered
@@ -22,8 +23,8 @@ from pointsman.program.originals import is_emitted, load_originals, raised_by_pr
 from pointsman.program.proof.certificate import Certificate
 from pointsman.program.results import MAX_ITEMS, drawn, exception_json, exception_text, to_json
 from pointsman.program.support import OutOfFuel
-from pointsman.program.table.asking import machine_asks
-from pointsman.program.table.machine import Machine, Program
+from pointsman.program.table.asking import asked_at, machine_asks
+from pointsman.program.table.machine import Machine, Program, nodes
 from pointsman.program.verify import verify_program
 
 if TYPE_CHECKING:
@@ -106,6 +107,13 @@ class Table:
     def asks(self) -> bool:
         """Whether the program asks questions about texts, so that it needs somebody who answers."""
         return any(machine_asks(machine) for machine in self.program.machines.values())
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that the program asks, in the order in which its states have them."""
+        states = [state for machine in self.program.machines.values() for state in machine.states]
+        asked = [one for state in states for node in nodes(state.root) for one in sorted(asked_at(node), key=repr)]
+        return tuple(dict.fromkeys(Question(kind, *attrs) for kind, attrs, _ in asked))  # type: ignore[arg-type]
 
     def prepare(self) -> None:
         """Emits and links now what the first answer would otherwise wait for."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pointsman.core import BadRequest
 from pointsman.core.asking import Question, Reply, Value
 from pointsman.core.risk import num_certified
 from pointsman.program.judgement import answering
@@ -108,9 +109,12 @@ def calibrate(
         on_run: is told how many runs of the program were made.
 
     Raises:
-        BadRequest: `bad_inputs` for inputs that the program does not take.
+        BadRequest: `bad_inputs` for inputs that the program does not take; `bad_examples` for answers to what it does
+            not ask, or that cannot be answers.
         PointsmanError: what a rung raises.
     """
+    for number, one in enumerate(examples, 1):
+        _check(one, table.questions, number)
     distinct = list({json.dumps(one.inputs, sort_keys=True): one for one in examples}.values())
     random.Random(seed).shuffle(distinct)  # noqa: S311
     choosing, certifying = distinct[: len(distinct) // 2], distinct[len(distinct) // 2 :]
@@ -136,6 +140,15 @@ def calibrate(
     )
     history = tuple((error, *result) for error, result in zip(ERRORS, results, strict=False))
     return Calibrated(heads, settings[chosen], found, history)
+
+
+def _check(example: Example, questions: Sequence[Question], number: int) -> None:
+    for wording, value in example.answers.items():
+        meant = [question for question in questions if question.wording == wording]
+        if not any(question.admits(value) for question in meant):
+            expected = meant[0].expected if meant else "one of " + ", ".join(repr(q.wording) for q in questions)
+            problem = f"request {number}: {wording!r} is answered with {value!r:.40}; expected {expected}"
+            raise BadRequest(problem, code="bad_examples", param=wording)
 
 
 class _Kept:
