@@ -53,6 +53,8 @@ def program(
     2 % with 95 % confidence takes 300 or more. Interrupt it with Ctrl-C, and the same command goes on where it was.
 
     pointsman calibrate program airline.route.json --data requests.jsonl --model models/small --model models/large
+
+    pointsman calibrate program airline.route.json --data requests.jsonl --model http://127.0.0.1:8000/v1#qwen3-32b
     """
     require_local()
     from dataclasses import replace

@@ -89,3 +89,29 @@ class Answerer(Protocol):
             PointsmanError: a question cannot be answered at all, such as by an endpoint that is down.
         """
         ...
+
+
+# -- as text ----------------------------------------------------------------------------------------------------------
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Names of options, each a single token of most vocabularies."""
+
+NOTHING = "none"
+"""How a model says that a text does not state a value."""
+
+
+def options_of(question: Question) -> tuple[str, ...]:
+    """What may be chosen; of a judgement yes, then no."""
+    return ("yes", "no") if question.type == "bool" else question.options
+
+
+def choice_prompt(question: Question, options: Sequence[str], text: str) -> str:
+    """Asks for the letter of an option, of as many as there are letters."""
+    asked = f'Is this so: "{question.wording}"?' if question.kind == "judge" else f"Which is {question.wording}?"
+    lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    return "\n".join([text, "", asked, *lines, "Answer with the letter only."])
+
+
+def extraction_prompt(question: Question, text: str) -> str:
+    """Asks for a value, or for none."""
+    return f"{text}\n\nWhat is {question.wording}? Answer with the value only, or with {NOTHING}."

@@ -19,16 +19,22 @@ import torch
 from torch import Tensor
 
 from pointsman.core import Cost, Unsupported
-from pointsman.core.asking import Question, Reply, Value
+from pointsman.core.asking import (
+    LETTERS,
+    NOTHING,
+    Question,
+    Reply,
+    Value,
+    choice_prompt,
+    extraction_prompt,
+    options_of,
+)
 from pointsman.engine.cost import Traffic
 from pointsman.engine.load import LoadedModel
 from pointsman.engine.tokenizer import JsonTokenizer
 
 __all__ = ["LetteredForm", "Reader"]
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-NOTHING = "none"
-_YES_NO: tuple[str, str] = ("yes", "no")
 _MOST_TOKENS = 64  # of an extracted value; chosen
 _NO_TEXT = "N/A"
 
@@ -44,13 +50,11 @@ class LetteredForm:
 
     def choice(self, question: Question, options: Sequence[str], text: str) -> str:
         """A prompt that asks for a letter."""
-        asked = f'Is this so: "{question.wording}"?' if question.kind == "judge" else f"Which is {question.wording}?"
-        lines = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
-        return "\n".join([text, "", asked, *lines, "Answer with the letter only."])
+        return choice_prompt(question, options, text)
 
     def extraction(self, question: Question, text: str) -> str:
         """A prompt that asks for a value, or `none`."""
-        return f"{text}\n\nWhat is {question.wording}? Answer with the value only, or with {NOTHING}."
+        return extraction_prompt(question, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class _Asked:
 
     @property
     def options(self) -> tuple[str, ...]:
-        options = _YES_NO if self.question.type == "bool" else self.question.options
+        options = options_of(self.question)
         return options[self.shift :] + options[: self.shift]
 
 

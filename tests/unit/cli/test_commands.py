@@ -1,6 +1,8 @@
 """Every command's good path, on one small program."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,37 @@ def test_run_with_answers(pm: Any, artefact: Any) -> None:
         found = pm("run", path, '["x"]', *options)
         assert (found.code, found.out) == (2, "")
         assert message in found.err
+
+
+def test_an_endpoint_answers(pm: Any, artefact: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            tops = [{"token": "A", "logprob": -0.1}]
+            choice = {"message": {"content": "A"}, "logprobs": {"content": [{"top_logprobs": tops}]}}
+            seen.append((body["model"], self.headers["Authorization"]))
+            data = json.dumps({"choices": [choice]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    path = artefact(LATE)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        try:
+            assert pm("run", path, '["x"]', "--model", f"{url}#qwen").out == '"late"\n'
+        finally:
+            server.shutdown()
+    assert seen == [("qwen", "Bearer secret")]
+    assert "[invalid_endpoint]" in pm("run", path, '["x"]', "--model", "http://127.0.0.1:9/v1").err
+    assert "[upstream_unreachable]" in pm("run", path, '["x"]', "--model", "http://127.0.0.1:9/v1#m").err
 
 
 def test_a_run_can_be_audited(pm: Any, artefact: Any, tmp_path: Path) -> None:
