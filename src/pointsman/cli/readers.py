@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pointsman.cli.extras import require_local
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pointsman.program import Table
     from pointsman.program.ladder import Rung
 
-__all__ = ["answerer_of", "reader_rungs"]
+__all__ = ["answerer_of", "answerers_of", "reader_rungs"]
 
 
 def reader_rungs(names: Sequence[str]) -> list[Rung]:
@@ -56,13 +57,25 @@ def _endpoint(name: str) -> Rung:
     return EndpointReader(config, model, name)
 
 
+def answerers_of(names: Sequence[str]) -> Callable[[Table], Answerer]:
+    """Who answers the questions of each of several programs; the models are loaded once, here.
+
+    Raises:
+        BadRequest: as `reader_rungs`.
+    """
+    return partial(_answerer, rungs=reader_rungs(names))
+
+
 def answerer_of(table: Table, names: Sequence[str]) -> Answerer:
     """The program's ladder with these models; the last one alone where the program has no ladder.
 
     Raises:
         BadRequest: as `reader_rungs` and `StoredLadder.ladder`.
     """
-    rungs = reader_rungs(names)
+    return _answerer(table, reader_rungs(names))
+
+
+def _answerer(table: Table, rungs: list[Rung]) -> Answerer:
     if table.ladder is not None:
         return table.ladder.ladder(rungs)
     if len(rungs) > 1:

@@ -34,9 +34,7 @@ def run_command(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model", help="Who answers its questions: a folder, a Hub id or URL#MODEL; repeatable."
-        ),
+        typer.Option("--model", help="Who answers its questions: a folder, a Hub id or URL#MODEL; repeatable."),
     ] = None,
     trace: Annotated[Path | None, typer.Option(help="Write a record of the run, for `pointsman audit`.")] = None,
     trust_opaque: TrustOpaque = False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.models import model_sources
+from pointsman.cli.readers import answerers_of
 
 if TYPE_CHECKING:  # the server's libraries are loaded by the command, not by --help
     from pointsman.gateway import UpstreamConfig
@@ -21,6 +22,10 @@ def serve_command(
     programs: Annotated[list[Path] | None, typer.Argument(help="Artefacts, or folders of them, to serve.")] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", help="A folder, a .bin file or a Hub id to serve too; repeatable.")
+    ] = None,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option("--reader", help="A model that answers the questions of programs, or URL#MODEL; repeatable."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")
@@ -40,12 +45,19 @@ def serve_command(
 
     pointsman serve refund.route.json --port 8500
 
+    pointsman serve airline.route.json --reader http://127.0.0.1:8000/v1#qwen3-32b
+
     pointsman serve --model Qwen/Qwen3-0.6B --model models/mine
     """
     from pointsman.gateway import Overrides, load_config
     from pointsman.gateway import serve as run_server
 
-    flags = Overrides(host=host, port=port, programs=tuple(programs) if programs else None)
+    flags = Overrides(
+        host=host,
+        port=port,
+        programs=tuple(programs) if programs else None,
+        readers=tuple(reader) if reader else None,
+    )
     if config is None and Path("pointsman.toml").is_file():
         config = Path("pointsman.toml")
     settings = load_config(config, flags=flags, models=model or ())
@@ -59,7 +71,8 @@ def serve_command(
         }
         print(json.dumps(shown, default=str, indent=2))
         return
-    run_server(settings, model_sources(settings))
+    answerers = answerers_of(settings.server.readers) if settings.server.readers else None
+    run_server(settings, model_sources(settings), answerers)
 
 
 def _without_key(upstream: UpstreamConfig) -> dict[str, object]:

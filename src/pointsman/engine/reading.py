@@ -10,6 +10,7 @@ Extracting is decoding under a grammar: a number, a date, an option or words of 
 
 import json
 import math
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -79,6 +80,8 @@ class Reader:
         name: by which its replies and certificates are filed.
         form: how questions are put to it.
         close: options are asked for in every order where the best two are closer than this; 0: never.
+
+    Threads may share one; they take turns.
     """
 
     def __init__(self, model: LoadedModel, name: str, *, form: LetteredForm | None = None, close: float = 0.2) -> None:
@@ -86,6 +89,7 @@ class Reader:
         self._model, self._form, self._close = model, form or LetteredForm(), close
         self._priors: dict[_Asked, Tensor] = {}
         self._grammar_tokenizer: Any = None
+        self._turn = threading.Lock()
 
     def knows(self, question: Question) -> bool:
         """Whether its options have a letter each."""
@@ -99,6 +103,10 @@ class Reader:
                 `no_grammar` where its tokenizer is not one that values can be decoded under a grammar for.
             OverBudget: `context_exceeded` for a text that is too long for the model.
         """
+        with self._turn:
+            return self._answer(asked)
+
+    def _answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
         replies: dict[int, Reply] = {}
         choices = [index for index, (question, _) in enumerate(asked) if question.kind != "extract"]
         if choices:

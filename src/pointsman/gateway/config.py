@@ -5,6 +5,7 @@
     port = 8400
     max_body_bytes = 16777216
     programs = ["programs"]        # files and folders, relative to this file
+    readers = ["models/qwen3"]     # models that answer the questions of programs, the cheapest first; or URL#MODEL
 
     [[upstream]]
     name = "local"
@@ -79,6 +80,7 @@ class ServerConfig:
     port: int = 8400
     max_body_bytes: int = 16 * 2**20
     programs: tuple[Path, ...] = ()
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Overrides:
     port: int | None = None
     max_body_bytes: int | None = None
     programs: tuple[Path, ...] | None = None
+    readers: tuple[str, ...] | None = None
 
 
 class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +188,7 @@ class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
     port: _Port | None = None
     max_body_bytes: _Positive | None = None
     programs: list[str] | None = None
+    readers: list[_Model] | None = None
 
 
 class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -285,7 +289,13 @@ def _read(path: Path) -> _File:
 
 def _from_file(table: _ServerTable, folder: Path) -> Overrides:
     programs = None if table.programs is None else tuple(folder / item for item in table.programs)
-    return Overrides(table.host, table.port, table.max_body_bytes, programs)
+    readers = None if table.readers is None else tuple(_reader(item, folder) for item in table.readers)
+    return Overrides(table.host, table.port, table.max_body_bytes, programs, readers)
+
+
+def _reader(given: str, folder: Path) -> str:
+    """A model that is here, an id on the Hub, or one behind a URL."""
+    return given if given.startswith(("http://", "https://")) else _source(given, folder)
 
 
 def _from_environ(environ: Mapping[str, str]) -> Overrides:

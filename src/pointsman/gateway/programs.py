@@ -11,16 +11,21 @@ confine that, is not built. Nor does a thread's run end when the server is told 
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from starlette.types import Receive, Send
 
 from pointsman.core import BadRequest, Cost, Decision, Unverified
+from pointsman.core.asking import Answerer
 from pointsman.gateway import wire
 from pointsman.gateway.arms import POLICY_VERSION, Call, Ending, send_answer
+
+if TYPE_CHECKING:  # a gateway without programs does not load the compiler
+    from pointsman.program import Table
 
 PREFIX = "program/"
 SUFFIX = ".route.json"
@@ -47,6 +52,10 @@ class ProgramAnswer(Protocol):
     def states_visited(self) -> int:
         """States of the routing table that were entered."""
 
+    @property
+    def cost(self) -> Cost:
+        """What answering its questions took; nothing where it asks none."""
+
 
 class Program(Protocol):
     """A compiled program, as far as the gateway knows it."""
@@ -59,12 +68,35 @@ class Program(Protocol):
     def description(self) -> str:
         """One line for people."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether models answer questions for it, so that an answer takes more than microseconds."""
+
     def answer(self, inputs: wire.Inputs) -> ProgramAnswer:
         """Runs the program. Blocks; never called twice at once for one program, but perhaps from two threads in turn.
 
         Raises:
             BadRequest: `inputs` are not what the program takes.
+            PointsmanError: a question cannot be answered.
         """
+
+
+class AskingProgram:
+    """A program whose questions somebody answers, each once in a run."""
+
+    asks = True
+
+    def __init__(self, table: "Table", answerer: Answerer) -> None:
+        self.name, self.description = table.name, table.description
+        self._table, self._answerer = table, answerer
+
+    def answer(self, inputs: wire.Inputs) -> ProgramAnswer:
+        """See `Program.answer`."""
+        from pointsman.program import answering
+
+        with answering(self._answerer) as asking:
+            found = self._table.answer(inputs)
+        return replace(found, cost=sum((reply.cost for reply in asking.replies.values()), Cost.zero()))
 
 
 class ProgramArm:
@@ -75,7 +107,7 @@ class ProgramArm:
         self.description = program.description
         self._program = program
         self._arm = PREFIX + program.name
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = self._new_thread() if program.asks else None
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Runs the program on the request's inputs and sends what it came to, be it a value or an exception."""
@@ -83,11 +115,14 @@ class ProgramArm:
         if self._thread is None:
             result, seconds = self._run(inputs)
             if seconds > SLOW_S:
-                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._arm)
+                self._thread = self._new_thread()
         else:
             result, seconds = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, inputs)
         text = result.json_text
         await send_answer(call, text if isinstance(text, str) else text.decode(), self._ending(result, seconds), send)
+
+    def _new_thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._arm)
 
     def close(self) -> None:
         """Ends the program's thread, if it has one, after the answer that it is computing."""
@@ -102,23 +137,28 @@ class ProgramArm:
     def _ending(self, result: ProgramAnswer, seconds: float) -> Ending:
         return Ending(
             decision=Decision(self._arm, _REASONS[result.kind], POLICY_VERSION),
-            cost=Cost(prompt_tokens=0, completion_tokens=0, nano_usd=0, moved_bytes=0, seconds=seconds),
+            cost=replace(result.cost, seconds=seconds),
             finish_reason="length" if result.kind == "out_of_fuel" else "stop",
             states_visited=result.states_visited,
         )
 
 
-def load_folder(paths: Iterable[Path]) -> list[Program]:
+def load_folder(paths: Iterable[Path], answerer_of: Callable[["Table"], Answerer] | None = None) -> list[Program]:
     """Loads compiled programs: every `*.route.json` of a folder, in the order of names, and every file named itself.
+
+    Args:
+        paths: files and folders.
+        answerer_of: who answers the questions of a program that asks some.
 
     Raises:
         BadRequest: `invalid_config` where a path does not exist, a folder holds no program, or two share a name;
             and whatever `pointsman.program.load_table` raises for a file that it cannot accept.
+        Unverified: `nobody_answers` for a program that asks, where nobody is there to answer.
     """
     found: dict[str, Path] = {}
     programs: list[Program] = []
     for file in (file for path in paths for file in _files(path)):
-        program = _load(file)
+        program = _load(file, answerer_of)
         if program.name in found:
             message = f"two programs are named {program.name!r}: {found[program.name]} and {file}"
             raise BadRequest(message, code="invalid_config")
@@ -127,7 +167,7 @@ def load_folder(paths: Iterable[Path]) -> list[Program]:
     return programs
 
 
-def _load(file: Path) -> Program:
+def _load(file: Path, answerer_of: Callable[["Table"], Answerer] | None) -> Program:
     from pointsman.program import load_table  # here, so that a gateway without programs does not load the compiler
 
     try:
@@ -137,11 +177,11 @@ def _load(file: Path) -> Program:
             raise
         message = f"{file} has opaque parts: the server runs no original functions; `pointsman run` can"
         raise Unverified(message, code=error.code) from error
-    if table.asks:
-        message = f"{file} asks questions about texts, which nobody answers in the server; `pointsman run` can be told"
+    if table.asks and answerer_of is None:
+        message = f"{file} asks questions about texts, which nobody answers; name a model with `serve --reader`"
         raise Unverified(message, code="nobody_answers")
     table.prepare()  # so that the first request does not wait for it
-    return table
+    return AskingProgram(table, answerer_of(table)) if table.asks and answerer_of is not None else table
 
 
 def _files(path: Path) -> list[Path]:

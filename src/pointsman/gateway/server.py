@@ -3,17 +3,22 @@
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from pointsman.core import BadRequest
+from pointsman.core.asking import Answerer
 from pointsman.gateway.app import create_app
 from pointsman.gateway.config import Config, ServerConfig
 from pointsman.gateway.models import ModelSource
 from pointsman.gateway.programs import load_folder
+
+if TYPE_CHECKING:
+    from pointsman.program import Table
 
 GRACE_S = 10
 """Seconds that running requests get to finish once the server is told to stop. Chosen.
@@ -26,16 +31,25 @@ _BACKLOG = 2048
 _LOG = logging.getLogger("pointsman.gateway")
 
 
-def serve(config: Config, models: Sequence[ModelSource] = ()) -> None:
+def serve(
+    config: Config,
+    models: Sequence[ModelSource] = (),
+    answerer_of: Callable[["Table"], Answerer] | None = None,
+) -> None:
     """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
 
     Blocks. Sets up logging to stderr: a line at the start, one for each model that is loaded and one for each failure,
     none for an ordinary request.
 
+    Args:
+        config: what to serve and where.
+        models: of this machine.
+        answerer_of: who answers the questions of a program.
+
     Raises:
         BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port.
     """
-    app = create_app(config, load_folder(config.server.programs), models)
+    app = create_app(config, load_folder(config.server.programs, answerer_of), models)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pointsman").setLevel(logging.INFO)
     with _listening(config.server) as listener:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pointsman.core import BadRequest, InternalError, NotFound, OverBudget, Unsupported, Unverified
+from pointsman.core import BadRequest, Cost, InternalError, NotFound, OverBudget, Unsupported, Unverified
 from pointsman.core.asking import Question
 from pointsman.program.artefact import FORMAT, VERSION, check_header, decode_program, encode_program, parse_artefact
 from pointsman.program.convert import bind_inputs
@@ -59,6 +59,7 @@ class Answer:
     kind: Literal["value", "exception", "out_of_fuel"]
     json_text: str
     states_visited: int
+    cost: Cost = field(default_factory=Cost.zero)  # of what was asked, where the caller knows
 
 
 @dataclass

@@ -15,7 +15,7 @@ from aiohttp import web
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Send
 
-from pointsman.core import BadRequest
+from pointsman.core import BadRequest, Cost
 from pointsman.gateway import Config, UpstreamConfig, create_app
 from pointsman.gateway.server import server_settings
 
@@ -119,6 +119,7 @@ class FakeAnswer:
     kind: str
     json_text: bytes | str
     states_visited: int
+    cost: Cost = field(default_factory=Cost.zero)
 
 
 class FakeProgram:
@@ -126,6 +127,7 @@ class FakeProgram:
 
     name = "double"
     description = "Twice n"
+    asks = False
 
     def __init__(self) -> None:
         self.seen: list[object] = []

@@ -21,7 +21,7 @@ def written(folder: Path, text: str) -> Path:
 def test_defaults_listen_on_loopback_only() -> None:
     config = load_config(environ={})
     assert config == Config(ServerConfig("127.0.0.1", 8400, 16 * 2**20, ()), ())
-    assert config.origins == dict.fromkeys(("host", "port", "max_body_bytes", "programs"), "default")
+    assert config.origins == dict.fromkeys(("host", "port", "max_body_bytes", "programs", "readers"), "default")
 
 
 def test_a_file_sets_everything(tmp_path: Path) -> None:
@@ -37,7 +37,8 @@ def test_the_later_source_wins_and_is_named(tmp_path: Path) -> None:
     environ = {"POINTSMAN_PORT": "2", "POINTSMAN_MAX_BODY_BYTES": "2"}
     config = load_config(path, environ, Overrides(max_body_bytes=3))
     assert config.server == ServerConfig("file", 2, 3, ())
-    assert config.origins == {"host": str(path), "port": "environment", "max_body_bytes": "flag", "programs": "default"}
+    given = {"host": str(path), "port": "environment", "max_body_bytes": "flag"}
+    assert config.origins == {**given, "programs": "default", "readers": "default"}
 
 
 def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None:
@@ -45,6 +46,13 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
     assert load_config(environ=environ).server == ServerConfig("h", programs=(Path("a"), Path("b")))
     flags = Overrides(programs=(Path("c"),))
     assert load_config(environ=environ, flags=flags).server.programs == (Path("c"),)
+
+
+def test_readers_are_here_on_the_hub_or_behind_a_url(tmp_path: Path) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    listed = '["models/mine", "Qwen/Qwen3-0.6B", "http://127.0.0.1:8000/v1#m"]'
+    config = load_config(written(tmp_path, f"[server]\nreaders = {listed}\n"), environ={})
+    assert config.server.readers == (str(tmp_path / "models/mine"), "Qwen/Qwen3-0.6B", "http://127.0.0.1:8000/v1#m")
 
 
 PAIR = '[[pair]]\nname = "two"\nsmall = "a/b"\nlarge = "models/mine"\nrouter = "router"\n'

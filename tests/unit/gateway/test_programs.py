@@ -3,13 +3,16 @@ import logging
 import sys
 import threading
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pointsman.core import BadRequest, Unverified
+from pointsman.core import BadRequest, Cost, Unverified, UpstreamError
+from pointsman.core.asking import Question, Reply
 from pointsman.gateway import Config, create_app, load_folder
+from pointsman.gateway.programs import AskingProgram
 from pointsman.program import CompileOptions, Table, compile_table
 
 pytestmark = pytest.mark.anyio
@@ -213,6 +216,53 @@ def test_a_program_that_asks_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(Unverified, match="asks questions about texts") as caught:
         load_folder([tmp_path])
     assert caught.value.code == "nobody_answers"
+
+
+@pytest.mark.usefixtures("loader")
+def test_a_program_that_asks_is_served_where_somebody_answers(tmp_path: Path) -> None:
+    (tmp_path / "a.route.json").write_text("asks")
+    told: list[str] = []
+    (program,) = load_folder([tmp_path], lambda table: told.append(table.name) or Late())
+    assert (program.name, program.asks, told) == ("asks", True, ["asks"])
+
+
+class Late:
+    """Says that everything is late, or fails."""
+
+    def __init__(self, error: UpstreamError | None = None) -> None:
+        self.error, self.threads = error, list[int]()
+
+    def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
+        self.threads.append(threading.get_ident())
+        if self.error is not None:
+            raise self.error
+        return [Reply(True, 0.9, "late", Cost(30, 1, 7, 500, 0.0)) for _ in asked]
+
+
+LATE = "from pointsman import judge\n\ndef f(t: str, n: int):\n    return n < 3 and judge('it is late', t)\n"
+
+
+async def test_questions_of_a_program_are_part_of_its_cost(client_of: Any) -> None:
+    late = Late()
+    client = client_of(create_app(Config(), [AskingProgram(compiled(LATE), late)]))
+    reply = await client.chat({"model": "program/f", "inputs": ["past nine", 1]})
+    assert reply.json["choices"][0]["message"]["content"] == "true"
+    cost = reply.json["pointsman"]["cost"]
+    assert cost.pop("seconds") > 0
+    assert cost == {"prompt_tokens": 30, "completion_tokens": 1, "nano_usd": 7, "moved_bytes": 500}
+    assert late.threads
+    assert threading.get_ident() not in late.threads, "models are not waited for on the event loop"
+    unasked = await client.chat({"model": "program/f", "inputs": ["past nine", 5]})
+    assert unasked.json["choices"][0]["message"]["content"] == "false"
+    assert unasked.json["pointsman"]["cost"]["prompt_tokens"] == 0
+
+
+async def test_a_question_that_nobody_can_answer_is_an_error(client_of: Any) -> None:
+    late = Late(UpstreamError("the upstream 'x' cannot be reached", retryable=True, code="upstream_unreachable"))
+    client = client_of(create_app(Config(), [AskingProgram(compiled(LATE), late)]))
+    reply = await client.chat({"model": "program/f", "inputs": ["past nine", 1]})
+    assert reply.status == 502
+    assert reply.json["error"]["code"] == "upstream_unreachable"
 
 
 @pytest.mark.usefixtures("loader")
