@@ -66,9 +66,14 @@ def test_serve_hands_over_the_models_of_the_file_and_of_flags(
     monkeypatch.setattr("pointsman.gateway.serve", lambda *arguments: served.append(arguments))
     (tmp_path / "pointsman.toml").write_text('[[model]]\nname = "first"\nsource = "a/b"\nnum_rows = 3\n')
     assert pm("serve", "--model", "c/d", "--model", "e/f").code == 0
-    ((settings, sources),) = served
+    ((settings, sources, answerers),) = served
+    assert answerers is None
     assert [model.num_rows for model in settings.models] == [3, 8, 8]
     embedded = ["embedded/large", "embedded/small", "embedded/pair"]
     assert [source.name for source in sources] == ["first", "c/d", "e/f", *embedded]
+    assert pm("serve", "--reader", "http://127.0.0.1:9/v1#m").code == 0
+    assert served[1][0].server.readers == ("http://127.0.0.1:9/v1#m",)
+    assert callable(served[1][2])
+    assert "[invalid_endpoint]" in pm("serve", "--reader", "http://127.0.0.1:9/v1").err
     shown = json.loads(pm("serve", "--model", "c/d", "--print-config").out)
     assert [(model["name"], model["source"]) for model in shown["models"]] == [("first", "a/b"), ("c/d", "c/d")]
