@@ -73,7 +73,7 @@ def main(quick: bool, seed: int, folder: Path, stories: Path | None, books: Sequ
         tell("wall clock of half a billion parameters")
         measure_loop(report, quick, seed)
         tell("texts that the model drafts for itself")
-        _lossless(report, folder / "embedded", 40 if quick else 500, seed)
+        _lossless(report, folder / "embedded", 10 if quick else 500, seed)
     sys.stdout.write(report.text())
 
 
@@ -147,7 +147,7 @@ def _measure_case(report: Report, case: Case, folder: Path, quick: bool, tell: C
         report.figures["embedded_fit_s"] = Figure(card.seconds, "s", 1, at_most=60.0)
     _fit_times(report, case, curves, seconds, closed_card.seconds, card.seconds)
     one_model(report, case, folder, curves, say)
-    forecast_gains(report, case, folder, curves, say)
+    forecast_gains(report, case, folder, curves, say, every)
     if not quick and case.name != "books":
         taught_static_units(report, case, router, path, say)
     if not quick and case.name == "embedded":

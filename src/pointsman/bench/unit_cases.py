@@ -52,9 +52,9 @@ def embedded_case(quick: bool, seed: int) -> Case:
         tasks = draw_tasks(model, count, split, seed)  # type: ignore[arg-type]  # one of two
         return of_answers([task.prompt for task in tasks], [task.reference for task in tasks], _WIDTH)
 
-    sizes = (1200, 80, 120) if quick else (4000, 400, 800)
-    lessons = Lessons(steps=20) if quick else Lessons()
-    recipe = Recipe(steps=10, forecaster_steps=10) if quick else Recipe()
+    sizes = (320, 16, 32) if quick else (4000, 400, 800)
+    lessons = Lessons(steps=8) if quick else Lessons()
+    recipe = Recipe(steps=6, forecaster_steps=6) if quick else Recipe()
     parts = (texts(sizes[0], "train", seed), texts(sizes[1], "test", seed + 1), texts(sizes[2], "test", seed + 2))
     return Case("embedded", model, *parts, lessons, recipe)
 

@@ -54,12 +54,15 @@ def _excess(one: Sequence[Measured], other: Sequence[Measured], saved: float, se
     return Figure(math.expm1(value), "share", len(gaps), *ends, at_most=0.0)
 
 
-def forecast_gains(report: Report, case: Case, folder: Path, curves: Curves, say: Say) -> None:
-    """Perplexity without forecasts over ours, at equal bytes: the same lessons, but units are left out."""
+def forecast_gains(report: Report, case: Case, folder: Path, curves: Curves, say: Say, every: int = 1) -> None:
+    """Perplexity without forecasts over ours, at equal bytes: the same lessons, but units are left out.
+
+    `every`: so many rates are one step of the curve.
+    """
     shape = Shape(default_shape(case.model.config).rank, (0,))
     router, _ = ours(case, folder / "blind", say, shape=shape, forecasts=False)
     prices = tariff(Prices.of(case.model.decoder), router, forecasts=False)
-    settings = [routed_at(router, prices, rate, "blind", forecasts=False) for rate in RATES]
+    settings = [routed_at(router, prices, rate, "blind", forecasts=False) for rate in RATES[::every]]
     blind = measure_all(case.model.decoder, case.texts, settings, lambda _: None)["blind"]
     report.curves[f"{case.name}/no forecasts"] = points(blind)
     for saved in _GAIN_SAVED:
