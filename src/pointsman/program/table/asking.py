@@ -97,12 +97,12 @@ def deciding_returns(machine: Machine) -> Machine:
 
 
 def _decided(value: Term) -> Node:
-    flipped = False
-    while isinstance(value, App) and value.op == "not":  # of what is a bool: never of a constant, which folds
-        value, flipped = value.args[0], not flipped
-    if isinstance(value, Const) or kind_of(value) != "bool":
+    atom, flipped = value, False
+    while isinstance(atom, App) and atom.op == "not":
+        atom, flipped = atom.args[0], not flipped
+    if isinstance(atom, Const) or kind_of(atom) != "bool":
         return Return(value)
-    return Decide(value, Return(Const(not flipped)), Return(Const(flipped)))
+    return Decide(atom, Return(Const(not flipped)), Return(Const(flipped)))
 
 
 # -- which are asked together ------------------------------------------------------------------------------------------
