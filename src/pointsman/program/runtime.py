@@ -23,8 +23,8 @@ from pointsman.program.originals import is_emitted, load_originals, raised_by_pr
 from pointsman.program.proof.certificate import Certificate
 from pointsman.program.results import MAX_ITEMS, drawn, exception_json, exception_text, to_json
 from pointsman.program.support import OutOfFuel
-from pointsman.program.table.asking import asked_at, machine_asks
-from pointsman.program.table.machine import Machine, Program, nodes
+from pointsman.program.table.asking import machine_asks, program_asks
+from pointsman.program.table.machine import Machine, Program
 from pointsman.program.verify import verify_program
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class Table:
     @cached_property
     def questions(self) -> tuple[Question, ...]:
         """The questions that the program asks, in the order in which its states have them."""
-        states = [state for machine in self.program.machines.values() for state in machine.states]
-        asked = [one for state in states for node in nodes(state.root) for one in sorted(asked_at(node), key=repr)]
-        return tuple(dict.fromkeys(Question(kind, *attrs) for kind, attrs, _ in asked))  # type: ignore[arg-type]
+        return tuple(dict.fromkeys(Question(kind, *attrs) for kind, attrs, _ in program_asks(self.program)))  # type: ignore[arg-type]
 
     def prepare(self) -> None:
         """Emits and links now what the first answer would otherwise wait for."""

@@ -18,6 +18,7 @@ from pointsman.program.table.machine import (
     Machine,
     Node,
     Pick,
+    Program,
     Return,
     State,
     Switch,
@@ -38,6 +39,7 @@ __all__ = [
     "deciding_returns",
     "machine_asks",
     "price_tokens",
+    "program_asks",
     "questions_of",
     "sure_questions",
 ]
@@ -67,6 +69,12 @@ def asks(root: Node) -> bool:
 def machine_asks(machine: Machine) -> bool:
     """Whether a function asks questions, in any of its states."""
     return any(asks(state.root) for state in machine.states)
+
+
+def program_asks(program: Program) -> list[Asked]:
+    """What a program asks, in the order of its states and of their nodes; more than once where it stands so."""
+    states = [state for machine in program.machines.values() for state in machine.states]
+    return [one for state in states for node in nodes(state.root) for one in sorted(asked_at(node), key=repr)]
 
 
 def asked_at(node: Node) -> frozenset[Asked]:
