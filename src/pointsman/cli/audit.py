@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pointsman.cli.options import TrustOpaque
 from pointsman.program import load_table
-from pointsman.program.trace import Audit, audit, load_trace
+
+if TYPE_CHECKING:
+    from pointsman.program.trace import Audit
 
 __all__ = ["audit_command"]
 
@@ -29,6 +31,8 @@ def audit_command(
 
     pointsman audit run.json refund.route.json
     """
+    from pointsman.program.trace import audit, load_trace  # the interpreter, which other commands do not need
+
     recorded = load_trace(trace)
     found = audit(recorded, load_table(artefact, trust_opaque=trust_opaque))
     print(_as_json(found) if as_json else _as_text(found, len(recorded.replies)))

@@ -19,7 +19,6 @@ from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
 from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import DEFAULT_FUEL
-from pointsman.program.trace import run_traced
 
 __all__ = ["run_command"]
 
@@ -70,6 +69,8 @@ def _answering(table: Table, answers: str | None, models: list[str]) -> Abstract
 
 
 def _run_once(table: Table, inputs: str, fuel: int, as_json: bool, path: Path) -> None:
+    from pointsman.program.trace import run_traced  # the interpreter, which other runs do not need
+
     answer, trace = run_traced(table, read_inputs(inputs), fuel=fuel)
     trace.save(path)
     print(_as_json(answer) if as_json else answer.json_text)

@@ -21,6 +21,8 @@ from pointsman.program.judgement import answering
 from pointsman.program.ladder.climbing import Ladder, Rung
 from pointsman.program.ladder.head import Heads, fit_heads
 from pointsman.program.ladder.limits import Limits, Tried, limits_for
+from pointsman.program.ladder.remembering import Remembered
+from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import Table
 
 __all__ = ["ERRORS", "Calibrated", "Certificate", "Example", "Promise", "calibrate"]
@@ -118,7 +120,7 @@ def calibrate(
     distinct = list({json.dumps(one.inputs, sort_keys=True): one for one in examples}.values())
     random.Random(seed).shuffle(distinct)  # noqa: S311
     choosing, certifying = distinct[: len(distinct) // 2], distinct[len(distinct) // 2 :]
-    kept = [_Kept(rung) for rung in rungs]
+    kept = [Remembered(rung) for rung in rungs]  # many settings ask the same
     asked = _references(table, choosing, kept[-1], on_run)
     heads = Heads(fit_heads(asked, seed) if with_heads else {})
     tried = [*_cross_fitted(asked, seed)] if with_heads else []
@@ -127,7 +129,7 @@ def calibrate(
     results, settings = [], []
     for error in ERRORS:
         limits = limits_for(tried, error)
-        results.append(_measured(table, runs, Ladder([_Kept(heads), *kept], limits), kept[-1].name, on_run))
+        results.append(_measured(table, runs, Ladder([Remembered(heads), *kept], limits), kept[-1].name, on_run))
         settings.append(limits)
         losses = [(lost, len(runs)) for lost, _ in results]
         certified = num_certified(losses, limit=promise.epsilon, confidence=promise.confidence)
@@ -151,22 +153,6 @@ def _check(example: Example, questions: Sequence[Question], number: int) -> None
             raise BadRequest(problem, code="bad_examples", param=wording)
 
 
-class _Kept:
-    """A rung whose replies are kept: many settings ask the same."""
-
-    def __init__(self, rung: Rung) -> None:
-        self.name, self._rung = rung.name, rung
-        self._replies: dict[tuple[Question, str], Reply] = {}
-
-    def knows(self, question: Question) -> bool:
-        return self._rung.knows(question)
-
-    def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
-        missing = [pair for pair in dict.fromkeys(asked) if pair not in self._replies]
-        self._replies |= dict(zip(missing, self._rung.answer(missing), strict=True)) if missing else {}
-        return [self._replies[pair] for pair in asked]
-
-
 class _Given:
     """The reference: an example's own answers, and the top rung's where it has none."""
 
@@ -174,8 +160,6 @@ class _Given:
         self._answers, self._top = answers, top
 
     def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
-        from pointsman.program.recorded import RecordedAnswers
-
         given = RecordedAnswers(self._answers)
         return [
             (given if question.wording in self._answers else self._top).answer([(question, text)])[0]

@@ -1,4 +1,4 @@
-"""Replies in a file, so that what a model was asked once is not asked again, in this process or the next."""
+"""Replies that are kept, so that a model is not asked twice, in this process or, by a file, in the next."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ class _Line(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Remembered:
-    """A rung whose replies are appended to a file as they come: an interrupted job goes on with them.
+    """A rung whose replies are kept, and appended to a file as they come: an interrupted job goes on with them.
 
     Args:
-        rung: who answers what is not in the file.
-        path: of the file, which several rungs may share.
+        rung: who answers what is not known yet.
+        path: of the file, which several rungs may share; None for this process only.
 
     Raises:
         BadRequest: `bad_replies` for a file that holds something else; a last line that was cut off is left out.
     """
 
-    def __init__(self, rung: Rung, path: Path) -> None:
+    def __init__(self, rung: Rung, path: Path | None = None) -> None:
         self.name, self._rung, self._path = rung.name, rung, path
-        self._replies = {(one.question, one.text): one.reply for one in _read(path) if one.rung == rung.name}
+        lines = [] if path is None else _read(path)
+        self._replies = {(one.question, one.text): one.reply for one in lines if one.rung == rung.name}
 
     def knows(self, question: Question) -> bool:
         return self._rung.knows(question)
@@ -51,6 +52,8 @@ class Remembered:
         return [self._replies[pair] for pair in asked]
 
     def _append(self, lines: Sequence[_Line]) -> None:
+        if self._path is None:
+            return
         try:
             with self._path.open("ab") as file:
                 file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
