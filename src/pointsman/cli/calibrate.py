@@ -88,8 +88,10 @@ def _examples(path: Path) -> list[Example]:
 
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="bad_examples") from exc
+    except OSError as exc:
+        raise BadRequest(f"cannot read {str(path)!r}: {exc.strerror}", code="bad_examples") from exc
+    except UnicodeDecodeError as exc:
+        raise BadRequest(f"{path} is not text (UTF-8): {exc.reason}", code="bad_examples") from exc
     found = [_example(line, f"{path} line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise BadRequest(f"{path} holds no requests; expected a JSON object a line", code="bad_examples")

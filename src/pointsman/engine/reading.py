@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -149,7 +150,7 @@ class Reader:
     @torch.inference_mode()
     def _letters_of(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
         """Log-probabilities of the options' letters, among themselves."""
-        letters, prompts = self._letter_tokens(), []
+        letters, prompts = self._letters, []
         for one in asked:
             if len(one.options) > len(LETTERS):
                 problem = f"{one.question.wording!r} has {len(one.options)} options; expected {len(LETTERS)} at most"
@@ -162,7 +163,9 @@ class Reader:
             row[letters[: len(one.options)]].log_softmax(0).cpu() for row, one in zip(logits, asked, strict=True)
         ], list(seen.shares)
 
-    def _letter_tokens(self) -> list[int]:
+    @cached_property
+    def _letters(self) -> list[int]:
+        """The tokens of the letters, as they follow a prompt."""
         space = "" if self._chats else " "
         tokens = [self._model.tokenizer.encode_plain(space + letter) for letter in LETTERS]
         if any(len(found) != 1 for found in tokens) or len({found[0] for found in tokens}) < len(LETTERS):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pointsman import answering, choose, extract, judge
@@ -280,7 +280,14 @@ def policies(draw: st.DrawFn) -> str:
     return "\n".join(["def f(t: str, a: bool, b: bool, n: int):", *rules, "    return 4"])
 
 
+NEEDED_BUT_LATER = (
+    "def f(t: str, a: bool, b: bool, n: int):\n    if judge('q0', t) and not n > 7:\n        return 1\n"
+    "    if judge('q1', t) and judge('q2', t):\n        return 0\n    return 4"
+)
+
+
 @settings(max_examples=60, deadline=None)
+@example(NEEDED_BUT_LATER)
 @given(policies())
 def test_policies_ask_nothing_that_exact_tests_settle_and_agree_with_their_source(source: str) -> None:
     source = IMPORTS + source

@@ -2,7 +2,7 @@
 
 An atom that holds a question costs a model's reading of a text, and every other atom costs nothing to speak of: it is
 *free*, and so is one whose questions were asked before. A question is *needed* at a node if, whatever the free atoms
-below are, the outcome still depends on it. So at each node
+below are, asking it next belongs to an order of least expected price. So at each node
 
 - a free atom that stands first stays first;
 - else a question that is needed is asked: of several the one with the least expected price until the region's end,
@@ -71,7 +71,7 @@ class PricedOrder:
         """The atom that is decided first."""
         if questions_of(node.atom) <= answered:
             return node.atom
-        needed = [atom for atom in self._asking(node, answered) if not self._needless(node, atom, answered)]
+        needed = [atom for atom in self._asking(node, answered) if self._needless(node, atom, answered) <= _NOTHING]
         if needed:
             return min(needed, key=lambda atom: self._price_with(node, atom, answered))
         free = [atom for atom in self._of(node) if questions_of(atom) <= answered]
@@ -81,7 +81,7 @@ class PricedOrder:
         return [atom for atom in self._of(node) if not questions_of(atom) <= answered]
 
     def _tells(self, node: Node, free: Term, answered: Answered) -> bool:
-        """Whether a free atom tells something of what is needed: with it known, other tokens are asked needlessly."""
+        """Whether a free atom tells something of what is needed: with it known, another number of tokens is lost."""
         before = self._least_needless(node, answered)
         return any(abs(self._least_needless(way, answered) - before) > _NOTHING for way in self._ways(node, free))
 
@@ -89,14 +89,14 @@ class PricedOrder:
         return min((self._needless(node, atom, answered) for atom in self._asking(node, answered)), default=0.0)
 
     def _needless(self, node: Node, asked: Term, answered: Answered) -> float:
-        """Tokens that are asked for nothing if this is asked next, on average over the free atoms."""
+        """Tokens above the least that it costs to ask this next, on average over the free atoms."""
         key = node, asked, self._relevant(node, answered)
         if key not in self._needlessly:
             free = self._free(node, answered)
             if not questions_of(asked) & self._questions(node):
                 self._needlessly[key] = _price_tokens(asked, answered)
             elif free is None:
-                self._needlessly[key] = 0.0
+                self._needlessly[key] = self._price_with(node, asked, answered) - self._price(node, answered)
             else:
                 self._needlessly[key] = sum(self._needless(way, asked, answered) for way in self._ways(node, free)) / 2
         return self._needlessly[key]
