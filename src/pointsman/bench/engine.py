@@ -269,4 +269,4 @@ def save_random(folder: Path, seed: int) -> None:
     decoder = Decoder(HALF_BILLION)
     decoder.initialise(torch.Generator().manual_seed(seed))
     save_weights(decoder.to(torch.bfloat16), folder)
-    save_tokenizer(folder)
+    save_tokenizer(folder, "large")

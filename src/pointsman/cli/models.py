@@ -26,10 +26,11 @@ _PAIR_DESCRIPTION: Final = "Both: the small one writes most tokens, the large on
 
 def source_of(name: str) -> str:
     """What the engine loads under a name: the folder of a model that ships here, or the name itself."""
-    from pointsman.embedded.pair import model_folder
+    from pointsman.embedded.pair import MODELS, model_folder
 
-    is_ours = name in _DESCRIPTIONS and not Path(name).exists()
-    return str(model_folder(name.removeprefix(_EMBEDDED))) if is_ours else name
+    own = name.removeprefix(_EMBEDDED)
+    is_ours = name.startswith(_EMBEDDED) and own in MODELS and not Path(name).exists()
+    return str(model_folder(own)) if is_ours else name
 
 
 def shipped_units(name: str) -> Path | None:

@@ -1,22 +1,29 @@
-"""Models on the command line that answer the questions of a program."""
+"""Models on the command line that answer the questions of a program, or select its rows."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pointsman.cli.extras import require_local
 from pointsman.cli.models import source_of
 from pointsman.core import BadRequest, Unsupported
+from pointsman.core.selecting import AnswererSelector
 
 if TYPE_CHECKING:
     from pointsman.core.asking import Answerer
+    from pointsman.core.selecting import Selector
+    from pointsman.engine import LoadedModel
+    from pointsman.engine.forms import Form
+    from pointsman.gateway.reading import EndpointReader
     from pointsman.program import Table
     from pointsman.program.ladder import Rung
 
-__all__ = ["answerer_of", "answerers_of", "reader_rungs"]
+__all__ = ["answerer_of", "answerers_of", "reader_rungs", "selector_of"]
+
+_READER: Final = "embedded/reader"
 
 
 def reader_rungs(names: Sequence[str]) -> list[Rung]:
@@ -27,25 +34,48 @@ def reader_rungs(names: Sequence[str]) -> list[Rung]:
     Raises:
         BadRequest: `conflicting_options` for a model that is named twice, `invalid_endpoint` for a URL without a model;
             what `load_model` raises.
-        Unsupported: `not_a_reader` for a model that ships here, none of which was taught to answer questions yet.
+        Unsupported: `not_a_reader` for a model that ships here and was not taught to answer questions.
     """
     if len(set(names)) < len(names):
         raise BadRequest("a model is named twice; expected the cheapest first, each once", code="conflicting_options")
-    return [_endpoint(name) if name.startswith(("http://", "https://")) else _local(name) for name in names]
+    return [_endpoint(name) if _is_endpoint(name) else _local(name) for name in names]
+
+
+def selector_of(name: str) -> Selector:
+    """A model that selects rows. Raises as `reader_rungs`."""
+    if _is_endpoint(name):
+        return AnswererSelector(_endpoint(name), name)
+    model, form = _loaded(name)
+    from pointsman.engine.selecting import RowSelector
+
+    return RowSelector(model, name, form)
+
+
+def _is_endpoint(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
 
 
 def _local(name: str) -> Rung:
-    if source_of(name) != name:
-        problem = f"{name} was not taught to answer questions about texts; name a model that follows instructions"
-        raise Unsupported(problem, code="not_a_reader")
-    require_local()
-    from pointsman.engine import load_model
+    model, form = _loaded(name)
     from pointsman.engine.reading import Reader
 
-    return Reader(load_model(name), name)
+    return Reader(model, name, form=form)
 
 
-def _endpoint(name: str) -> Rung:
+def _loaded(name: str) -> tuple[LoadedModel, Form | None]:
+    """A model with the form in which it was taught to be asked, None for the common one."""
+    source = source_of(name)
+    if source != name and name != _READER:
+        problem = f"{name} was not taught to answer questions about texts; name {_READER}, or a model that follows "
+        raise Unsupported(problem + "instructions", code="not_a_reader")
+    require_local()
+    from pointsman.embedded.reading.form import ReaderForm
+    from pointsman.engine import load_model
+
+    return load_model(source), ReaderForm() if source != name else None
+
+
+def _endpoint(name: str) -> EndpointReader:
     from pointsman.gateway import UpstreamConfig
     from pointsman.gateway.reading import EndpointReader
 

@@ -7,18 +7,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pointsman.cli.failures import shown
 from pointsman.cli.options import TrustOpaque
-from pointsman.cli.readers import answerer_of
+from pointsman.cli.readers import answerer_of, selector_of
 from pointsman.core import BadRequest
 from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
 from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import DEFAULT_FUEL
+
+if TYPE_CHECKING:
+    from pointsman.program.select import SelectDriver
 
 __all__ = ["run_command"]
 
@@ -35,6 +38,12 @@ def run_command(
         list[str] | None,
         typer.Option("--model", help="Who answers its questions: a folder, a Hub id or URL#MODEL; repeatable."),
     ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="Let a model select the rows: embedded/reader, a folder, a Hub id or URL#MODEL.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Correct what it selects wrong, or go on with it.")
+    ] = True,
     trace: Annotated[Path | None, typer.Option(help="Write a record of the run, for `pointsman audit`.")] = None,
     trust_opaque: TrustOpaque = False,
 ) -> None:
@@ -49,17 +58,19 @@ def run_command(
     pointsman run airline.route.json "$INPUTS" --model Qwen/Qwen2.5-0.5B-Instruct
 
     pointsman run returns.route.json '["It came broken.", 12]' --answers '{"the item arrived damaged": true}'
+
+    pointsman run gcd.route.json '[84, 36]' --select embedded/reader --no-verify
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
-    if trace is not None and inputs == "-":
-        raise BadRequest("--trace is of one run, and - may hold many", code="conflicting_options")
+    if inputs == "-" and (trace is not None or select is not None):
+        raise BadRequest("--trace and --select are for one run, and - may hold many", code="conflicting_options")
     if answers is not None and models:
         raise BadRequest("--answers does not go together with --model", code="conflicting_options")
     with _answering(table, answers, models or []):
-        if trace is None:
+        if trace is None and select is None:
             _run_lines(table, inputs, fuel, as_json)
         else:
-            _run_once(table, inputs, fuel, as_json, trace)
+            _run_stepped(table, inputs, fuel, as_json, trace, _driver(select, verify))
 
 
 def _answering(table: Table, answers: str | None, models: list[str]) -> AbstractContextManager[object]:
@@ -68,12 +79,26 @@ def _answering(table: Table, answers: str | None, models: list[str]) -> Abstract
     return answering(answerer_of(table, models)) if models and table.asks else nullcontext()
 
 
-def _run_once(table: Table, inputs: str, fuel: int, as_json: bool, path: Path) -> None:
+def _driver(select: str | None, verifies: bool) -> SelectDriver | None:
+    if select is None:
+        return None
+    from pointsman.program.select import SelectDriver
+
+    return SelectDriver(selector_of(select), verifies=verifies)
+
+
+def _run_stepped(
+    table: Table, inputs: str, fuel: int, as_json: bool, path: Path | None, driver: SelectDriver | None
+) -> None:
     from pointsman.program.trace import run_traced  # the interpreter, which other runs do not need
 
-    answer, trace = run_traced(table, read_inputs(inputs), fuel=fuel)
-    trace.save(path)
+    answer, trace = run_traced(table, read_inputs(inputs), driver=driver, fuel=fuel)
+    if path is not None:
+        trace.save(path)
     print(_as_json(answer) if as_json else answer.json_text)
+    if driver is not None:
+        wrong = f"{driver.num_wrong} wrong" + (" and corrected" if driver.verifies and driver.num_wrong else "")
+        sys.stderr.write(f"{driver.num_selections} selections by {driver.selector.name}, {wrong}\n")
     if answer.kind != "value":
         raise typer.Exit(1)
 

@@ -22,7 +22,7 @@ FILE = "checkpoint.safetensors"
 class Identity:
     """What a run must agree on with a checkpoint to go on from it."""
 
-    size: str
+    model: str
     seed: int
     seconds: float
     recipe: str
@@ -36,7 +36,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, identity: Identity, elapsed_
             tensors |= {f"optimizer.{index}.{key}.{name}": torch.as_tensor(value) for name, value in state.items()}
     curriculum = trainer.curriculum
     about = {
-        "identity": [identity.size, identity.seed, identity.seconds, identity.recipe],
+        "identity": [identity.model, identity.seed, identity.seconds, identity.recipe],
         "elapsed_s": elapsed_s,
         "num_steps": trainer.num_steps,
         "scores": curriculum.scores,
@@ -64,7 +64,7 @@ def resume(folder: Path, trainer: Trainer, identity: Identity) -> float:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as exc:
         raise BadRequest(f"{path} is no checkpoint: {exc}; delete it to start anew", code="invalid_checkpoint") from exc
-    mine = [identity.size, identity.seed, identity.seconds, identity.recipe]
+    mine = [identity.model, identity.seed, identity.seconds, identity.recipe]
     if about["identity"] != mine:
         problem = f"{path} is of a run with {about['identity']}, not {mine}; name another folder or delete it"
         raise BadRequest(problem, code="other_checkpoint")

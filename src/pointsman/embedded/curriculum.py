@@ -7,10 +7,9 @@ often a fact is told is what the family is about.
 """
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from pointsman.embedded import facts
-from pointsman.embedded.families import FAMILIES
 from pointsman.embedded.problems import DIFFICULTIES
 
 _OPENS_AT = 0.5
@@ -18,20 +17,25 @@ _FLOOR = 0.04
 _MEMORY = 0.98
 """Share of a score that stays when an example is added to it. All three chosen."""
 
+_FACTS_SHARE = 1.5
+"""How often facts are drawn beside another family; chosen."""
 
-@dataclass(slots=True)
+
 class Curriculum:
-    """Scores by family and difficulty, and the draw from them."""
+    """Scores by family and difficulty, and the draw from them.
 
-    scores: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [0.0] * len(DIFFICULTIES) for name in FAMILIES}
-    )
-    num_open: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 2))
-    shares: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1.0) | {"facts": 1.5})
+    Attributes:
+        scores: by family, the share right of late at each difficulty.
+        num_open: by family, the difficulties that are drawn.
+    """
+
+    def __init__(self, families: Sequence[str]) -> None:
+        self.scores = {name: [0.0] * len(DIFFICULTIES) for name in families}
+        self.num_open = dict.fromkeys(families, 2)
 
     def draw(self, rng: random.Random) -> tuple[str, int]:
         """A family and a difficulty."""
-        families = list(FAMILIES)
+        families = list(self.scores)
         name = rng.choices(families, [self._family_weight(name) for name in families])[0]
         if name == "facts":
             return name, rng.choices(DIFFICULTIES, facts.training_weights())[0]
@@ -51,7 +55,8 @@ class Curriculum:
         """Weights count examples; a family whose problems are long is drawn as often as one whose are short."""
         num_open = len(DIFFICULTIES) if name == "facts" else self.num_open[name]
         scores = self.scores[name][:num_open]
-        return self.shares[name] * sum(self._weight(score) for score in scores) / len(scores)
+        share = _FACTS_SHARE if name == "facts" else 1.0
+        return share * sum(self._weight(score) for score in scores) / len(scores)
 
     @staticmethod
     def _weight(score: float) -> float:

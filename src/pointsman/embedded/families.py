@@ -1,4 +1,4 @@
-"""The five task families by name, and how to draw from them."""
+"""The task families by name, and how to draw from them: five of the pair, four of the reader."""
 
 import random
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pointsman.core import NotFound
 from pointsman.embedded import arithmetic, extraction, facts, selection, tracking
 from pointsman.embedded.problems import Generate, Problem, Split
+from pointsman.embedded.reading import messages, requests, routing, sentences
 
 FAMILIES: Mapping[str, Generate] = {
     "arithmetic": arithmetic.generate,
@@ -14,6 +15,17 @@ FAMILIES: Mapping[str, Generate] = {
     "selection": selection.generate,
     "extraction": extraction.generate,
 }
+"""Of `embedded/large` and `embedded/small`."""
+
+READING_FAMILIES: Mapping[str, Generate] = {
+    "routing": routing.generate,
+    "sentences": sentences.generate,
+    "requests": requests.generate,
+    "messages": messages.generate,
+}
+"""Of `embedded/reader`; answered directly."""
+
+_ALL = {**FAMILIES, **READING_FAMILIES}
 
 
 def draw(family: str, difficulty: int, split: Split, seed: object) -> Problem:
@@ -27,6 +39,6 @@ def draw_all(family: str, difficulty: int, split: Split, seed: object) -> tuple[
     Raises:
         NotFound: there is no such family.
     """
-    if family not in FAMILIES:
-        raise NotFound(f"there is no family {family!r}; there is {', '.join(FAMILIES)}", code="family_not_found")
-    return FAMILIES[family](random.Random(f"{seed}/{family}/{difficulty}/{split}"), difficulty, split)  # noqa: S311
+    if family not in _ALL:
+        raise NotFound(f"there is no family {family!r}; there is {', '.join(_ALL)}", code="family_not_found")
+    return _ALL[family](random.Random(f"{seed}/{family}/{difficulty}/{split}"), difficulty, split)  # noqa: S311

@@ -7,14 +7,14 @@ many lessons. Rows are filled with whole stories, and no token sees another one.
 writes cannot be predicted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from pointsman.embedded.problems import MODES, Problem
+from pointsman.embedded.problems import MODES, Mode, Problem
 from pointsman.embedded.vocabulary import DIRECT, END, STEPS, USER
 
 IGNORED = -100
@@ -23,21 +23,22 @@ IGNORED = -100
 DIRECT_BRANCH, STEPS_BRANCH = 1, 2
 """Marks of the tokens of a response."""
 
+BRANCHES: Mapping[Mode, int] = {"direct": DIRECT_BRANCH, "steps": STEPS_BRANCH}
 _CONTROL = {"direct": DIRECT, "steps": STEPS}
 _FILLERS = {"targets": IGNORED, "stories": -1}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A problem's question and its responses in tokens, each response with its control token and end."""
+    """A problem's question and by mode its responses in tokens, each with its control token and end."""
 
     problem: Problem
     tokens: tuple[int, ...]
-    responses: tuple[tuple[int, ...], ...]
+    responses: Mapping[Mode, tuple[int, ...]]
 
     @property
     def num_tokens(self) -> int:
-        return len(self.tokens) + sum(len(response) for response in self.responses)
+        return len(self.tokens) + sum(map(len, self.responses.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +76,20 @@ class Packed:
     problems: tuple[Problem, ...]
 
 
-def encode(tokenizer: Tokenizer, problems: Sequence[Problem], most_tokens: int) -> Example:
-    """Problems about one story in tokens, as `vocabulary.CHAT_TEMPLATE` writes them.
+def encode(
+    tokenizer: Tokenizer, problems: Sequence[Problem], most_tokens: int, modes: Sequence[Mode] = MODES
+) -> Example:
+    """Problems about one story in tokens, as `vocabulary.CHAT_TEMPLATE` writes them, answered in `modes`.
 
     Takes the first, and as many of the others in order as fit into `most_tokens`.
     """
     story = problems[0].story
     example = Example(tuple(tokenizer.encode(f"{USER} {story}" if story else USER).ids), ())
     for problem in problems:
-        responses = [tokenizer.encode(f"{_CONTROL[mode]}{problem.response(mode)}{END}").ids for mode in MODES]
-        asked = tokenizer.encode(f" {problem.question}").ids
-        question = Question(problem, tuple(asked), tuple(map(tuple, responses)))
+        responses = {
+            mode: tuple(tokenizer.encode(f"{_CONTROL[mode]}{problem.response(mode)}{END}").ids) for mode in modes
+        }
+        question = Question(problem, tuple(tokenizer.encode(f" {problem.question}").ids), responses)
         longer = Example(example.story, (*example.questions, question))
         if longer.num_tokens <= most_tokens or not example.questions:
             example = longer
@@ -142,8 +146,8 @@ def _lay_out(rows: Sequence[Sequence[Example]], row_tokens: int) -> Packed:
                 problems.append(question.problem)
                 row.add(question.tokens, start, num_stories, len(problems), 0)
                 after = start + len(question.tokens)
-                for branch, response in enumerate(question.responses, DIRECT_BRANCH):
-                    row.add(response, after, num_stories, len(problems), branch)
+                for mode, response in question.responses.items():
+                    row.add(response, after, num_stories, len(problems), BRANCHES[mode])
             num_stories += 1
         laid.append(row)
     tensors = {}

@@ -1,4 +1,4 @@
-"""Where the two trained models are that ship in the package."""
+"""Where the trained models are that ship in the package: the pair, and the reader."""
 
 from pathlib import Path
 from typing import Literal, get_args
@@ -7,17 +7,19 @@ from pointsman.core import NotFound
 
 Size = Literal["large", "small"]
 SIZES: tuple[Size, ...] = get_args(Size)
+READER = "reader"
+MODELS: tuple[str, ...] = (*SIZES, READER)
 
 
-def model_folder(size: str) -> Path:
-    """The folder of `embedded/large` or `embedded/small`, in Hugging Face's layout.
+def model_folder(model: str) -> Path:
+    """The folder of `embedded/large`, `embedded/small` or `embedded/reader`, in Hugging Face's layout.
 
     Raises:
-        NotFound: `model_not_found` for another size.
+        NotFound: `model_not_found` for another name.
     """
-    if size not in SIZES:
-        raise NotFound(f"there is no embedded model {size!r}; there is {', '.join(SIZES)}", code="model_not_found")
-    return Path(__file__).parent / "models" / size
+    if model not in MODELS:
+        raise NotFound(f"there is no embedded model {model!r}; there is {', '.join(MODELS)}", code="model_not_found")
+    return Path(__file__).parent / "models" / model
 
 
 def units_folder() -> Path:

@@ -12,7 +12,6 @@ from typing import Any, Self
 import torch
 
 from pointsman.embedded.checkpoint import Identity, resume, save_checkpoint
-from pointsman.embedded.pair import Size
 from pointsman.embedded.recipes import recipe_for
 from pointsman.embedded.training import Trainer
 from pointsman.embedded.vocabulary import build_tokenizer, save_tokenizer
@@ -45,7 +44,7 @@ class Progress:
 
 
 def train(
-    size: Size,
+    model: str,
     seconds: float,
     folder: Path,
     *,
@@ -54,7 +53,7 @@ def train(
     compiles: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Trains `size` for `seconds` and writes the model to `folder`, which is returned.
+    """Trains `model` for `seconds` and writes the model to `folder`, which is returned.
 
     A run that was interrupted goes on from the checkpoint in `folder`. `KeyboardInterrupt` passes through, after a
     checkpoint was written.
@@ -63,13 +62,13 @@ def train(
         BadRequest: see `checkpoint.resume`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer()
-    recipe = recipe_for(size, tokenizer.get_vocab_size())
+    tokenizer = build_tokenizer(model)
+    recipe = recipe_for(model, tokenizer.get_vocab_size())
     trainer = Trainer(recipe, tokenizer, seed, device or torch.device("cpu"), compiles=compiles)
-    identity = Identity(size, seed, seconds, repr(recipe))
+    identity = Identity(model, seed, seconds, repr(recipe))
     _Run(trainer, identity, folder, on_progress).go(resume(folder, trainer, identity))
     save_weights(trainer.model.to(torch.bfloat16), folder)
-    save_tokenizer(folder)
+    save_tokenizer(folder, model)
     return folder
 
 

@@ -22,21 +22,22 @@ from pointsman.embedded.families import draw_all
 from pointsman.embedded.lookback import look_back
 from pointsman.embedded.optimizer import Muon
 from pointsman.embedded.packing import (
+    BRANCHES,
     DIRECT_BRANCH,
     IGNORED,
-    STEPS_BRANCH,
     Example,
     Packed,
     encode,
     pack,
     visibility,
 )
+from pointsman.embedded.problems import MODES, Mode
 from pointsman.engine.config import ModelConfig
 from pointsman.engine.model import Decoder
 
 DIRECT_WEIGHT = 0.25
-"""Weight of a token of a direct answer. Hard problems cannot be answered without steps, and what cannot be learned
-would otherwise make most of the gradient once the steps are nearly right."""
+"""Weight of a token of a direct answer beside worked steps. Hard problems cannot be answered without steps, and what
+cannot be learned would otherwise make most of the gradient once the steps are nearly right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Recipe:
         peak_lr: learning rate after the warm-up.
         warmup: share of the time in which the rate rises.
         weight_decay: of matrices.
+        families: what is learned.
+        modes: in which it is answered; the last one says whether a problem was right.
     """
 
     config: ModelConfig
@@ -58,6 +61,8 @@ class Recipe:
     peak_lr: float
     warmup: float = 0.02
     weight_decay: float = 0.05
+    families: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = MODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class StepReport:
     Attributes:
         loss: mean cross-entropy of a learned token, nats.
         num_tokens: tokens computed, padding included.
-        right: by problem, whether every token of its steps would have been written by the model.
+        right: by problem, whether every token of its last response would have been written by the model.
     """
 
     loss: float
@@ -82,7 +87,7 @@ class Trainer:
         self, recipe: Recipe, tokenizer: Tokenizer, seed: int, device: torch.device, *, compiles: bool
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
-        self.curriculum = Curriculum()
+        self.curriculum = Curriculum(recipe.families)
         self.num_steps = 0
         self._tokenizer = tokenizer
         self.model = Decoder(recipe.config)
@@ -107,7 +112,7 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad(set_to_none=False)
         self.num_steps += 1
-        right = right_problems(packed, is_right.cpu())
+        right = right_problems(packed, is_right.cpu(), BRANCHES[self.recipe.modes[-1]])
         for problem, correct in zip(packed.problems, right, strict=True):
             self.curriculum.record(problem.family, problem.difficulty, is_right=correct)
         return StepReport(float(loss.detach()), packed.tokens.numel(), right)
@@ -119,7 +124,7 @@ class Trainer:
         def next_example() -> Example:
             family, difficulty = self.curriculum.draw(rng)
             problems = draw_all(family, difficulty, "train", f"{self.seed}/{self.num_steps}/{next(counter)}")
-            return encode(self._tokenizer, problems, self.recipe.row_tokens)
+            return encode(self._tokenizer, problems, self.recipe.row_tokens, self.recipe.modes)
 
         return pack(next_example, self.recipe.num_rows, self.recipe.row_tokens)
 
@@ -137,7 +142,8 @@ class Trainer:
         losses = functional.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
         )
-        weights = torch.where(branches == DIRECT_BRANCH, DIRECT_WEIGHT, 1.0) * (targets != IGNORED)
+        direct_weight = DIRECT_WEIGHT if "steps" in self.recipe.modes else 1.0
+        weights = torch.where(branches == DIRECT_BRANCH, direct_weight, 1.0) * (targets != IGNORED)
         loss = (losses * weights.flatten()).sum() / weights.sum()
         return loss, logits.detach().argmax(-1) == targets
 
@@ -168,8 +174,8 @@ def schedule(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-def right_problems(packed: Packed, is_right: Tensor) -> tuple[bool, ...]:
-    """By problem: every learned token of its worked steps is the model's first choice."""
-    wrong = (packed.branches == STEPS_BRANCH) & (packed.targets != IGNORED) & ~is_right
+def right_problems(packed: Packed, is_right: Tensor, branch: int) -> tuple[bool, ...]:
+    """By problem: every learned token of its response in `branch` is the model's first choice."""
+    wrong = (packed.branches == branch) & (packed.targets != IGNORED) & ~is_right
     num_wrong = torch.bincount(packed.questions[wrong], minlength=len(packed.problems) + 1)
     return tuple((num_wrong[1:] == 0).tolist())

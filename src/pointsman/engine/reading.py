@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -27,15 +26,14 @@ from pointsman.core.asking import (
     Question,
     Reply,
     Value,
-    choice_prompt,
-    extraction_prompt,
     options_of,
 )
 from pointsman.engine.cost import Traffic
+from pointsman.engine.forms import Form, LetteredForm, answer_tokens, prompt_tokens
 from pointsman.engine.load import LoadedModel
 from pointsman.engine.tokenizer import JsonTokenizer
 
-__all__ = ["LetteredForm", "Reader"]
+__all__ = ["Reader"]
 
 _MOST_TOKENS = 64  # of an extracted value; chosen
 _NO_TEXT = "N/A"
@@ -45,18 +43,6 @@ _GRAMMARS = {
     "float": r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/",
     "date": r"/[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])/",
 }
-
-
-class LetteredForm:
-    """How a question is put to a model. Models that were trained on another form have one of their own."""
-
-    def choice(self, question: Question, options: Sequence[str], text: str) -> str:
-        """A prompt that asks for a letter."""
-        return choice_prompt(question, options, text)
-
-    def extraction(self, question: Question, text: str) -> str:
-        """A prompt that asks for a value, or `none`."""
-        return extraction_prompt(question, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +71,7 @@ class Reader:
     Threads may share one; they take turns.
     """
 
-    def __init__(self, model: LoadedModel, name: str, *, form: LetteredForm | None = None, close: float = 0.2) -> None:
+    def __init__(self, model: LoadedModel, name: str, *, form: Form | None = None, close: float = 0.2) -> None:
         self.name = name
         self._model, self._form, self._close = model, form or LetteredForm(), close
         self._priors: dict[_Asked, Tensor] = {}
@@ -93,8 +79,12 @@ class Reader:
         self._turn = threading.Lock()
 
     def knows(self, question: Question) -> bool:
-        """Whether its options have a letter each."""
-        return len(question.options) <= len(LETTERS)
+        """Whether it can tell the question's options apart."""
+        try:
+            self._tokens_of(options_of(question))
+        except Unsupported:
+            return False
+        return True
 
     def answer(self, asked: Sequence[tuple[Question, str]]) -> list[Reply]:
         """Replies in order; all choices are read in one batch. What a letter is worth without a text is read once.
@@ -125,7 +115,8 @@ class Reader:
         chances, traffic = self._chances(asked)
         for index, one in enumerate(asked):
             best = chances[index].topk(min(2, len(one.options))).values
-            if self._close and len(best) == 2 and float(best[0] - best[1]) < self._close:
+            is_close = len(best) == 2 and float(best[0] - best[1]) < self._close
+            if is_close and self._form.is_lettered:
                 more, spent = self._chances([replace(one, shift=s) for s in range(1, len(one.options))])
                 in_order = [chances[index], *(chance.roll(s) for s, chance in enumerate(more, 1))]
                 chances[index], traffic[index] = torch.stack(in_order).mean(0), sum(spent, traffic[index])
@@ -139,52 +130,35 @@ class Reader:
 
     def _chances(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
         """The chance of each option in the order in which it is shown, without the letters' own."""
+        if not self._form.is_lettered:
+            found, traffic = self._scores_of(asked)
+            return [logits.softmax(0) for logits in found], traffic
         for one in asked:
             prior = replace(one, text=_NO_TEXT)
             if prior not in self._priors:
-                self._priors[prior] = self._letters_of([prior])[0][0]
-        found, traffic = self._letters_of(asked)
+                self._priors[prior] = self._scores_of([prior])[0][0]
+        found, traffic = self._scores_of(asked)
         priors = [self._priors[replace(one, text=_NO_TEXT)] for one in asked]
         return [(logits - prior).softmax(0) for logits, prior in zip(found, priors, strict=True)], traffic
 
     @torch.inference_mode()
-    def _letters_of(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
-        """Log-probabilities of the options' letters, among themselves."""
-        letters, prompts = self._letters, []
-        for one in asked:
-            if len(one.options) > len(LETTERS):
-                problem = f"{one.question.wording!r} has {len(one.options)} options; expected {len(LETTERS)} at most"
-                raise Unsupported(problem, code="too_many_options")
-            prompts.append(self._prompt(self._form.choice(one.question, one.options, one.text)))
+    def _scores_of(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
+        """Log-probabilities of what stands for the options, among themselves."""
+        answers = [self._tokens_of(one.options) for one in asked]
+        contents = [self._form.choice(one.question, one.options, one.text) for one in asked]
+        prompts = [prompt_tokens(self._model, content) for content in contents]
         session = self._model.session(len(prompts), max(map(len, prompts)))
         seen = session.extend(list(range(len(prompts))), prompts)
         logits = seen.logits[:, 0].float()
-        return [
-            row[letters[: len(one.options)]].log_softmax(0).cpu() for row, one in zip(logits, asked, strict=True)
-        ], list(seen.shares)
+        return [row[tokens].log_softmax(0).cpu() for row, tokens in zip(logits, answers, strict=True)], list(
+            seen.shares
+        )
 
-    @cached_property
-    def _letters(self) -> list[int]:
-        """The tokens of the letters, as they follow a prompt."""
-        space = "" if self._chats else " "
-        tokens = [self._model.tokenizer.encode_plain(space + letter) for letter in LETTERS]
-        if any(len(found) != 1 for found in tokens) or len({found[0] for found in tokens}) < len(LETTERS):
-            problem = f"{self._model.name}: letters are not single tokens of its own; choices need that"
-            raise Unsupported(problem, code="no_letters")
-        return [found[0] for found in tokens]
-
-    # -- prompts -------------------------------------------------------------------------------------------------------
-
-    @property
-    def _chats(self) -> bool:
-        return self._model.tokenizer.can_chat
-
-    def _prompt(self, content: str) -> list[int]:
-        tokenizer = self._model.tokenizer
-        if self._chats:
-            messages = [{"role": "user", "content": content}]
-            return tokenizer.encode(tokenizer.render_chat(messages, add_generation_prompt=True), special=False)
-        return tokenizer.encode(f"{content}\nAnswer:", special=True)
+    def _tokens_of(self, options: Sequence[str]) -> list[int]:
+        if len(options) > len(LETTERS):
+            problem = f"{len(options)} options, from {options[0]!r} on; expected {len(LETTERS)} at most"
+            raise Unsupported(problem, code="too_many_options")
+        return answer_tokens(self._model, self._form, self._form.words(options))
 
     def _cost(self, traffic: Traffic, num_written: int, seconds: float) -> Cost:
         return Cost(traffic.new_tokens - num_written, num_written, 0, traffic.moved_bytes, seconds)
@@ -195,7 +169,7 @@ class Reader:
     def _extract(self, question: Question, text: str) -> Reply:
         begun = time.perf_counter()
         matcher, end = self._matcher(question, text), self._model.config.eos_tokens[0]
-        prompt = self._prompt(self._form.extraction(question, text))
+        prompt = prompt_tokens(self._model, self._form.extraction(question, text))
         session = self._model.session(1, min(len(prompt) + _MOST_TOKENS, self._model.config.context_tokens))
         seen = session.extend([0], [prompt])
         written: list[int] = []

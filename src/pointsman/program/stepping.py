@@ -1,8 +1,8 @@
 """Machines run state by state, with somebody else at the decisions: the slow obvious twin of emitted code.
 
 A region of decisions is left by one of its *exits*. ``Stepper`` evaluates guards and takes the exit that they say;
-a driver may be asked instead, is told what the guards say, and its choice is taken. Steps, calls and leaves are
-executed as they stand.
+a driver may be asked instead, is told what the guards say, and its choice is taken. So it is with a loop over items: it
+goes on with the next item or ends. Steps, calls and leaves are executed as they stand.
 
 Covered: what ``interpret`` covers, on the tables of a program in place of its IR.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from pointsman.program import ir
@@ -36,11 +37,15 @@ from pointsman.program.table.machine import (
     made_by,
 )
 
-__all__ = ["Driver", "Place", "Stepper", "exact_exit"]
+__all__ = ["Astray", "Decision", "Driver", "Place", "Stepper", "exact_exit"]
 
 Values: TypeAlias = dict[str, Any]
 Evaluate: TypeAlias = Callable[[Term], Any]
 Decision: TypeAlias = Decide | Switch | Pick
+
+
+class Astray(BaseException):
+    """A driver went on with an item where none is left. Not an Exception: programs cannot catch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,14 @@ class Place:
     Attributes:
         machine: the function.
         state: the state whose region it is.
-        node: the first decision.
+        node: the first decision, or where an item is taken.
         values: of the state's variables and of what its steps gave, by name.
         evaluate: the value of a term there.
     """
 
     machine: Machine
     state: State
-    node: Decision
+    node: Decision | Take
     values: Mapping[str, Any]
     evaluate: Evaluate
 
@@ -71,7 +76,10 @@ class Driver(Protocol):
         ...
 
     def choose(self, place: Place, exact: Node) -> Node:
-        """The exit that is taken: any that the decisions can come to. ``exact`` is the one that the guards say."""
+        """The exit that is taken: any that the decisions can come to. ``exact`` is the one that the guards say.
+
+        The exits of a place where an item is taken are its two ways.
+        """
         ...
 
 
@@ -155,7 +163,7 @@ class Stepper(Interpreter):
         while True:
             try:
                 stop = self._step(walk)
-            except (OutOfFuel, Unanswered):
+            except (OutOfFuel, Unanswered, Astray):
                 raise
             except BaseException as error:  # noqa: BLE001  handed to the program's own handler, or raised again
                 self._handle(walk, error)
@@ -182,12 +190,14 @@ class Stepper(Interpreter):
                 return Stop(op, self.evaluate(args[0], walk.variables))
             case Do() as node:
                 self._do(walk, node)
-            case Take(result=result, iterator=iterator, then=then, exhausted=exhausted):
+            case Take(result=result, iterator=iterator, then=then, exhausted=exhausted) as node:
                 item = next(self.evaluate(iterator, walk.variables), ir.UNBOUND)
-                walk.node = exhausted if item is ir.UNBOUND else then
+                walk.node = self._driven(walk, node, exhausted if item is ir.UNBOUND else then)
+                if item is ir.UNBOUND and walk.node != exhausted:
+                    raise Astray
                 walk.variables[result.name] = item
             case Decide() | Switch() | Pick() as node:
-                walk.node = self._decide(walk, node)
+                walk.node = self._driven(walk, node, exact_exit(node, partial(self._of, walk)))
             case Goto(state=state, updates=updates):
                 self._enter(walk, state, {name: self.evaluate(term, walk.variables) for name, term in updates})
             case Return(value=value):
@@ -203,16 +213,14 @@ class Stepper(Interpreter):
         walk.variables[node.result.name] = value
         walk.node = node.next
 
-    def _decide(self, walk: _Walk, node: Decision) -> Node:
-        variables = walk.variables
-
-        def evaluate(term: Term) -> Any:
-            return self.evaluate(term, variables)
-
-        exact = exact_exit(node, evaluate)
+    def _driven(self, walk: _Walk, node: Decision | Take, exact: Node) -> Node:
         if self._driver is None:
             return exact
-        return self._driver.choose(Place(walk.machine, walk.state, node, variables, evaluate), exact)
+        place = Place(walk.machine, walk.state, node, walk.variables, partial(self._of, walk))
+        return self._driver.choose(place, exact)
+
+    def _of(self, walk: _Walk, term: Term) -> Any:
+        return self.evaluate(term, walk.variables)
 
     # -- terms ---------------------------------------------------------------------------------------------------------
 

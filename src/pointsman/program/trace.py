@@ -8,8 +8,10 @@
                   "confidence": 0.98, "rung": "recorded"}],
      "kind": "value", "result": "17"}
 
-A *step* is a region of decisions that was left by one of its exits. A trace holds the inputs and the texts that were
-asked about. Not covered: the depth at which recursion ends, which depends on Python's stack.
+A *step* is a region of decisions that was left by one of its exits, or a loop that took an item or ended. A trace
+holds the inputs and the texts that were asked about.
+
+Not covered: the depth at which recursion ends, which depends on Python's stack.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from pointsman.core import BadRequest, Cost, NotFound
+from pointsman.core import BadRequest, Cost, NotFound, Unverified
 from pointsman.core.asking import Question, Reply, Value
 from pointsman.program.artefact import region_hash
 from pointsman.program.convert import bind_inputs
@@ -32,9 +34,9 @@ from pointsman.program.ir import content_hash
 from pointsman.program.judgement import Unanswered, answering, current_asking
 from pointsman.program.results import exception_json, exception_text, to_json
 from pointsman.program.runtime import DEFAULT_FUEL, Answer, Table
-from pointsman.program.stepping import Driver, Place, Stepper
+from pointsman.program.stepping import Astray, Driver, Place, Stepper
 from pointsman.program.support import OutOfFuel
-from pointsman.program.table.machine import Decide, Node, Pick, Switch, successors
+from pointsman.program.table.machine import Decide, Node, Pick, Switch, Take, successors
 
 __all__ = ["Audit", "Trace", "audit", "exits", "load_trace", "run_traced"]
 
@@ -46,7 +48,7 @@ _SHOWN: Final = 80  # characters of a value
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A region of decisions: where it is, the exit that was taken of how many, who chose it, and how surely."""
+    """A region of decisions, or a loop over items: where it is, its exit of how many, who chose it, and how surely."""
 
     function: str
     state: int
@@ -108,9 +110,15 @@ def load_trace(path: Path) -> Trace:
 
 
 def exits(region: Node) -> list[Node]:
-    """What a region of decisions can come to: the first nodes that do not decide, in the order of its ways."""
+    """What a region of decisions can come to: the first nodes that do not decide, in the order of its ways.
+
+    A loop over items goes on with one or ends.
+    """
+    if isinstance(region, Take):
+        return list(dict.fromkeys((region.then, region.exhausted)))
     found: dict[Node, None] = {}
-    stack, seen = [region], {region}
+    stack: list[Node] = [region]
+    seen: set[Node] = {region}
     while stack:
         node = stack.pop()
         if not isinstance(node, Decide | Switch | Pick):
@@ -163,6 +171,9 @@ def _stepped(table: Table, inputs: dict[str, Any] | list[Any], driver: Driver, f
         kind, text = "out_of_fuel", exception_json("OutOfFuel", f"no result within {fuel} states")
     except Unanswered as exc:
         raise exc.error from exc
+    except Astray as exc:
+        problem = "the model went on with an item where none is left; with --verify it is corrected"
+        raise Unverified(problem, code="wrong_selection") from exc
     except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001  whatever the program raises is its outcome
         kind, text = "exception", exception_json(type(exc).__name__, exception_text(exc))
     return Answer(kind, text, fuel - max(stepper.fuel, 0))

@@ -26,7 +26,7 @@ FIGURES = [
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
     for size, width in (("large", 32), ("small", 16)):
-        vocab_size = build_tokenizer().get_vocab_size()
+        vocab_size = build_tokenizer("large").get_vocab_size()
         config = ModelConfig(
             "Qwen3ForCausalLM", vocab_size, width, 32, 1, 2, 2, 8, 400, ties_embedding=True, has_qk_norm=True
         )
@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         decoder.initialise(torch.Generator().manual_seed(0))
         found[size] = tmp_path_factory.mktemp(size)
         save_weights(decoder, found[size])
-        save_tokenizer(found[size])
+        save_tokenizer(found[size], "large")
     return found
 
 

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decoder.initialise(torch.Generator().manual_seed(0))
     folder = tmp_path_factory.mktemp("random")
     save_weights(decoder, folder)
-    save_tokenizer(folder)
+    save_tokenizer(folder, "large")
     return folder
 
 

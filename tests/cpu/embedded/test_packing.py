@@ -19,7 +19,7 @@ ROW_TOKENS = 220
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return build_tokenizer()
+    return build_tokenizer("large")
 
 
 def examples(tokenizer: Tokenizer) -> Callable[[], Example]:

@@ -25,7 +25,7 @@ IDENTITY = Identity("small", 0, 60.0, "tiny")
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return build_tokenizer()
+    return build_tokenizer("large")
 
 
 def tiny(tokenizer: Tokenizer) -> Recipe:
@@ -102,7 +102,7 @@ def test_a_broken_checkpoint_is_named(tokenizer: Tokenizer, tmp_path: Path, keep
 def run_briefly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_progress: Callable[[run.Progress], None] | None = None
 ) -> None:
-    monkeypatch.setattr(run, "recipe_for", lambda size, vocab_size: tiny(build_tokenizer()))
+    monkeypatch.setattr(run, "recipe_for", lambda size, vocab_size: tiny(build_tokenizer("large")))
     monkeypatch.setattr(run, "LOG_S", 0.2)
     run.train("small", 1.2, tmp_path, compiles=False, on_progress=on_progress)
 
@@ -134,7 +134,8 @@ def test_an_interruption_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_small_model_is_a_twentieth_of_the_large() -> None:
     sizes = {
-        size: recipe_for(size, build_tokenizer().get_vocab_size()).config.num_parameters for size in ("large", "small")
+        size: recipe_for(size, build_tokenizer("large").get_vocab_size()).config.num_parameters
+        for size in ("large", "small")
     }
     assert sizes["small"] * 20 <= sizes["large"]
     assert 2 * sum(sizes.values()) < 20_000_000
@@ -143,7 +144,7 @@ def test_the_small_model_is_a_twentieth_of_the_large() -> None:
 def test_the_curriculum_opens_what_comes_next_and_prefers_what_is_wrong() -> None:
     import random
 
-    curriculum, rng = Curriculum(), random.Random(0)
+    curriculum, rng = Curriculum(tuple(FAMILIES)), random.Random(0)
     drawn = [curriculum.draw(rng) for _ in range(2000)]
     assert {difficulty for family, difficulty in drawn if family != "facts"} == {1, 2}
     assert {difficulty for family, difficulty in drawn if family == "facts"} == set(range(1, 9))

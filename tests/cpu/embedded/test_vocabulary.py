@@ -15,13 +15,13 @@ from pointsman.embedded.vocabulary import SPECIALS, build_tokenizer, save_tokeni
 from pointsman.embedded.wording import ENDINGS, ONSETS, TOWN_ENDINGS
 from pointsman.engine.tokenizer import JsonTokenizer, read_tokenizer
 
-TOKENIZER = build_tokenizer()
+TOKENIZER = build_tokenizer("large")
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> JsonTokenizer:
     folder: Path = tmp_path_factory.mktemp("tokenizer")
-    save_tokenizer(folder)
+    save_tokenizer(folder, "large")
     return read_tokenizer(folder)
 
 

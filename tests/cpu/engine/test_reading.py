@@ -10,7 +10,8 @@ import torch
 from pointsman.core import Unsupported
 from pointsman.core.asking import Question
 from pointsman.engine import LoadedModel, load_model
-from pointsman.engine.reading import LetteredForm, Reader
+from pointsman.engine.forms import LetteredForm
+from pointsman.engine.reading import Reader
 from pointsman.engine.tokenizer import TextTokenizer
 
 LATE = Question("judge", "it is late", "bool")

@@ -86,11 +86,11 @@ def test_generation_on_the_gpu_repeats_itself(tmp_path_factory: pytest.TempPathF
     from pointsman.embedded.vocabulary import build_tokenizer, save_tokenizer
 
     folder = tmp_path_factory.mktemp("model")
-    config = replace(CONFIG, vocab_size=build_tokenizer().get_vocab_size())
+    config = replace(CONFIG, vocab_size=build_tokenizer("large").get_vocab_size())
     decoder = Decoder(config)
     decoder.initialise(torch.Generator().manual_seed(1))
     save_weights(decoder, folder)
-    save_tokenizer(folder)
+    save_tokenizer(folder, "large")
     model = load_model(str(folder), device="cuda")
     sampling = Sampling(max_tokens=12, temperature=1.0, seed=5)
     first, second = (generate(model, [[7, 8], [9]], sampling) for _ in range(2))

@@ -17,6 +17,8 @@ from pointsman.program.compiler import build_program, compile_source
 from pointsman.program.emit.module import ModuleEmitter
 from pointsman.program.interpret import Interpreter
 from pointsman.program.link import link
+from pointsman.program.select import SelectDriver
+from pointsman.program.select.scripted import ReadingSelector
 from pointsman.program.stepping import Stepper
 from pointsman.program.table.machine import Program
 from pointsman.program.verify import verify_function, verify_program
@@ -60,6 +62,9 @@ def runners(source: str, entry: str = "f") -> dict[str, Runner]:
         "CPython": namespace[entry],
         "interpreter": Interpreter(lowered, records=records).function(entry),
         "stepper": Stepper(program, 10**6, records=records).function(entry),
+        "selected": Stepper(
+            program, 10**6, records=records, driver=SelectDriver(ReadingSelector(), verifies=False)
+        ).function(entry),
         "emitted": link(program, records=records).entry,
         "tables": link(program, records=records, every_table=True).entry,
         "metered": metered.entry,
