@@ -199,3 +199,9 @@ def test_the_picture_is_the_present_one() -> None:
 def test_the_example_list_names_every_file() -> None:
     listed = re.findall(r"^- `(\w+\.py)`", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(p.name for p in (ROOT / "examples").glob("*.py"))
+
+
+def test_the_list_of_clrs_names_every_file() -> None:
+    _, _, section = (ROOT / "examples/README.md").read_text().partition("`clrs/`")
+    listed = re.findall(r"`(\w+\.py)`", section)
+    assert sorted(listed) == sorted(p.name for p in (ROOT / "examples/clrs").glob("*.py"))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pointsman.core import BadRequest
 
-__all__ = ["canvas", "draw_costs", "draw_panels", "save"]
+__all__ = ["canvas", "draw_costs", "draw_lines", "draw_panels", "save"]
 
 _PANEL_INCHES = (3.6, 2.9)
 _COLUMNS = 3
@@ -52,6 +52,23 @@ def draw_panels(
         axis.set_axis_off()
     axes[0].set_ylabel(y_label)
     axes[0].legend(fontsize=7)
+    save(figure, path)
+
+
+def draw_lines(lines: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str, path: Path) -> None:
+    """A line for each name, through points of any x and a share from 0 to 1.
+
+    Raises BadRequest ``bad_plot`` as `save`.
+    """
+    figure = canvas(5.2, 4.0)
+    axis = figure.subplots()
+    for name, line in lines.items():
+        axis.plot([x for x, _ in line], [y for _, y in line], marker=".", label=name)
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_xlabel(x_label)
+    axis.set_ylabel(y_label)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
     save(figure, path)
 
 
