@@ -5,16 +5,13 @@ alone. A model prefers some letters whatever they stand for, so what it says of 
 (contextual calibration, Zhao et al. 2021); where the best two are close, the options are asked for again in every
 cyclic order and averaged, since the order matters too.
 
-Extracting is decoding under a grammar: a number, a date, an option or words of the text, or `none` (llguidance).
+Extracting is decoding under a grammar (`extracting.py`).
 """
 
-import json
-import math
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,27 +19,19 @@ from torch import Tensor
 from pointsman.core import Cost, Unsupported
 from pointsman.core.asking import (
     LETTERS,
-    NOTHING,
     Question,
     Reply,
     Value,
     options_of,
 )
 from pointsman.engine.cost import Traffic
+from pointsman.engine.extracting import Extractor
 from pointsman.engine.forms import Form, LetteredForm, answer_tokens, prompt_tokens
 from pointsman.engine.load import LoadedModel
-from pointsman.engine.tokenizer import JsonTokenizer
 
 __all__ = ["Reader"]
 
-_MOST_TOKENS = 64  # of an extracted value; chosen
 _NO_TEXT = "N/A"
-
-_GRAMMARS = {
-    "int": r"/-?(0|[1-9][0-9]{0,17})/",
-    "float": r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/",
-    "date": r"/[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])/",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,7 @@ class Reader:
         self.name = name
         self._model, self._form, self._close = model, form or LetteredForm(), close
         self._priors: dict[_Asked, Tensor] = {}
-        self._grammar_tokenizer: Any = None
+        self._extractor = Extractor(model, self._form)
         self._turn = threading.Lock()
 
     def knows(self, question: Question) -> bool:
@@ -103,9 +92,9 @@ class Reader:
         if choices:
             found = self._choose([_Asked(*asked[index]) for index in choices])
             replies |= dict(zip(choices, found, strict=True))
-        for index, (question, text) in enumerate(asked):
-            if question.kind == "extract":
-                replies[index] = self._extract(question, text)
+        values = [index for index in range(len(asked)) if index not in replies]
+        if values:
+            replies |= dict(zip(values, self._extract([asked[index] for index in values]), strict=True))
         return [replies[index] for index in range(len(asked))]
 
     # -- choosing ------------------------------------------------------------------------------------------------------
@@ -126,7 +115,9 @@ class Reader:
     def _chosen(self, asked: _Asked, chances: Tensor, traffic: Traffic, seconds: float) -> Reply:
         best = int(chances.argmax())
         value: Value = best == 0 if asked.question.type == "bool" else asked.options[best]
-        return Reply(value, float(chances[best]), self.name, self._cost(traffic, 0, seconds))
+        return Reply(
+            value, float(chances[best]), self.name, Cost(traffic.new_tokens, 0, 0, traffic.moved_bytes, seconds)
+        )
 
     def _chances(self, asked: list[_Asked]) -> tuple[list[Tensor], list[Traffic]]:
         """The chance of each option in the order in which it is shown, without the letters' own."""
@@ -160,82 +151,18 @@ class Reader:
             raise Unsupported(problem, code="too_many_options")
         return answer_tokens(self._model, self._form, self._form.words(options))
 
-    def _cost(self, traffic: Traffic, num_written: int, seconds: float) -> Cost:
-        return Cost(traffic.new_tokens - num_written, num_written, 0, traffic.moved_bytes, seconds)
-
     # -- extracting ----------------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
-    def _extract(self, question: Question, text: str) -> Reply:
+    def _extract(self, asked: list[tuple[Question, str]]) -> list[Reply]:
         begun = time.perf_counter()
-        matcher, end = self._matcher(question, text), self._model.config.eos_tokens[0]
-        prompt = prompt_tokens(self._model, self._form.extraction(question, text))
-        session = self._model.session(1, min(len(prompt) + _MOST_TOKENS, self._model.config.context_tokens))
-        seen = session.extend([0], [prompt])
-        written: list[int] = []
-        chance, traffic = 0.0, seen.traffic
-        while len(written) < _MOST_TOKENS:
-            scores = seen.logits[0, 0].float().log_softmax(0)
-            scores = scores + self._mask(matcher, len(scores), scores.device)
-            token = int(scores.argmax())
-            chance += float(scores[token] - scores.logsumexp(0))
-            if token == end:
-                break
-            matcher.consume_token(token)
-            written.append(token)
-            if matcher.is_stopped():
-                break
-            seen = session.extend([0], [[token]])
-            traffic += seen.traffic
-        said = self._model.tokenizer.decode(written).strip()
-        cost = self._cost(traffic, max(len(written) - 1, 0), time.perf_counter() - begun)
-        return Reply(_value(question, said), math.exp(chance), self.name, cost)
-
-    def _matcher(self, question: Question, text: str) -> Any:
-        import llguidance
-
-        grammar = llguidance.LLMatcher.grammar_from_lark(_grammar(question, text))
-        matcher = llguidance.LLMatcher(self._tokenizer(), grammar)
-        if matcher.is_error():
-            problem = f"{question.wording!r} has no grammar: {matcher.get_error()}"
-            raise Unsupported(problem[:300], code="no_grammar")
-        return matcher
-
-    def _tokenizer(self) -> Any:
-        import llguidance
-
-        if self._grammar_tokenizer is None:
-            tokenizer = self._model.tokenizer
-            if not isinstance(tokenizer, JsonTokenizer) or not self._model.config.eos_tokens:
-                problem = f"{self._model.name}: values are decoded with a tokenizer.json that has an end of text only"
-                raise Unsupported(problem, code="no_grammar")
-            end = self._model.config.eos_tokens[0]
-            self._grammar_tokenizer = llguidance.LLTokenizer(
-                tokenizer.to_json(), n_vocab=self._model.config.vocab_size, eos_token=end
+        found = self._extractor.values(asked)
+        seconds = (time.perf_counter() - begun) / len(asked)
+        return [
+            Reply(
+                one.value,
+                one.confidence,
+                self.name,
+                Cost(one.num_prompt, one.num_written, 0, one.traffic.moved_bytes, seconds),
             )
-        return self._grammar_tokenizer
-
-    def _mask(self, matcher: Any, num_tokens: int, device: torch.device) -> Tensor:
-        """0 for tokens that may come next, minus infinity for others."""
-        bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
-        allowed = (bits[:, None] >> torch.arange(8, dtype=torch.uint8) & 1).flatten()[:num_tokens].bool()
-        return torch.zeros(num_tokens).masked_fill(~allowed, -torch.inf).to(device)
-
-
-def _grammar(question: Question, text: str) -> str:
-    """A Lark grammar of what may be answered, with a space before it or none."""
-    if question.type == "span":
-        value = "%regex " + json.dumps({"substring_words": text})
-    elif question.type == "option":
-        value = " | ".join(json.dumps(option, ensure_ascii=False) for option in question.options)
-    else:
-        value = _GRAMMARS[question.type]
-    return f'start: " "? (VALUE | "{NOTHING}")\nVALUE: {value}\n'
-
-
-def _value(question: Question, said: str) -> Value:
-    """What was said as a value of the question's type; nothing where it is none, such as 31 February."""
-    if said in {"", NOTHING}:
-        return None
-    value: Value = {"int": int, "float": float}.get(question.type, str)(said)
-    return value if question.admits(value) else None
+            for one in found
+        ]
