@@ -1,4 +1,4 @@
-"""The task families by name, and how to draw from them: five of the pair, four of the reader."""
+"""The task families by name, and how to draw from them: five of the pair, five of the reader."""
 
 import random
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pointsman.core import NotFound
 from pointsman.embedded import arithmetic, extraction, facts, selection, tracking
 from pointsman.embedded.problems import Generate, Problem, Split
-from pointsman.embedded.reading import messages, requests, routing, sentences
+from pointsman.embedded.reading import coverage, messages, requests, routing, sentences
 
 FAMILIES: Mapping[str, Generate] = {
     "arithmetic": arithmetic.generate,
@@ -22,6 +22,7 @@ READING_FAMILIES: Mapping[str, Generate] = {
     "sentences": sentences.generate,
     "requests": requests.generate,
     "messages": messages.generate,
+    "coverage": coverage.generate,
 }
 """Of `embedded/reader`; answered directly."""
 

@@ -16,6 +16,11 @@ def question_text(wording: str) -> str:
     return f"{wording}?"
 
 
+def last_word_text(wording: str) -> str:
+    """As in `the reason, last word?`."""
+    return f"{wording}, last word?"
+
+
 def told_by(option: str) -> str:
     """The word that stands for an option. Those of one question have to differ in it."""
     return option.split(maxsplit=1)[0]
@@ -44,6 +49,10 @@ class ReaderForm:
     def extraction(self, question: Question, text: str) -> str:
         """A prompt that asks for a value, or `none`."""
         return f"{text} {question_text(question.wording)}"
+
+    def last_word(self, question: Question, text: str) -> str | None:
+        """A prompt that asks for the last word of what `extraction` asks for."""
+        return f"{text} {last_word_text(question.wording)}"
 
     def selection(self, rows: Sequence[Row], state: str) -> str:
         """A prompt that asks for the letter of the row that applies; the state comes last."""

@@ -100,5 +100,5 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem
         ask.choose(WISH, str(answers[WISH])),
         ask.judge(MOVED, holds=bool(answers[MOVED])),
         ask.judge(ILLNESS, holds=bool(answers[ILLNESS])),
-        ask.extract(DAYS, answers[DAYS]),
+        ask.number(DAYS, answers[DAYS]),
     )

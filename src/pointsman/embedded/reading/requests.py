@@ -5,7 +5,8 @@ reads their numbers.
 """
 
 import random
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pointsman.embedded.problems import Problem, Split
@@ -81,7 +82,7 @@ PROGRAMS: Mapping[str, Asked] = {
     "count": Asked(
         "how often a number occurs in a list",
         {"items": "the list", "value": "the number to count"},
-        Wording("How [often|many times] [does|is] {value} [occur|found] in {items}?",
+        Wording("How [often|many times] [does|will] {value} [occur|stand] in {items}?",
                 f"{_PLEASE} count how [often|many times] {{value}} is in {{items}}[.|?]"),
     ),
     "is_palindrome": Asked(
@@ -94,35 +95,50 @@ PROGRAMS: Mapping[str, Asked] = {
 """By the name of the function in `examples/`."""
 
 
+_NUMBERS = ("the base", "the exponent")
+
+
 def covers(summary: str) -> str:
     """The statement that a request is for a program with this summary."""
     return f"this asks for {summary}"
 
 
-def _number(rng: random.Random) -> str:
+def number(rng: random.Random) -> str:
+    """Of one to three digits."""
     return str(rng.randrange(10 ** rng.randint(1, 3)))
 
 
-def _numbers(rng: random.Random) -> str:
+def numbers(rng: random.Random, *, in_order: bool = False) -> str:
+    """A list as it stands in a request."""
+    found = [rng.randrange(10 ** rng.randint(1, 3)) for _ in range(rng.randint(2, 9))]
     mark = rng.choice((", ", " ", ", "))
-    listed = mark.join(_number(rng) for _ in range(rng.randint(2, 9)))
-    return f"[{listed}]" if rng.random() < 0.3 else listed
+    return mark.join(map(str, sorted(found) if in_order else found))
 
 
-def _word(rng: random.Random) -> str:
+def word(rng: random.Random) -> str:
+    """A made-up word, a palindrome every second time."""
     half = "".join(rng.choice((*ENDINGS, *map(str.lower, ONSETS))) for _ in range(rng.randint(1, 2)))
     return half + half[::-1][rng.randint(0, 1) :] if rng.random() < 0.5 else half
 
 
-_VALUES: Mapping[str, Callable[[random.Random], str]] = {"items": _numbers, "text": _word}
+def _value(rng: random.Random, name: str, parameter: str) -> str:
+    if parameter == "text":
+        return word(rng)
+    is_sorted = name in {"merge_sorted", "binary_search"}
+    is_list = parameter == "items" or name == "merge_sorted"
+    return numbers(rng, in_order=is_sorted) if is_list else number(rng)
 
 
 def request(rng: random.Random, split: Split, name: str) -> tuple[str, dict[str, str]]:
     """A request for a program, and its parameters as they stand in it."""
     asked = PROGRAMS[name]
-    makes = {"merge_sorted": dict.fromkeys(("a", "b"), _numbers)}.get(name, _VALUES)
-    values = {parameter: makes.get(parameter, _number)(rng) for parameter in asked.parameters}
-    return asked.wording.write(rng, split, fresh=True, **values), values
+    values = {parameter: _value(rng, name, parameter) for parameter in asked.parameters}
+    sought = next((key for key in ("value", "target") if key in values), None)
+    if sought is not None and rng.random() < 0.5:
+        values[sought] = rng.choice(re.findall(r"\d+", values["items"]))
+    in_brackets = rng.random() < 0.3
+    told = {key: f"[{value}]" if in_brackets and " " in value else value for key, value in values.items()}
+    return asked.wording.write(rng, split, fresh=True, **told), values
 
 
 def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
@@ -131,12 +147,16 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem
     name = names[difficulty - 1] if rng.random() < 0.7 else rng.choice(names)
     text, values = request(rng, split, name)
     ask = Asker("requests", difficulty, text)
-    problems = [ask.extract(PROGRAMS[name].parameters[key], value) for key, value in values.items()]
+    problems = [one for key, value in values.items() for one in _asked(ask, PROGRAMS[name].parameters[key], value)]
     others = rng.sample([other for other in names if other != name], 2)
     problems += [ask.judge(covers(PROGRAMS[one].summary), holds=one == name) for one in (name, others[0])]
     stated = PROGRAMS[name].parameters.values()
     absent = [what for what in PROGRAMS[others[1]].parameters.values() if what not in stated]
     if absent and rng.random() < 0.3:
-        problems.append(ask.extract(absent[0], None))
+        problems += _asked(ask, absent[0], None)
     rng.shuffle(problems)
     return tuple(problems)
+
+
+def _asked(ask: Asker, what: str, value: str | None) -> tuple[Problem, ...]:
+    return (ask.number(what, value),) if "number" in what or what in _NUMBERS else ask.words(what, value)

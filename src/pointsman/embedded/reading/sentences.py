@@ -33,45 +33,45 @@ def _compared(rng: random.Random, difficulty: int, split: Split) -> tuple[Proble
     number = rng.randint(2, arithmetic.MOST_CHANGED)
     item = rng.choice(arithmetic.ITEMS)
     ask = _asker(difficulty, _COMPARED[kind].write(rng, split, fresh=True, a=who, b=other, n=number, item=item))
-    told = (ask.choose(TELLS, kind), ask.extract(WHO, who), ask.extract(OTHER, other))
-    return told if kind == "twice" else (*told, ask.extract(NUMBER, number))
+    told = (ask.choose(TELLS, kind), *ask.words(WHO, who), *ask.words(OTHER, other))
+    return told if kind == "twice" else (*told, ask.number(NUMBER, number))
 
 
 def _given(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     who, number = draw_names(rng, split, 1)[0], draw_number(rng, split, 2, arithmetic.MOST_GIVEN)
     item = rng.choice(arithmetic.ITEMS)
     ask = _asker(difficulty, arithmetic.GIVEN.write(rng, split, fresh=True, a=who, n=number, item=item))
-    return ask.choose(TELLS, "count"), ask.extract(WHO, who), ask.extract(NUMBER, number)
+    return ask.choose(TELLS, "count"), *ask.words(WHO, who), ask.number(NUMBER, number)
 
 
 def _how_many(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     who, item = draw_names(rng, split, 1)[0], rng.choice(arithmetic.ITEMS)
     ask = _asker(difficulty, arithmetic.QUESTION.write(rng, split, fresh=True, a=who, item=item))
-    return ask.choose(TELLS, "question"), ask.extract(WHO, who)
+    return ask.choose(TELLS, "question"), *ask.words(WHO, who)
 
 
 def _holds(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     cup, colour = rng.choice(tracking.CUPS), rng.choice(tracking.COLOURS)
     ask = _asker(difficulty, tracking.HOLDS.write(rng, split, fresh=True, a=cup, colour=colour))
-    return ask.choose(TELLS, TRACKING_KINDS[0]), ask.extract(CUP, cup), ask.extract(COLOUR, colour)
+    return ask.choose(TELLS, TRACKING_KINDS[0]), *ask.words(CUP, cup), *ask.words(COLOUR, colour)
 
 
 def _swap(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     first, second = rng.sample(tracking.CUPS, 2)
     ask = _asker(difficulty, tracking.SWAP.write(rng, split, fresh=True, i=rng.randint(1, 9), a=first, b=second))
-    return ask.choose(TELLS, TRACKING_KINDS[1]), ask.extract(FIRST, first), ask.extract(SECOND, second)
+    return ask.choose(TELLS, TRACKING_KINDS[1]), *ask.words(FIRST, first), *ask.words(SECOND, second)
 
 
 def _inside(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     inner, outer = rng.sample([*tracking.THINGS, tracking.ROOM], 2)
     ask = _asker(difficulty, tracking.INSIDE.write(rng, split, fresh=True, a=inner, b=outer))
-    return ask.choose(TELLS, TRACKING_KINDS[2]), ask.extract(INNER, inner), ask.extract(OUTER, outer)
+    return ask.choose(TELLS, TRACKING_KINDS[2]), *ask.words(INNER, inner), *ask.words(OUTER, outer)
 
 
 def _where(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
     colour = rng.choice(tracking.COLOURS)
     ask = _asker(difficulty, tracking.WHERE.write(rng, split, fresh=True, colour=colour))
-    return ask.choose(TELLS, TRACKING_KINDS[3]), ask.extract(COLOUR, colour)
+    return ask.choose(TELLS, TRACKING_KINDS[3]), *ask.words(COLOUR, colour)
 
 
 def _outermost(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
@@ -80,7 +80,7 @@ def _outermost(rng: random.Random, difficulty: int, split: Split) -> tuple[Probl
         return (_asker(difficulty, problem.question).choose(TELLS, TRACKING_KINDS[5]),)
     thing = rng.choice(tracking.THINGS)
     ask = _asker(difficulty, tracking.OUTERMOST.write(rng, split, fresh=True, a=thing))
-    return ask.choose(TELLS, TRACKING_KINDS[4]), ask.extract(THING, thing)
+    return ask.choose(TELLS, TRACKING_KINDS[4]), *ask.words(THING, thing)
 
 
 def _question(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
