@@ -19,7 +19,7 @@ class Ticket:
 
 
 def decide(message: str, ticket: Ticket) -> str:
-    """Say what is done for a passenger; the first rule that applies wins.
+    """Give help with a flight; the first rule that applies wins.
 
     >>> from pointsman import answering
     >>> from pointsman.program.recorded import RecordedAnswers

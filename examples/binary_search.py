@@ -2,7 +2,11 @@
 
 
 def binary_search(items: list[int], target: int) -> int:
-    """Return an index of target in the sorted items, or -1.
+    """Return where a number stands in a sorted list, or -1.
+
+    Args:
+        items: the list.
+        target: the number to find.
 
     >>> binary_search([1, 3, 5, 7, 9], 7)
     3

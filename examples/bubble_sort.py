@@ -2,7 +2,10 @@
 
 
 def bubble_sort(items: list[int]) -> list[int]:
-    """Sort items in place and return the same list.
+    """Return a list in order, the same one, sorted in place.
+
+    Args:
+        items: the list.
 
     >>> bubble_sort([5, 1, 4, 2, 8])
     [1, 2, 4, 5, 8]

@@ -2,7 +2,11 @@
 
 
 def count(items: list[int], value: int) -> int:
-    """Return the number of items equal to value.
+    """Return how often a number occurs in a list.
+
+    Args:
+        items: the list.
+        value: the number to count.
 
     >>> count([1, 2, 1, 3, 1], 1)
     3

@@ -2,7 +2,10 @@
 
 
 def factorial(n: int) -> int:
-    """Return n!.
+    """Return the factorial of a number.
+
+    Args:
+        n: the number.
 
     >>> factorial(0)
     1

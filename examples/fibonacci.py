@@ -2,7 +2,10 @@
 
 
 def fibonacci(n: int) -> int:
-    """Return the n-th Fibonacci number; the 0th is 0 and the 1st is 1.
+    """Return a Fibonacci number; the 0th is 0 and the 1st is 1.
+
+    Args:
+        n: the number. Which one of them.
 
     >>> [fibonacci(n) for n in range(10)]
     [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]

@@ -2,7 +2,11 @@
 
 
 def gcd(a: int, b: int) -> int:
-    """Return the greatest common divisor, never negative.
+    """Return the greatest common divisor of two numbers, never negative.
+
+    Args:
+        a: the first number.
+        b: the second number.
 
     >>> gcd(48, 36)
     12

@@ -2,7 +2,11 @@
 
 
 def merge_sorted(a: list[int], b: list[int]) -> list[int]:
-    """Return a new sorted list with the items of both; equal items of a come first.
+    """Return two sorted lists merged into one; equal items of the first come first.
+
+    Args:
+        a: the first list.
+        b: the second list.
 
     >>> merge_sorted([1, 4, 9], [2, 4, 8, 10])
     [1, 2, 4, 4, 8, 9, 10]

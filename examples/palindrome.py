@@ -2,7 +2,10 @@
 
 
 def is_palindrome(text: str) -> bool:
-    """Say whether text reads the same both ways.
+    """Say whether a word is a palindrome, or a text that reads the same both ways.
+
+    Args:
+        text: the word.
 
     >>> is_palindrome("A man, a plan, a canal: Panama")
     True

@@ -2,7 +2,11 @@
 
 
 def power(base: int, exponent: int) -> int:
-    """Return base to the exponent.
+    """Return a number to a power.
+
+    Args:
+        base: the base.
+        exponent: the exponent.
 
     >>> power(3, 13)
     1594323

@@ -2,7 +2,10 @@
 
 
 def total(items: list[int]) -> int:
-    """Return the sum of the items, 0 for none.
+    """Return the sum of a list, 0 for none.
+
+    Args:
+        items: the list.
 
     >>> total([3, 4, 5])
     12

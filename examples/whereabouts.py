@@ -13,7 +13,7 @@ TELLS = (
 
 
 def where(request: str) -> str | None:
-    """Say what a story of cups, of things in things, or an expression comes to; None where it does not tell.
+    """Say where something is or what it is worth; None where the story does not tell.
 
     >>> from pointsman import answering
     >>> from pointsman.program.recorded import RecordedAnswers

@@ -4,7 +4,7 @@ from pointsman import choose, extract
 
 
 def how_many(request: str) -> int | None:
-    """Say how many the person has that a story asks about; None where it does not tell.
+    """Say how many things a person has; None where the story does not tell.
 
     >>> from pointsman import answering
     >>> from pointsman.program.recorded import RecordedAnswers

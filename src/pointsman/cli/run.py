@@ -13,7 +13,7 @@ import typer
 
 from pointsman.cli.failures import shown
 from pointsman.cli.options import TrustOpaque
-from pointsman.cli.readers import answerer_of, selector_of
+from pointsman.cli.readers import answerer_of, reader_rungs, selector_of
 from pointsman.core import BadRequest
 from pointsman.program import Answer, Table, answering, load_table
 from pointsman.program.convert import read_inputs
@@ -28,7 +28,10 @@ __all__ = ["run_command"]
 
 def run_command(
     artefact: Annotated[Path, typer.Argument(help="A *.route.json file.")],
-    inputs: Annotated[str, typer.Argument(help="A JSON object of parameters, an array, or - to read one a line.")],
+    inputs: Annotated[
+        str,
+        typer.Argument(help="A JSON object of parameters, an array, - for one a line; with --text a request."),
+    ],
     fuel: Annotated[int, typer.Option(min=1, help="States that one run may visit.")] = DEFAULT_FUEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print kind, result and states visited.")] = False,
     answers: Annotated[
@@ -44,11 +47,16 @@ def run_command(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Correct what it selects wrong, or go on with it.")
     ] = True,
+    text: Annotated[
+        bool, typer.Option("--text", help="The inputs are a request in free words, which --model reads.")
+    ] = False,
+    given: Annotated[str | None, typer.Option(help="With --text: parameters that are known, as a JSON object.")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write a record of the run, for `pointsman audit`.")] = None,
     trust_opaque: TrustOpaque = False,
 ) -> None:
     """Run a compiled table on JSON inputs. Exits 1 when the program raises or runs out of fuel.
 
+    With --text what the request does not state is asked for on stderr, and the exit status is 3.
     With - a line that holds no inputs is named on stderr, the others are run, and the exit status is 2.
 
     pointsman run refund.route.json '{"days": 12, "opened": false, "amount": 80}'
@@ -60,12 +68,18 @@ def run_command(
     pointsman run returns.route.json '["It came broken.", 12]' --answers '{"the item arrived damaged": true}'
 
     pointsman run gcd.route.json '[84, 36]' --select embedded/reader --no-verify
+
+    pointsman run gcd.route.json --text "What is the greatest common divisor of 84 and 36?" --model embedded/reader
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
     if inputs == "-" and (trace is not None or select is not None):
         raise BadRequest("--trace and --select are for one run, and - may hold many", code="conflicting_options")
     if answers is not None and models:
         raise BadRequest("--answers does not go together with --model", code="conflicting_options")
+    if text:
+        inputs = _filled(table, inputs, given, models or [])
+    elif given is not None:
+        raise BadRequest("--given goes with --text", code="conflicting_options")
     with _answering(table, answers, models or []):
         if trace is None and select is None:
             _run_lines(table, inputs, fuel, as_json)
@@ -77,6 +91,22 @@ def _answering(table: Table, answers: str | None, models: list[str]) -> Abstract
     if answers is not None:
         return answering(RecordedAnswers(_answers(answers)))
     return answering(answerer_of(table, models)) if models and table.asks else nullcontext()
+
+
+def _filled(table: Table, request: str, given: str | None, models: list[str]) -> str:
+    """The inputs that a request states, as JSON text. Ends the command where something is missing."""
+    from pointsman.program.text import fill
+
+    if not models or request == "-":
+        raise BadRequest("--text takes one request and a --model that reads it", code="no_reader")
+    known = read_inputs(given or "{}")
+    if not isinstance(known, dict):
+        raise BadRequest("--given takes a JSON object of parameters", code="bad_inputs")
+    filled = fill(table, request, reader_rungs(models)[0], known)
+    if filled.missing:
+        sys.stderr.write(f"{filled.question}\n")
+        raise typer.Exit(3)
+    return json.dumps(filled.inputs)
 
 
 def _driver(select: str | None, verifies: bool) -> SelectDriver | None:

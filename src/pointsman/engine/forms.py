@@ -37,6 +37,10 @@ class Form(Protocol):
         """A prompt that asks for a value, or `none`."""
         ...
 
+    def last_word(self, question: Question, text: str) -> str | None:
+        """A prompt that asks for the last word of what `extraction` asks for; None where values are written."""
+        ...
+
     def selection(self, rows: Sequence[Row], state: str) -> str:
         """A prompt that asks for the letter of the row that applies; the state comes last."""
         ...
@@ -59,6 +63,10 @@ class LetteredForm:
     def extraction(self, question: Question, text: str) -> str:
         """See `Form`."""
         return extraction_prompt(question, text)
+
+    def last_word(self, question: Question, text: str) -> str | None:
+        """See `Form`."""
+        return None
 
     def selection(self, rows: Sequence[Row], state: str) -> str:
         """See `Form`."""

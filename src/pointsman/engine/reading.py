@@ -5,7 +5,7 @@ alone. A model prefers some letters whatever they stand for, so what it says of 
 (contextual calibration, Zhao et al. 2021); where the best two are close, the options are asked for again in every
 cyclic order and averaged, since the order matters too.
 
-Extracting is decoding under a grammar (`extracting.py`).
+Extracting is decoding under a grammar (`extracting.py`), or copying by a model that was taught to (`pointing.py`).
 """
 
 import threading
@@ -25,9 +25,10 @@ from pointsman.core.asking import (
     options_of,
 )
 from pointsman.engine.cost import Traffic
-from pointsman.engine.extracting import Extractor
+from pointsman.engine.extracting import Extracted, Extractor
 from pointsman.engine.forms import Form, LetteredForm, answer_tokens, prompt_tokens
 from pointsman.engine.load import LoadedModel
+from pointsman.engine.pointing import Pointer
 
 __all__ = ["Reader"]
 
@@ -65,6 +66,7 @@ class Reader:
         self._model, self._form, self._close = model, form or LetteredForm(), close
         self._priors: dict[_Asked, Tensor] = {}
         self._extractor = Extractor(model, self._form)
+        self._pointer = None if self._form.is_lettered else Pointer(model, self._form)
         self._turn = threading.Lock()
 
     def knows(self, question: Question) -> bool:
@@ -155,7 +157,7 @@ class Reader:
 
     def _extract(self, asked: list[tuple[Question, str]]) -> list[Reply]:
         begun = time.perf_counter()
-        found = self._extractor.values(asked)
+        found = self._extracted(asked)
         seconds = (time.perf_counter() - begun) / len(asked)
         return [
             Reply(
@@ -166,3 +168,10 @@ class Reader:
             )
             for one in found
         ]
+
+    def _extracted(self, asked: list[tuple[Question, str]]) -> list[Extracted]:
+        """Copied where the form can ask so and that settles it, else written."""
+        copied = self._pointer.values(asked) if self._pointer is not None else [None] * len(asked)
+        rest = [pair for pair, one in zip(asked, copied, strict=True) if one is None]
+        written = iter(self._extractor.values(rest) if rest else ())
+        return [one or next(written) for one in copied]

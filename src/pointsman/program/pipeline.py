@@ -24,6 +24,7 @@ from pointsman.program.check.differential import Differential, differential_test
 from pointsman.program.check.domain import small_domain
 from pointsman.program.compiler import explore_machine
 from pointsman.program.deep import deep_recursion
+from pointsman.program.docstrings import first_line, parameter_words
 from pointsman.program.frontend.builder import Program as LoweredProgram
 from pointsman.program.ir import Function, content_hash
 from pointsman.program.proof.certificate import Certificate, StateCertificate, certify, certify_parts
@@ -129,13 +130,12 @@ def compile_table(
     parsed = module or stages.run("parse", lambda: frontend.Module.parse(source, filename))
     lowered = stages.run("lower", lambda: frontend.lower_program(parsed, entry, allow_opaque=options.allow_opaque))
     key = stages.run("cache", lambda: program_key(lowered, options))
-    about = (Path(filename).name, hashlib.sha256(source.encode()).hexdigest(), _description(parsed, entry))
+    about = _about(source, filename, ast.get_docstring(parsed.function(entry)) or "")
     if not lowered.opaque:
         table = stages.run("cache", lambda: cache.get("table", key, lambda data: table_from_json(data, filename)))
         if table is not None:
-            # an edit that changes no IR changes these
-            table.source_file, table.source_sha256, table.description = about
-            return Compiled(table, None, {}, ("table",), stages.seconds)
+            # an edit that changes no IR changes what is said about it
+            return Compiled(replace(table, **about), None, {}, ("table",), stages.seconds)
     if options.verify:
         for function in lowered.functions.values():
             verify_function(
@@ -160,7 +160,7 @@ def compile_table(
     certificate = Certificate(
         certificates, tested["tested"], tested["undecided"], tested["domain_size"], tested["domain_bound"]
     )
-    table = Table(program, certificate, *about)
+    table = Table(program, certificate, **about)
     cache.put("table", key, table.to_json())
     return Compiled(table, tested["differential"], dict(lowered.opaque), reused, stages.seconds)
 
@@ -180,9 +180,13 @@ def program_key(lowered: LoweredProgram, options: CompileOptions) -> str:
     )
 
 
-def _description(module: frontend.Module, entry: str) -> str:
-    text = ast.get_docstring(module.function(entry)) or ""
-    return text.strip().partition("\n")[0]
+def _about(source: str, filename: str, docstring: str) -> dict[str, Any]:
+    return {
+        "source_file": Path(filename).name,
+        "source_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "description": first_line(docstring),
+        "parameters": parameter_words(docstring),
+    }
 
 
 def _machines(lowered: LoweredProgram, cache: Cache) -> dict[str, tuple[Machine, tuple[StateCertificate, ...]]]:

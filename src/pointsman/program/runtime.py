@@ -74,6 +74,7 @@ class Table:
     source_file: str = ""
     source_sha256: str = ""
     description: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)  # what each one is, where its docstring says so
     records: Mapping[str, type] = field(default_factory=dict)
     opaque: Mapping[str, Any] = field(default_factory=dict)
     ladder: StoredLadder | None = None  # who may answer its questions, where it was calibrated
@@ -222,6 +223,7 @@ class Table:
             "format": FORMAT,
             "version": VERSION,
             "description": self.description,
+            **({"parameters": dict(self.parameters)} if self.parameters else {}),
             "source": {"file": self.source_file, "sha256": self.source_sha256},
             "program": encode_program(self.program),
             "certificate": self.certificate.to_json(),
@@ -287,9 +289,14 @@ def table_from_json(data: Any, where: str, *, trust_opaque: bool = False) -> Tab
         certificate = Certificate.from_json(data["certificate"])
         source = data["source"]
         table = Table(
-            program, certificate, str(source["file"]), str(source["sha256"]), str(data.get("description", ""))
+            program,
+            certificate,
+            str(source["file"]),
+            str(source["sha256"]),
+            str(data.get("description", "")),
+            {str(name): str(words) for name, words in data.get("parameters", {}).items()},
         )
-    except (KeyError, TypeError) as exc:
+    except (KeyError, TypeError, AttributeError) as exc:
         raise BadRequest(f"{where}: not a route artefact: {exc!r}", code="bad_artefact") from exc
     if "ladder" in data:
         from pointsman.program.ladder.stored import StoredLadder  # numpy: only where there is one

@@ -51,7 +51,7 @@ _MOVED = Wording(
 _ILLNESS = Wording(
     f"My {_RELATIVE} is [ill|sick|in hospital|very ill].",
     f"My {_RELATIVE} has [died|passed away].",
-    "I am [ill|sick|in hospital|very ill].",
+    "I [am|was|have been] [ill|sick|in hospital|very ill].",
 )
 _DAYS = Wording(
     "I [want|would like|need] to [fly|go|leave] {n} days [later|after that].",

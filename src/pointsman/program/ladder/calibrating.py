@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pointsman.core import BadRequest
-from pointsman.core.asking import Question, Reply, Value
+from pointsman.core.asking import Answerer, Question, Reply, Value
 from pointsman.core.risk import num_certified
 from pointsman.program.judgement import answering
 from pointsman.program.ladder.climbing import Ladder, Rung
@@ -25,7 +25,7 @@ from pointsman.program.ladder.remembering import Remembered
 from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import Table
 
-__all__ = ["ERRORS", "Calibrated", "Certificate", "Example", "Promise", "calibrate"]
+__all__ = ["ERRORS", "Calibrated", "Certificate", "Example", "Promise", "Proposed", "calibrate", "came_to", "propose"]
 
 ERRORS: Final = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
 """Shares of errors among what a rung answers, from the safest setting on; at 0 the top rung answers everything."""
@@ -121,16 +121,12 @@ def calibrate(
     random.Random(seed).shuffle(distinct)  # noqa: S311
     choosing, certifying = distinct[: len(distinct) // 2], distinct[len(distinct) // 2 :]
     kept = [Remembered(rung) for rung in rungs]  # many settings ask the same
-    asked = _references(table, choosing, kept[-1], on_run)
-    heads = Heads(fit_heads(asked, seed) if with_heads else {})
-    tried = [*_cross_fitted(asked, seed)] if with_heads else []
-    tried += [one for rung in kept[:-1] for one in _tried(rung, asked)]
-    runs = [(one, _run(table, one, _Given(one.answers, kept[-1]))) for one in certifying]
-    results, settings = [], []
-    for error in ERRORS:
-        limits = limits_for(tried, error)
+    proposed = propose(table, choosing, kept, seed=seed, with_heads=with_heads, on_run=on_run)
+    heads, settings = proposed.heads, proposed.limits
+    runs = [(one, came_to(table, one, _Given(one.answers, kept[-1]))) for one in certifying]
+    results: list[tuple[int, float]] = []
+    for limits in settings:
         results.append(_measured(table, runs, Ladder([Remembered(heads), *kept], limits), kept[-1].name, on_run))
-        settings.append(limits)
         losses = [(lost, len(runs)) for lost, _ in results]
         certified = num_certified(losses, limit=promise.epsilon, confidence=promise.confidence)
         if certified < len(results):
@@ -142,6 +138,35 @@ def calibrate(
     )
     history = tuple((error, *result) for error, result in zip(ERRORS, results, strict=False))
     return Calibrated(heads, settings[chosen], found, history)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Heads, and for each share of ``ERRORS`` the limits from which on a rung is trusted."""
+
+    heads: Heads
+    limits: tuple[Limits, ...]
+
+
+def propose(
+    table: Table,
+    examples: Sequence[Example],
+    rungs: Sequence[Rung],
+    *,
+    seed: int = 0,
+    with_heads: bool = True,
+    on_run: Callable[[int], None] = lambda _: None,
+) -> Proposed:
+    """Fits heads, and finds limits for every setting. Nothing is certified by it. Arguments as those of ``calibrate``.
+
+    Raises:
+        PointsmanError: what a rung raises.
+    """
+    asked = _references(table, examples, rungs[-1], on_run)
+    heads = Heads(fit_heads(asked, seed) if with_heads else {})
+    tried = [*_cross_fitted(asked, seed)] if with_heads else []
+    tried += [one for rung in rungs[:-1] for one in _tried(rung, asked)]
+    return Proposed(heads, tuple(limits_for(tried, error) for error in ERRORS))
 
 
 def _check(example: Example, questions: Sequence[Question], number: int) -> None:
@@ -168,17 +193,18 @@ class _Given:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """What a program came to, and what was asked for it."""
 
     outcome: str
     replies: Mapping[tuple[Question, str], Reply]
 
 
-def _run(table: Table, example: Example, answerer: Any) -> _Run:
+def came_to(table: Table, example: Example, answerer: Answerer) -> Run:
+    """Runs a program on an example's inputs."""
     with answering(answerer) as asking:
         answer = table.answer(example.inputs)
-    return _Run(f"{answer.kind} {answer.json_text}", asking.replies)
+    return Run(f"{answer.kind} {answer.json_text}", asking.replies)
 
 
 def _references(
@@ -187,7 +213,7 @@ def _references(
     """What was asked with the reference's answers, by question."""
     asked: dict[Question, list[tuple[str, Value]]] = {}
     for one in examples:
-        for (question, text), reply in _run(table, one, _Given(one.answers, top)).replies.items():
+        for (question, text), reply in came_to(table, one, _Given(one.answers, top)).replies.items():
             asked.setdefault(question, []).append((text, reply.value))
         on_run(1)
     return asked
@@ -214,12 +240,12 @@ def _cross_fitted(asked: Mapping[Question, Sequence[tuple[str, Value]]], seed: i
 
 
 def _measured(
-    table: Table, runs: Sequence[tuple[Example, _Run]], ladder: Ladder, top: str, on_run: Callable[[int], None]
+    table: Table, runs: Sequence[tuple[Example, Run]], ladder: Ladder, top: str, on_run: Callable[[int], None]
 ) -> tuple[int, float]:
     """How many examples come to something else, and the share of questions that the top rung answers."""
     lost = num_asked = num_top = 0
     for example, reference in runs:
-        found = _run(table, example, ladder)
+        found = came_to(table, example, ladder)
         lost += found.outcome != reference.outcome
         num_asked += len(found.replies)
         num_top += sum(reply.rung == top for reply in found.replies.values())
