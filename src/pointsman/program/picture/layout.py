@@ -213,7 +213,7 @@ class Layout:
         order = sorted(range(len(neighbours)), key=lambda i: self.items[neighbours[i]].at)
         rank = order.index(neighbours.index(neighbour))
         # many ways out of a test leave as one trunk
-        trunk = len(neighbours) > 3 and neighbours is self.items[box].down and self.graph.boxes[box].kind == "test"
+        trunk = len(neighbours) > 3 and neighbours is self.items[box].down and self.graph.boxes[box].decides()
         step = 0.0 if trunk else min(26.0, (width - 14) / max(len(neighbours), 1))
         middle = self.items[box].at - self.items[box].across / 2 + width / 2
         return middle + (rank - (len(neighbours) - 1) / 2) * step
