@@ -15,7 +15,8 @@ from pointsman.program.compiler import compile_source
 from pointsman.program.ir import Const
 from pointsman.program.picture import svg as drawing
 from pointsman.program.picture import to_dot, to_svg
-from pointsman.program.picture.graph import COLOURS
+from pointsman.program.picture.graph import COLOURS, Box, Graph, Link
+from pointsman.program.picture.layout import Layout
 from pointsman.program.table.machine import Decide, Machine, Pick, Program, Range, Return, State, Switch, Sym
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -186,6 +187,16 @@ def test_a_program_without_questions_has_no_legend(example: Examples) -> None:
     assert COLOURS["question"][0] not in svg + dot
 
 
+def test_a_picture_with_questions_can_be_looked_at(example: Examples) -> None:
+    svg = to_svg(example("airline"))
+    root = ElementTree.fromstring(svg)
+    assert float(root.attrib["width"]) < 1600
+    assert float(root.attrib["height"]) < 2500
+    for text in root.iter(f"{SVG}text"):
+        if text.attrib.get("text-anchor") != "middle":
+            assert float(text.attrib["x"]) + len(text.text or "") * 7.4 < float(root.attrib["width"])
+
+
 def test_boxes_name_questions_and_their_tooltips_write_them_out(example: Examples) -> None:
     svg = to_svg(example("airline"))
     for wording in WORDINGS:
@@ -271,3 +282,13 @@ def test_a_long_question_is_cut_in_the_legend_and_whole_in_its_tooltip() -> None
     assert any(wording in title and ", ".join(options) in title for title in titles_of(svg))
     assert len(lines_of(svg)) < 20
     assert "option number 39" in to_dot(program)
+
+
+def test_a_link_past_several_boxes_is_straight() -> None:
+    graph = Graph("", boxes=[Box((f"a box {i}" + "!" * (i % 3) * 9,), "", "test") for i in range(6)])
+    graph.links += [Link(i, i + 1, ("yes",)) for i in range(5)]
+    graph.links += [Link(0, 5, ("no",)), Link(1, 5, ("no",))]
+    layout = Layout(graph, sideways=False)
+    for route in layout.routes[5:]:
+        passing = [layout.items[i].at for i in route.items[2:-1]]
+        assert len(set(passing)) == 1
