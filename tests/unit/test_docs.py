@@ -188,11 +188,12 @@ def test_the_artefact_has_the_fields_that_are_described() -> None:
         assert set(fields) <= described, f"not described: {set(fields) - described}"
 
 
-def test_the_picture_is_the_present_one() -> None:
-    path = ROOT / "docs/refund.svg"
+@pytest.mark.parametrize(("name", "entry"), [("refund", "refund"), ("airline", "decide")])
+def test_the_picture_is_the_present_one(name: str, entry: str) -> None:
+    path = ROOT / f"docs/{name}.svg"
     minidom.parse(str(path))
-    program = compile_source((ROOT / "examples/refund.py").read_text(), "refund", "examples/refund.py")
-    told = "make it anew: pointsman show refund.route.json --svg > docs/refund.svg"
+    program = compile_source((ROOT / f"examples/{name}.py").read_text(), entry, f"examples/{name}.py")
+    told = f"make it anew: pointsman show {name}.route.json --svg > docs/{name}.svg"
     assert path.read_text().strip() == to_svg(program).strip(), told
 
 

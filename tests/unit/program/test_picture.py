@@ -15,6 +15,8 @@ from pointsman.program.compiler import compile_source
 from pointsman.program.ir import Const
 from pointsman.program.picture import svg as drawing
 from pointsman.program.picture import to_dot, to_svg
+from pointsman.program.picture.graph import COLOURS, Box, Graph, Link
+from pointsman.program.picture.layout import Layout
 from pointsman.program.table.machine import Decide, Machine, Pick, Program, Range, Return, State, Switch, Sym
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -41,6 +43,27 @@ def rectangles(svg: str) -> list[tuple[float, float, float, float]]:
 def overlapping(svg: str) -> list[object]:
     pairs = itertools.combinations(rectangles(svg), 2)
     return [(a, b) for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+
+
+def lines_of(svg: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def titles_of(svg: str) -> list[str]:
+    return [title.text or "" for title in ElementTree.fromstring(svg).iter(f"{SVG}title")]
+
+
+def marks(svg: str) -> dict[str, tuple[bool, bool]]:
+    """By the text of boxes: whether they have the colour of questions, and whether they have bars."""
+    found = {}
+    for group in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        for part, following in itertools.zip_longest(list(group), list(group)[1:]):
+            rect = part.find(f"{SVG}rect")
+            if rect is not None and rect.attrib["class"] == "box":
+                text = " ".join(line.text or "" for line in part.findall(f"{SVG}text"))
+                bars = following is not None and following.attrib.get("class") == "asks"
+                found[text] = (rect.attrib["fill"] == COLOURS["question"][0], bars)
+    return found
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in EXAMPLES.glob("*.py")))
@@ -127,3 +150,145 @@ def test_a_value_used_in_several_boxes_keeps_its_name() -> None:
 
 def test_a_picture_is_the_same_every_time(example: Examples) -> None:
     assert to_svg(example("dijkstra")) == to_svg(example("dijkstra"))
+
+
+# -- questions to a reader ---------------------------------------------------------------------------------------------
+
+WORDINGS = (
+    "what the passenger wants",
+    "the airline cancelled or moved the flight",
+    "the passenger or a relative is ill or has died",
+    "how many days later the passenger wants to fly",
+)
+LOOP = """
+from pointsman import choose, judge
+
+def f(messages: list, n: int) -> int:
+    total = 0
+    for m in messages:
+        text = str(m)
+        if n > 3 and judge("it says\\n \\"<no>\\" & more", text):
+            total += 1
+    return total
+"""
+
+
+def test_the_legend_has_name_kind_wording_and_answers_of_each_question(example: Examples) -> None:
+    lines = lines_of(to_svg(example("airline")))
+    assert {"?1", "?2", "?3", "?4", "choose", "judge", "extract", *WORDINGS} <= set(lines)
+    assert {"cancel, change, complain, something else", "yes or no", "an int, or nothing", "22 tokens"} <= set(lines)
+    dot = to_dot(example("airline"))
+    assert "?1: choose, 'what the passenger wants' of message: cancel, change, complain, something else" in dot
+
+
+def test_a_program_without_questions_has_no_legend(example: Examples) -> None:
+    svg, dot = to_svg(example("refund")), to_dot(example("refund"))
+    assert "legend" not in svg + dot
+    assert COLOURS["question"][0] not in svg + dot
+
+
+def test_a_picture_with_questions_can_be_looked_at(example: Examples) -> None:
+    svg = to_svg(example("airline"))
+    root = ElementTree.fromstring(svg)
+    assert float(root.attrib["width"]) < 1600
+    assert float(root.attrib["height"]) < 2500
+    for text in root.iter(f"{SVG}text"):
+        if text.attrib.get("text-anchor") != "middle":
+            assert float(text.attrib["x"]) + len(text.text or "") * 7.4 < float(root.attrib["width"])
+
+
+def test_boxes_name_questions_and_their_tooltips_write_them_out(example: Examples) -> None:
+    svg = to_svg(example("airline"))
+    for wording in WORDINGS:
+        assert lines_of(svg).count(wording) == 1  # in the legend
+    titles = set(titles_of(svg))
+    assert {
+        "judge('the airline cancelled or moved the flight', message)?",
+        "choose('what the passenger wants', message) == 'cancel'?",
+        "message states 'how many days later the passenger wants to fly'?",
+        "not judge('the passenger or a relative is ill or has died', message)",
+    } <= titles
+    dot = to_dot(example("airline"))
+    assert 'label="?2", tooltip="judge(\'the airline cancelled or moved the flight\', message)?"' in dot
+
+
+def test_questions_look_unlike_exact_decisions_and_bars_say_where_one_is_asked(example: Examples) -> None:
+    found = marks(to_svg(example("airline")))
+    assert found["ticket.checked_in?"] == (False, False)
+    assert found["return 'voucher'"] == (False, False)
+    assert found["?1"] == found["?2"] == found["?3"] == found["?4 is stated?"] == (True, True)
+    assert found["?1 == 'cancel'?"] == found["?4 <= 1?"] == (True, False)  # asked above
+    asking = [line for line in to_dot(example("airline")).splitlines() if "peripheries=2" in line]
+    assert all('label="?' in line for line in asking)
+    assert sum('label="?1' in line for line in asking) == 1
+
+
+def test_the_ways_out_of_a_choice_are_its_options(example: Examples) -> None:
+    assert "'cancel', 'change'" in lines_of(to_svg(example("airline")))
+
+
+def test_outcomes_that_ask_have_bars_and_those_that_know_do_not() -> None:
+    source = """
+from pointsman import choose, extract
+
+def f(message: str, n: int) -> int | None:
+    if n > 5:
+        return extract(int, "how many", message)
+    return len(choose("which", ("a", "b"), message)) + n
+"""
+    svg = to_svg(compile_source(source, "f"))
+    assert overlapping(svg) == []
+    found = marks(svg)
+    assert found["return len(?1) + n"] == (False, True)
+    assert found["return ?2"] == found["return None"] == (False, False)
+
+
+def test_rows_of_several_states_that_ask_have_the_colour_of_questions() -> None:
+    program = compile_source(LOOP, "f")
+    svg = to_svg(program)
+    assert overlapping(svg) == []
+    amber = [
+        [text.text or "" for text in group.findall(f"{SVG}text")]
+        for group in ElementTree.fromstring(svg).iter(f"{SVG}g")
+        if (rect := group.find(f"{SVG}rect")) is not None
+        and rect.attrib["class"] == "label"
+        and rect.attrib["fill"] == COLOURS["question"][0]
+    ]
+    assert any("?1" in " ".join(lines) for lines in amber)
+    assert all("?" in " ".join(lines) for lines in amber)
+    assert f'fontcolor="{COLOURS["question"][1]}"' in to_dot(program)
+
+
+def test_the_words_of_questions_are_escaped() -> None:
+    program = compile_source(LOOP, "f")
+    svg, dot = to_svg(program), to_dot(program)
+    assert any('"<no>" & more' in line for line in lines_of(svg))
+    assert any('"<no>" & more' in title for title in titles_of(svg))
+    plain = re.sub(r'"(?:[^"\\]|\\.)*"', "", dot)
+    assert '"' not in plain
+    assert "<no>" not in plain
+    (legend,) = re.findall(r'^    legend0 \[.*label="((?:[^"\\]|\\.)*)"', dot, re.MULTILINE)
+    assert "it says\\\\n" in legend  # the two characters of repr, and no line break of Graphviz
+    assert legend.endswith("\\l")
+
+
+def test_a_long_question_is_cut_in_the_legend_and_whole_in_its_tooltip() -> None:
+    options = tuple(f"option number {i}" for i in range(40))
+    wording = " ".join(["a wording of many words"] * 20)
+    source = f"from pointsman import choose\n\ndef f(m: str) -> str:\n    return choose({wording!r}, {options!r}, m)\n"
+    program = compile_source(source, "f")
+    svg = to_svg(program)
+    assert float(ElementTree.fromstring(svg).attrib["width"]) < 1000
+    assert any(wording in title and ", ".join(options) in title for title in titles_of(svg))
+    assert len(lines_of(svg)) < 20
+    assert "option number 39" in to_dot(program)
+
+
+def test_a_link_past_several_boxes_is_straight() -> None:
+    graph = Graph("", boxes=[Box((f"a box {i}" + "!" * (i % 3) * 9,), "", "test") for i in range(6)])
+    graph.links += [Link(i, i + 1, ("yes",)) for i in range(5)]
+    graph.links += [Link(0, 5, ("no",)), Link(1, 5, ("no",))]
+    layout = Layout(graph, sideways=False)
+    for route in layout.routes[5:]:
+        passing = [layout.items[i].at for i in route.items[2:-1]]
+        assert len(set(passing)) == 1

@@ -1,6 +1,7 @@
 """Pictures of a program: SVG with a small layered layout of its own, and Graphviz text.
 
-``graph``: what is drawn. ``states`` and ``decisions``: from machines to graphs. ``layout``, ``svg``, ``dot``: drawing.
+``graph``: what is drawn. ``states`` and ``decisions``: from machines to graphs. ``layout``, ``legend``, ``svg``,
+``dot``: drawing.
 """
 
 from pointsman.program.picture.dot import to_dot

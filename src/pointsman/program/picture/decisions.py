@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pointsman.program.picture.graph import Box, Graph, Link, cut, leaf
 from pointsman.program.rows import (
     Among,
     Fact,
+    Held,
     Row,
     Span,
     Step,
@@ -18,9 +19,10 @@ from pointsman.program.rows import (
     describe,
     join,
     name_of,
-    shown,
+    text_of,
     ways,
 )
+from pointsman.program.table.asking import Asked, asked_at, asked_before
 from pointsman.program.table.machine import (
     App,
     Decide,
@@ -48,13 +50,19 @@ _MAX_WAYS: Final = 40
 
 
 class Decisions:
-    """The decisions of a machine's one state; outcomes with the same text are one box."""
+    """The decisions of a machine's one state; outcomes with the same text are one box.
 
-    def __init__(self, graph: Graph, machine: Machine) -> None:
+    ``named``: short names of questions, which boxes and links show; their tooltips write them out.
+    """
+
+    def __init__(self, graph: Graph, machine: Machine, named: Held) -> None:
         self.graph = graph
         self.machine = machine
+        self.named = named
+        self.names = {text.text for text in named.values()}  # each a question already
+        self.asked = _asked_before(machine.states[0].root)
         self.places: dict[Node, int] = {}
-        self.leaves: dict[str, int] = {}
+        self.leaves: dict[tuple[str, bool], int] = {}
 
     def draw(self) -> None:
         root = self.machine.states[0].root
@@ -74,28 +82,47 @@ class Decisions:
     def _place(self, node: Node) -> int:
         if node not in self.places:
             box = self._box(node)
-            shared = self.leaves.get(box.title) if box.kind != "test" else None
+            shared = None if box.decides() else self.leaves.get((box.title, box.asks))
             self.places[node] = self.graph.add(box) if shared is None else shared
-            self.leaves.setdefault(box.title, self.places[node])
+            self.leaves.setdefault((box.title, box.asks), self.places[node])
         return self.places[node]
 
     def _box(self, node: Node) -> Box:
         tail, steps = _after_steps(node)
+        done, text = self._texts(tail, steps, self.named)
+        whole, whole_text = self._texts(tail, steps, {})
+        title = "\n".join((*whole, whole_text))
+        used = frozenset[Asked]().union(*map(asked_at, (tail, *steps)))
+        asks = not used <= self.asked[node]
+        if isinstance(tail, Goto | Return | Raise):
+            return leaf(text, done, title=title, asks=asks)
+        lines = [line for step in done for line in cut(step, 34)]
+        return Box((*lines, *cut(text, 34, 3)), title, "question" if used else "test", asks)
+
+    def _texts(self, tail: Node, steps: Sequence[Do], named: Held) -> tuple[tuple[str, ...], str]:
+        """The steps that are written out, and the test or outcome after them."""
         done = tuple(Step(s, 0) for s in steps)
         if isinstance(tail, Goto | Return | Raise):
-            cells = describe(Row((), done, tail), self.machine.states)
-            return leaf(cells.then, cells.do)
+            cells = describe(Row((), done, tail), self.machine.states, named)
+            return cells.do, cells.then
         own = {s.name for step in steps for s in made_by(step)}
         # named twice, so that the value keeps a name for the boxes below
         later = 2 * _used_in([n for top in _children(tail) for n in nodes(top)], own)
-        test, asked = _question(tail)
-        if asked is not None:
-            cells = describe(Row((asked,), done, Return(App("build_tuple", later))))
-            test = cells.when[0] if cells.when else "always"
-        else:
-            cells = describe(Row((), done, Return(App("build_tuple", (*later, *2 * _used_in([tail], own))))))
-        lines = [line for step in cells.do for line in cut(step, 34)]
-        return Box((*lines, *cut(f"{test}?" if asked else test, 34, 3)), "\n".join((*cells.do, test)), "test")
+        test, atom = _question(tail, named)
+        if atom is None:
+            cells = describe(Row((), done, Return(App("build_tuple", (*later, *2 * _used_in([tail], own))))), (), named)
+            return cells.do, test
+        cells = describe(Row((atom,), done, Return(App("build_tuple", later))), (), named)
+        text = cells.when[0] if cells.when else "always"
+        return cells.do, text if text in self.names else f"{text}?"
+
+
+def _asked_before(root: Node) -> dict[Node, frozenset[Asked]]:
+    """What has been asked on every way to a node, wherever it stands in the DAG."""
+    before, found = asked_before(root), dict[Node, frozenset[Asked]]()
+    for node in nodes(root):
+        found[node] = found.get(node, before[id(node)]) & before[id(node)]
+    return found
 
 
 def _children(tail: Node) -> list[Node]:
@@ -173,20 +200,20 @@ def _place_of(fact: Fact) -> tuple[float, str]:
     return (0 if fact else 1), ""
 
 
-def _question(tail: Node) -> tuple[str, tuple[Term, bool] | None]:
+def _question(tail: Node, named: Held) -> tuple[str, tuple[Term, bool] | None]:
     """The text of a test; with two ways out also the atom that leads to the first."""
     if isinstance(tail, Take):
-        return f"next item of {shown(tail.iterator)}", None
+        return f"next item of {text_of(tail.iterator, named).text}", None
     term, found = _branches(tail)
     if len(found) != 2:
-        return shown(term), None
+        return text_of(term, named).text, None
     fact = found[0][1]
     if isinstance(fact, bool):
-        return condition(term, True), (term, fact)
+        return "", (term, fact)
     simple = isinstance(fact, Span) and (fact.low is None) != (fact.high is None) and not fact.holes
     if isinstance(tail, Decide) and (simple or isinstance(fact, Among)):
         return "", next(atoms(term, fact, None))
-    return shown(term), None
+    return text_of(term, named).text, None
 
 
 def _ways_out(tail: Node) -> list[tuple[Node, str, str]]:
@@ -196,13 +223,15 @@ def _ways_out(tail: Node) -> list[tuple[Node, str, str]]:
         return [(tail.then, name, f"its next item is {name}"), (tail.exhausted, "none", "it is exhausted")]
     term, found = _branches(tail)
     texts = [condition(term, fact) for _, fact in found]
-    if _question(tail)[1] is not None:
+    if _question(tail, {})[1] is not None:
         return [(child, word, text) for (child, _), word, text in zip(found, ("yes", "no"), texts, strict=True)]
-    return [(child, _short(fact), text) for (child, fact), text in zip(found, texts, strict=True)]
+    return [(child, _short(term, fact), text) for (child, fact), text in zip(found, texts, strict=True)]
 
 
-def _short(fact: Fact) -> str:
+def _short(term: Term, fact: Fact) -> str:
     if isinstance(fact, Among):
+        if not fact.inside and isinstance(term, App) and term.op == "choose":  # one of its other options
+            fact = Among(frozenset(term.attrs[2]) - fact.values, inside=True)
         return ", ".join(map(repr, sorted(fact.values))) if fact.inside else "other"
     if isinstance(fact, Span) and not fact.holes:
         return condition(Sym("x"), fact).removeprefix("x ").removeprefix("== ").replace("x", "…")

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pointsman.program.rows import Entry
+
 __all__ = ["ADVANCE", "COLOURS", "INDENT", "LINE", "PAD_X", "PAD_Y", "Box", "Graph", "Link", "cut", "leaf", "text_size"]
 
 
@@ -20,6 +22,7 @@ INDENT: Final = "\u00a0\u00a0"
 COLOURS: Final = {  # kind -> fill, stroke
     "state": ("#e7effa", "#4a78b5"),
     "test": ("#f3f4f6", "#8a97a8"),
+    "question": ("#fdf0d3", "#b7791f"),
     "return": ("#e4f3e8", "#3f8f5a"),
     "raise": ("#fbe8e5", "#c0564a"),
     "goto": ("#e7effa", "#4a78b5"),
@@ -28,32 +31,38 @@ COLOURS: Final = {  # kind -> fill, stroke
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle of text; ``kind`` is a key of ``COLOURS``."""
+    """A rectangle of text; ``kind`` is a key of ``COLOURS``. ``asks``: to get there costs a question to a reader."""
 
     lines: tuple[str, ...]
     title: str
     kind: str
+    asks: bool = False
 
     def size(self) -> tuple[float, float]:
         return text_size(self.lines)
 
+    def decides(self) -> bool:
+        return self.kind in {"test", "question"}
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An arrow between two boxes, by number, with a label where it has lines."""
+    """An arrow between two boxes, by number, with a label where it has lines. ``asks``: some row of it asks."""
 
     source: int
     target: int
     lines: tuple[str, ...] = ()
     title: str = ""
     dashed: bool = False
+    asks: bool = False
 
 
 @dataclass(slots=True)
 class Graph:
-    """One function's picture before it has places."""
+    """One function's picture before it has places; ``legend`` tells what the names of its questions stand for."""
 
     heading: str
+    legend: Sequence[Entry] = ()
     boxes: list[Box] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
@@ -74,8 +83,7 @@ def cut(text: str, width: int, lines: int = 1) -> tuple[str, ...]:
     return tuple(wrapped)
 
 
-def leaf(text: str, steps: Sequence[str] = ()) -> Box:
+def leaf(text: str, steps: Sequence[str] = (), *, title: str, asks: bool = False) -> Box:
     """A return, raise or goto, with the steps just before it."""
     lines = [line for step in steps[:3] for line in cut(step, 34)] + (["…"] if len(steps) > 3 else [])
-    kind = text.partition(" ")[0]
-    return Box((*lines, *cut(text, 34, 3)), "\n".join((*steps, text)), kind)
+    return Box((*lines, *cut(text, 34, 3)), title, text.partition(" ")[0], asks)

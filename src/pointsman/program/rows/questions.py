@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pointsman.program.rows.terms_text import Text, question_key, shown
 from pointsman.program.table.asking import Asked, asked_at, price_tokens
 from pointsman.program.table.machine import Machine, nodes
 
-__all__ = ["held_questions", "named_questions", "question_lines"]
+__all__ = ["Entry", "entries", "held_questions", "named_questions", "question_lines"]
 
 _ANSWERS = {"bool": "yes or no", "int": "an int", "float": "a number", "date": "a date", "span": "words of it"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A question as a list of names tells it; the price is about what it costs beside the text."""
+
+    name: str
+    kind: str
+    wording: str
+    text: str
+    answers: str
+    price_tokens: int
 
 
 def named_questions(machine: Machine) -> dict[Asked, str]:
@@ -29,12 +42,17 @@ def held_questions(names: Mapping[Asked, str]) -> dict[str, Text]:
     return {question_key(*question): Text(name) for question, name in names.items()}
 
 
-def question_lines(names: Mapping[Asked, str]) -> list[str]:
-    """What each name stands for: the words, the text, the answers, and about what it costs beside the text."""
+def entries(names: Mapping[Asked, str]) -> list[Entry]:
+    """What each name stands for."""
     return [
-        f"{name}  {attrs[0]!r} of {shown(text)}: {_answers(kind, attrs)}; {price_tokens((kind, attrs, text))} tokens"
+        Entry(name, kind, attrs[0], shown(text), _answers(kind, attrs), price_tokens((kind, attrs, text)))
         for (kind, attrs, text), name in names.items()
     ]
+
+
+def question_lines(names: Mapping[Asked, str]) -> list[str]:
+    """What each name stands for, a line each."""
+    return [f"{e.name}  {e.wording!r} of {e.text}: {e.answers}; {e.price_tokens} tokens" for e in entries(names)]
 
 
 def _answers(kind: str, attrs: tuple[Any, ...]) -> str:

@@ -34,6 +34,7 @@ from pointsman.program.table.machine import (
 __all__ = [
     "Asked",
     "asked_at",
+    "asked_before",
     "asking_ahead",
     "asks",
     "deciding_returns",
@@ -113,6 +114,16 @@ def _decided(value: Term) -> Node:
     return Decide(atom, Return(Const(not flipped)), Return(Const(flipped)))
 
 
+def asked_before(root: Node) -> dict[int, frozenset[Asked]]:
+    """By the ids of nodes: what has been asked on every way to there."""
+    before: dict[int, frozenset[Asked]] = {id(root): frozenset()}
+    for node in reversed(list(postorder(root))):
+        known = before[id(node)] | asked_at(node)
+        for child in successors(node):
+            before[id(child)] = before.get(id(child), known) & known
+    return before
+
+
 # -- which are asked together ------------------------------------------------------------------------------------------
 
 
@@ -139,7 +150,7 @@ def _with_others(state: State) -> State:
     if not asks(state.root):
         return state
     sure, there = sure_questions(state.root), {state.symbol(name) for name, _ in state.variables}
-    before = _asked_before(state.root)
+    before = asked_before(state.root)
 
     def change(node: Node, same: Node) -> Node:
         own = asked_at(node)
@@ -156,16 +167,6 @@ def _with_others(state: State) -> State:
         return same
 
     return replace(state, root=rebuilt(state.root, change))
-
-
-def _asked_before(root: Node) -> dict[int, frozenset[Asked]]:
-    """By the ids of nodes: what has been asked on every way to there."""
-    before: dict[int, frozenset[Asked]] = {id(root): frozenset()}
-    for node in reversed(list(postorder(root))):
-        known = before[id(node)] | asked_at(node)
-        for child in successors(node):
-            before[id(child)] = before.get(id(child), known) & known
-    return before
 
 
 def _bringing(term: Term, others: tuple[Asked, ...]) -> Term:
