@@ -86,11 +86,11 @@ def _told(kind: str, family: str, found: Sequence[_Answered]) -> str:
 
     replies = sum(one.num_replies for one in found) / len(found)
     steps = sum(one.large_tokens for one in found) / len(found)
+    ours, escalated = share([one.ours for one in found]), share([one.escalated for one in found])
     return (
-        f"{kind} wordings of {family}: large with steps {share([one.large for one in found])}, "
-        f"reader and program {share([one.ours for one in found])}, {share([one.escalated for one in found])} of them by "
-        f"the large model, expressions {share([one.expression for one in found])}; {replies:.1f} questions a problem for "
-        f"{steps:.0f} tokens of steps (n {len(found)})"
+        f"{kind} wordings of {family}: large {share([one.large for one in found])}, reader and program {ours} "
+        f"({escalated} by the large model), expressions {share([one.expression for one in found])}; "
+        f"{replies:.1f} questions a problem for {steps:.0f} tokens of steps (n {len(found)})"
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pointsman.cli.extras import require_local
+from pointsman.cli.progress import counted
+from pointsman.cli.routes import routes
 from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
@@ -27,6 +27,9 @@ def _calibrate() -> None:
 
     pointsman calibrate program airline.route.json --data requests.jsonl --model models/small --model models/large
     """
+
+
+app.command("routes")(routes)
 
 
 @app.command("program")
@@ -70,12 +73,8 @@ def program(
     examples = _examples(data)
     kept = replies or artefact.with_name(f"{artefact.name.partition('.')[0]}.replies.jsonl")
     rungs = [Remembered(rung, kept) for rung in reader_rungs(models)]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        bar = shown.add_task("requests answered", total=len(examples))
-        found = calibrate(
-            table, examples, rungs, promise, seed=seed, with_heads=heads, on_run=lambda n: shown.advance(bar, n)
-        )
+    with counted("requests answered", len(examples)) as tick:
+        found = calibrate(table, examples, rungs, promise, seed=seed, with_heads=heads, on_run=tick)
     target = output or artefact
     replace(table, ladder=StoredLadder.of(found)).save(target)
     print(_told(found, target))

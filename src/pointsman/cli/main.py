@@ -25,6 +25,7 @@ from pointsman.cli import (
     run,
     serve,
     show,
+    suggest,
     train,
 )
 from pointsman.cli.failures import exit_status, shown
@@ -52,6 +53,7 @@ app.command("diff")(diff.diff_command)
 app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
+app.command("suggest")(suggest.suggest_command)
 app.add_typer(train.app, name="train")
 app.add_typer(fit.app, name="fit")
 app.add_typer(calibrate.app, name="calibrate")

@@ -87,13 +87,9 @@ def _endpoint(name: str) -> EndpointReader:
     return EndpointReader(config, model, name)
 
 
-def answerers_of(names: Sequence[str]) -> Callable[[Table], Answerer]:
-    """Who answers the questions of each of several programs; the models are loaded once, here.
-
-    Raises:
-        BadRequest: as `reader_rungs`.
-    """
-    return partial(_answerer, rungs=reader_rungs(names))
+def answerers_of(rungs: list[Rung]) -> Callable[[Table], Answerer]:
+    """Who answers the questions of each of several programs."""
+    return partial(_answerer, rungs=rungs)
 
 
 def answerer_of(table: Table, names: Sequence[str]) -> Answerer:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.models import model_sources
-from pointsman.cli.readers import answerers_of
+from pointsman.cli.readers import answerers_of, reader_rungs
 
 if TYPE_CHECKING:  # the server's libraries are loaded by the command, not by --help
     from pointsman.gateway import UpstreamConfig
@@ -23,9 +23,12 @@ def serve_command(
     model: Annotated[
         list[str] | None, typer.Option("--model", help="A folder, a .bin file or a Hub id to serve too; repeatable.")
     ] = None,
-    reader: Annotated[
+    readers: Annotated[
         list[str] | None,
         typer.Option("--reader", help="A model that answers the questions of programs, or URL#MODEL; repeatable."),
+    ] = None,
+    infer: Annotated[
+        str | None, typer.Option(help="The model that gets what no program covers, for requests to `auto`.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")
@@ -38,6 +41,8 @@ def serve_command(
 ) -> None:
     """Start the OpenAI-compatible server. A compiled program is the model program/NAME.
 
+    With a --reader, programs take requests in free words too, and where their folder has routes.json (`pointsman
+    calibrate routes`) the model `auto` is the program that covers a request, or else the model that --infer names.
     Where PyTorch is installed, embedded/large, embedded/small and embedded/pair, which is both together, are models
     too, each loaded at its first request.
 
@@ -46,6 +51,8 @@ def serve_command(
     pointsman serve refund.route.json --port 8500
 
     pointsman serve airline.route.json --reader http://127.0.0.1:8000/v1#qwen3-32b
+
+    pointsman serve build/ --reader embedded/reader --infer embedded/large
 
     pointsman serve --model Qwen/Qwen3-0.6B --model models/mine
     """
@@ -56,7 +63,8 @@ def serve_command(
         host=host,
         port=port,
         programs=tuple(programs) if programs else None,
-        readers=tuple(reader) if reader else None,
+        readers=tuple(readers) if readers else None,
+        infer=infer,
     )
     if config is None and Path("pointsman.toml").is_file():
         config = Path("pointsman.toml")
@@ -71,8 +79,9 @@ def serve_command(
         }
         print(json.dumps(shown, default=str, indent=2))
         return
-    answerers = answerers_of(settings.server.readers) if settings.server.readers else None
-    run_server(settings, model_sources(settings), answerers)
+    rungs = reader_rungs(settings.server.readers)
+    answerers, reader = (answerers_of(rungs), rungs[0]) if rungs else (None, None)
+    run_server(settings, model_sources(settings), answerers, reader)
 
 
 def _without_key(upstream: UpstreamConfig) -> dict[str, object]:

@@ -115,3 +115,8 @@ def choice_prompt(question: Question, options: Sequence[str], text: str) -> str:
 def extraction_prompt(question: Question, text: str) -> str:
     """Asks for a value, or for none."""
     return f"{text}\n\nWhat is {question.wording}? Answer with the value only, or with {NOTHING}."
+
+
+def asks_for(summary: str) -> str:
+    """The statement that a request is for what a program does."""
+    return f"this asks for {summary}"

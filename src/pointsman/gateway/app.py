@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,6 +19,7 @@ import pointsman
 from pointsman.core import BadRequest, NotFound
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Arm, Call
+from pointsman.gateway.auto import AUTO, AutoArm
 from pointsman.gateway.boundary import REQUEST_ID, Boundary
 from pointsman.gateway.config import Config
 from pointsman.gateway.errors import MethodNotAllowed
@@ -25,6 +27,9 @@ from pointsman.gateway.http import JSON, read_body, send_whole
 from pointsman.gateway.models import ModelArm, ModelSource
 from pointsman.gateway.programs import PREFIX, Program, ProgramArm
 from pointsman.gateway.upstream import UpstreamArm, new_session
+
+if TYPE_CHECKING:  # a gateway without programs does not load the compiler
+    from pointsman.program.text.router import Router
 
 Endpoints = Mapping[str, Mapping[str, ASGIApp]]
 """Path, then method, to the app that serves it."""
@@ -57,13 +62,22 @@ class _Switch:
 class _Gateway:
     """Holds the arms and serves the endpoints. Upstreams join the arms while the application runs."""
 
-    def __init__(self, config: Config, programs: Sequence[Program], models: Sequence[ModelSource]) -> None:
-        relayed = (name for upstream in config.upstreams for name in upstream.models)
-        _refuse_twins([*(PREFIX + program.name for program in programs), *(model.name for model in models), *relayed])
+    def __init__(
+        self, config: Config, programs: Sequence[Program], models: Sequence[ModelSource], router: "Router | None"
+    ) -> None:
+        relayed = [name for upstream in config.upstreams for name in upstream.models]
+        names = [*(PREFIX + program.name for program in programs), *(model.name for model in models), *relayed]
+        _refuse_twins([*names, *([AUTO] if router is not None else [])])
+        if config.server.infer is not None and config.server.infer not in names:
+            problem = f"infer names {config.server.infer!r}, which is none of the models"
+            raise BadRequest(problem, code="invalid_config")
         self._config = config
         self._programs = {PREFIX + program.name: ProgramArm(program) for program in programs}
         self._models = {model.name: ModelArm(model) for model in models}
         self._arms: dict[str, Arm] = {**self._programs, **self._models}
+        self._auto = None if router is None else AutoArm(router, config.server.infer, self._arms)
+        if self._auto is not None:
+            self._arms[AUTO] = self._auto
 
     @property
     def endpoints(self) -> Endpoints:
@@ -86,6 +100,8 @@ class _Gateway:
         finally:
             for program in self._programs.values():
                 program.close()
+            if self._auto is not None:
+                self._auto.close()
             await asyncio.gather(*(model.close() for model in self._models.values()))
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,15 +130,22 @@ class _Gateway:
         return NotFound(f"no model is named {model[:100]!r}; there is {listed}", code="model_not_found")
 
 
-def create_app(config: Config, programs: Sequence[Program], models: Sequence[ModelSource] = ()) -> Starlette:
+def create_app(
+    config: Config,
+    programs: Sequence[Program],
+    models: Sequence[ModelSource] = (),
+    router: "Router | None" = None,
+) -> Starlette:
     """The application for `config` that serves `programs` and `models`, each model loaded at its first request.
+
+    With a `router` it serves `auto` too.
 
     Upstreams answer while its lifespan is running; at its end the models are closed.
 
     Raises:
-        BadRequest: `invalid_config` where two of all these would be reached by one name.
+        BadRequest: `invalid_config` where two of all these would be reached by one name, or none is the one to infer.
     """
-    gateway = _Gateway(config, programs, models)
+    gateway = _Gateway(config, programs, models, router)
     layers = [Middleware(Boundary), Middleware(_Switch, endpoints=gateway.endpoints)]
     return Starlette(middleware=layers, lifespan=gateway.lifespan)
 

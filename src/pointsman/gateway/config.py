@@ -6,6 +6,7 @@
     max_body_bytes = 16777216
     programs = ["programs"]        # files and folders, relative to this file
     readers = ["models/qwen3"]     # models that answer the questions of programs, the cheapest first; or URL#MODEL
+    infer = "qwen3-8b"             # who answers requests to the model `auto` that no program covers
 
     [[upstream]]
     name = "local"
@@ -81,6 +82,7 @@ class ServerConfig:
     max_body_bytes: int = 16 * 2**20
     programs: tuple[Path, ...] = ()
     readers: tuple[str, ...] = ()
+    infer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ class Overrides:
     max_body_bytes: int | None = None
     programs: tuple[Path, ...] | None = None
     readers: tuple[str, ...] | None = None
+    infer: str | None = None
 
 
 class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +192,7 @@ class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: _Positive | None = None
     programs: list[str] | None = None
     readers: list[_Model] | None = None
+    infer: _Model | None = None
 
 
 class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -290,7 +294,7 @@ def _read(path: Path) -> _File:
 def _from_file(table: _ServerTable, folder: Path) -> Overrides:
     programs = None if table.programs is None else tuple(folder / item for item in table.programs)
     readers = None if table.readers is None else tuple(_reader(item, folder) for item in table.readers)
-    return Overrides(table.host, table.port, table.max_body_bytes, programs, readers)
+    return Overrides(table.host, table.port, table.max_body_bytes, programs, readers, table.infer)
 
 
 def _reader(given: str, folder: Path) -> str:

@@ -15,10 +15,11 @@ from pointsman.core.asking import Answerer
 from pointsman.gateway.app import create_app
 from pointsman.gateway.config import Config, ServerConfig
 from pointsman.gateway.models import ModelSource
-from pointsman.gateway.programs import load_folder
+from pointsman.gateway.programs import find_router, load_folder
 
 if TYPE_CHECKING:
     from pointsman.program import Table
+    from pointsman.program.ladder import Rung
 
 GRACE_S = 10
 """Seconds that running requests get to finish once the server is told to stop. Chosen.
@@ -35,6 +36,7 @@ def serve(
     config: Config,
     models: Sequence[ModelSource] = (),
     answerer_of: Callable[["Table"], Answerer] | None = None,
+    reader: "Rung | None" = None,
 ) -> None:
     """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
 
@@ -45,11 +47,16 @@ def serve(
         config: what to serve and where.
         models: of this machine.
         answerer_of: who answers the questions of a program.
+        reader: who reads requests in free words.
 
     Raises:
         BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port.
     """
-    app = create_app(config, load_folder(config.server.programs, answerer_of), models)
+    paths = config.server.programs
+    programs = load_folder(paths, answerer_of, reader)
+    has_readers = answerer_of is not None and reader is not None
+    router = find_router(paths, programs, answerer_of, reader) if answerer_of and reader and has_readers else None
+    app = create_app(config, programs, models, router)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pointsman").setLevel(logging.INFO)
     with _listening(config.server) as listener:

@@ -313,6 +313,38 @@ def program_inputs(request: ChatRequest) -> Inputs:
     return inputs
 
 
+def free_words(request: ChatRequest) -> str | None:
+    """The last user message, where it is neither a program's inputs nor brings them along. Raises as its parts do."""
+    message = last_user_message(request)
+    text = text_of(message)
+    if _present(message.inputs) is not None or not text.strip() or text.lstrip()[0] in "{[":
+        return None
+    return text
+
+
+def given_inputs(request: ChatRequest) -> dict[str, object]:
+    """Inputs that come beside a request in free words.
+
+    Raises:
+        BadRequest: `invalid_inputs` where they are no JSON object.
+    """
+    raw = _present(request.inputs)
+    found = {} if raw is None else read(_decode_inputs, raw, "the program's inputs", "invalid_inputs", "inputs")
+    if not isinstance(found, dict):
+        raise BadRequest("inputs beside a request are a JSON object (by name)", code="invalid_inputs", param="inputs")
+    return found
+
+
+def sole_text(request: ChatRequest) -> str | None:
+    """The text of a chat that is one user message and nothing else, neither tools nor inputs; else None."""
+    messages = () if request.messages is UNSET else request.messages
+    if len(messages) != 1 or _present(request.inputs) is not None:
+        return None
+    message = read(_decode_message, messages[0], "the message", "invalid_json", "messages[0]")
+    is_text = message.role == "user" and isinstance(message.content, str) and _present(message.inputs) is None
+    return text_of(message) if is_text else None
+
+
 def _present(raw: Raw | UnsetType) -> Raw | None:
     if isinstance(raw, UnsetType):
         return None

@@ -12,7 +12,7 @@ import pytest
 from pointsman.core import BadRequest, Cost, Unverified, UpstreamError
 from pointsman.core.asking import Question, Reply
 from pointsman.gateway import Config, create_app, load_folder
-from pointsman.gateway.programs import AskingProgram
+from pointsman.gateway.programs import ReadProgram
 from pointsman.program import CompileOptions, Table, compile_table
 
 pytestmark = pytest.mark.anyio
@@ -244,7 +244,7 @@ LATE = "from pointsman import judge\n\ndef f(t: str, n: int):\n    return n < 3 
 
 async def test_questions_of_a_program_are_part_of_its_cost(client_of: Any) -> None:
     late = Late()
-    client = client_of(create_app(Config(), [AskingProgram(compiled(LATE), late)]))
+    client = client_of(create_app(Config(), [ReadProgram(compiled(LATE), late)]))
     reply = await client.chat({"model": "program/f", "inputs": ["past nine", 1]})
     assert reply.json["choices"][0]["message"]["content"] == "true"
     cost = reply.json["pointsman"]["cost"]
@@ -259,7 +259,7 @@ async def test_questions_of_a_program_are_part_of_its_cost(client_of: Any) -> No
 
 async def test_a_question_that_nobody_can_answer_is_an_error(client_of: Any) -> None:
     late = Late(UpstreamError("the upstream 'x' cannot be reached", retryable=True, code="upstream_unreachable"))
-    client = client_of(create_app(Config(), [AskingProgram(compiled(LATE), late)]))
+    client = client_of(create_app(Config(), [ReadProgram(compiled(LATE), late)]))
     reply = await client.chat({"model": "program/f", "inputs": ["past nine", 1]})
     assert reply.status == 502
     assert reply.json["error"]["code"] == "upstream_unreachable"

@@ -7,6 +7,7 @@ text, in no order.
 
 import random
 
+from pointsman.core.asking import asks_for
 from pointsman.embedded import arithmetic, extraction, facts, selection, tracking
 from pointsman.embedded.problems import Problem, Split, fixed_hash
 from pointsman.embedded.reading import messages, requests
@@ -77,4 +78,4 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem
     text, name = covered(rng, split) if difficulty <= 5 else (uncovered(rng, split), "")
     asked = [*rng.sample([other for other in SUMMARIES if other != name], 2), name or rng.choice(list(SUMMARIES))]
     ask = Asker("coverage", difficulty, text)
-    return tuple(ask.judge(requests.covers(SUMMARIES[one]), holds=one == name) for one in rng.sample(asked, len(asked)))
+    return tuple(ask.judge(asks_for(SUMMARIES[one]), holds=one == name) for one in rng.sample(asked, len(asked)))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pointsman.core.asking import asks_for
 from pointsman.embedded.problems import Problem, Split
 from pointsman.embedded.reading.asking import Asker
 from pointsman.embedded.wording import ENDINGS, ONSETS, Wording
@@ -98,11 +99,6 @@ PROGRAMS: Mapping[str, Asked] = {
 _NUMBERS = ("the base", "the exponent")
 
 
-def covers(summary: str) -> str:
-    """The statement that a request is for a program with this summary."""
-    return f"this asks for {summary}"
-
-
 def number(rng: random.Random) -> str:
     """Of one to three digits."""
     return str(rng.randrange(10 ** rng.randint(1, 3)))
@@ -149,7 +145,7 @@ def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem
     ask = Asker("requests", difficulty, text)
     problems = [one for key, value in values.items() for one in _asked(ask, PROGRAMS[name].parameters[key], value)]
     others = rng.sample([other for other in names if other != name], 2)
-    problems += [ask.judge(covers(PROGRAMS[one].summary), holds=one == name) for one in (name, others[0])]
+    problems += [ask.judge(asks_for(PROGRAMS[one].summary), holds=one == name) for one in (name, others[0])]
     stated = PROGRAMS[name].parameters.values()
     absent = [what for what in PROGRAMS[others[1]].parameters.values() if what not in stated]
     if absent and rng.random() < 0.3:
