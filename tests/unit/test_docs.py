@@ -111,6 +111,20 @@ def test_the_readme_shows_what_is_printed(
         assert matches(output, printed), f"{command} prints\n{printed}"
 
 
+def test_the_rounds_of_a_script_are_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    ((command, shown),) = cases(ROOT / "docs/program.md")
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as end:
+        main()
+    printed = capfd.readouterr()
+    assert end.value.code == 0
+    assert matches(shown, printed.err + printed.out), f"{command} prints\n{printed}"
+
+
 def test_the_refusal_in_the_readme_is_the_one_that_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from pointsman.program import Compiled, CompileOptions, compile_table
 from pointsman.program.cache import default_folder
 from pointsman.program.frontend import Module
 
-__all__ = ["compile_command", "read_source"]
+__all__ = ["compile_command", "destination", "read_source", "summary", "told", "warn_untested"]
 
 
 def read_source(path: Path) -> str:
@@ -61,7 +61,7 @@ def compile_command(
     names = [function] if function else list(module.functions)
     if not names:
         raise BadRequest(f"{file!r} defines no function at its top level", code="no_functions")
-    destinations = {name: _destination(out, name, several=not function) for name in names}
+    destinations = {name: destination(out, name, several=not function) for name in names}
     failures: list[PointsmanError] = []
     for name in names:
         try:
@@ -78,7 +78,8 @@ def compile_command(
         raise typer.Exit(min(exit_status(error) for error in failures))
 
 
-def _destination(out: Path | None, name: str, *, several: bool) -> Path:
+def destination(out: Path | None, name: str, *, several: bool) -> Path:
+    """Where an artefact goes; makes the folder that ``-o`` names. Raises BadRequest ``no_folder``, ``cannot_write``."""
     if out is None:
         return Path(f"{name}.route.json")
     if several or out.is_dir() or not (out.suffix or out.exists()):
@@ -94,13 +95,11 @@ def _destination(out: Path | None, name: str, *, several: bool) -> Path:
     return out
 
 
-def _report(compiled: Compiled, destination: Path, *, as_json: bool) -> None:
-    table = compiled.table
-    certificate = table.certificate
+def summary(compiled: Compiled) -> dict[str, object]:
+    """What is said of a compilation with ``--json``."""
+    certificate = compiled.table.certificate
     levels = [s.level for s in certificate.states]
-    summary = {
-        "function": table.name,
-        "artefact": str(destination),
+    return {
         "states": len(certificate.states),
         "rows": sum(s.rows for s in certificate.states),
         "proved_states": levels.count("proved"),
@@ -111,16 +110,29 @@ def _report(compiled: Compiled, destination: Path, *, as_json: bool) -> None:
         "reused": list(compiled.reused),
         "seconds": {name: round(value, 4) for name, value in compiled.stage_seconds.items()},
     }
-    if as_json:
-        print(json.dumps(summary))
-        return
-    text = (
-        f"{table.name}: {summary['states']} state(s), {summary['rows']} rows, "
-        f"{summary['proved_states']} state(s) proved, "
-        f"equal to CPython on {certificate.inputs_tested} inputs -> {destination}"
+
+
+def told(compiled: Compiled) -> str:
+    """The same for people, in a line."""
+    facts = summary(compiled)
+    return (
+        f"{facts['states']} state(s), {facts['rows']} rows, {facts['proved_states']} state(s) proved, "
+        f"equal to CPython on {facts['inputs_tested']} inputs"
     )
-    print(text + (" (from the cache)" if compiled.reused else ""))
-    if certificate.inputs_tested == 0:
+
+
+def warn_untested(compiled: Compiled) -> None:
+    """Says so on stderr where the differential test tested nothing."""
+    if compiled.table.certificate.inputs_tested == 0:
         sys.stderr.write("warning: no input could be tested; nothing but the proofs supports this table\n")
+
+
+def _report(compiled: Compiled, path: Path, *, as_json: bool) -> None:
+    name = compiled.table.name
+    if as_json:
+        print(json.dumps({"function": name, "artefact": str(path), **summary(compiled)}))
+        return
+    print(f"{name}: {told(compiled)} -> {path}" + (" (from the cache)" if compiled.reused else ""))
+    warn_untested(compiled)
     for name, refusal in compiled.refusals.items():
         sys.stderr.write(f"opaque: {name} stays a call to the original ({refusal.code})\n{refusal.message}\n")

@@ -27,6 +27,7 @@ from pointsman.cli import (
     show,
     suggest,
     train,
+    write,
 )
 from pointsman.cli.failures import exit_status, shown
 from pointsman.core import PointsmanError
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile")(compile_.compile_command)
+app.command("write")(write.write_command)
 app.command("run")(run.run_command)
 app.command("audit")(audit.audit_command)
 app.command("show")(show.show_command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from pointsman.core.selecting import Selector
     from pointsman.engine import LoadedModel
     from pointsman.engine.forms import Form
+    from pointsman.gateway import UpstreamConfig
     from pointsman.gateway.reading import EndpointReader
     from pointsman.program import Table
     from pointsman.program.ladder import Rung
 
-__all__ = ["answerer_of", "answerers_of", "reader_rungs", "selector_of"]
+__all__ = ["answerer_of", "answerers_of", "endpoint_of", "is_endpoint", "reader_rungs", "selector_of"]
 
 _READER: Final = "embedded/reader"
 
@@ -38,12 +40,12 @@ def reader_rungs(names: Sequence[str]) -> list[Rung]:
     """
     if len(set(names)) < len(names):
         raise BadRequest("a model is named twice; expected the cheapest first, each once", code="conflicting_options")
-    return [_endpoint(name) if _is_endpoint(name) else _local(name) for name in names]
+    return [_endpoint(name) if is_endpoint(name) else _local(name) for name in names]
 
 
 def selector_of(name: str) -> Selector:
     """A model that selects rows. Raises as `reader_rungs`."""
-    if _is_endpoint(name):
+    if is_endpoint(name):
         return AnswererSelector(_endpoint(name), name)
     model, form = _loaded(name)
     from pointsman.engine.selecting import RowSelector
@@ -51,7 +53,8 @@ def selector_of(name: str) -> Selector:
     return RowSelector(model, name, form)
 
 
-def _is_endpoint(name: str) -> bool:
+def is_endpoint(name: str) -> bool:
+    """Whether a name is `URL#MODEL`, or would be if it named a model."""
     return name.startswith(("http://", "https://"))
 
 
@@ -76,15 +79,21 @@ def _loaded(name: str) -> tuple[LoadedModel, Form | None]:
 
 
 def _endpoint(name: str) -> EndpointReader:
-    from pointsman.gateway import UpstreamConfig
     from pointsman.gateway.reading import EndpointReader
+
+    return EndpointReader(*endpoint_of(name), name)
+
+
+def endpoint_of(name: str, timeout_s: float | None = None) -> tuple[UpstreamConfig, str]:
+    """The server of `URL#MODEL` and the model's name there. Raises BadRequest `invalid_endpoint`."""
+    from pointsman.gateway import UpstreamConfig
 
     url, _, model = name.partition("#")
     if not model:
         problem = f"{name} names no model; expected a URL and a model, as in http://127.0.0.1:8000/v1#qwen3"
         raise BadRequest(problem, code="invalid_endpoint")
     config = UpstreamConfig(url, url, (model,), api_key=os.environ.get("OPENAI_API_KEY"))
-    return EndpointReader(config, model, name)
+    return (config if timeout_s is None else replace(config, timeout_s=timeout_s)), model
 
 
 def answerers_of(rungs: list[Rung]) -> Callable[[Table], Answerer]:

@@ -17,10 +17,11 @@ from typing import Any
 
 import aiohttp
 
-from pointsman.core import Cost, Unsupported, UpstreamError
+from pointsman.core import Cost, Unsupported
 from pointsman.core.asking import LETTERS, Question, Reply, Value, choice_prompt, extraction_prompt, options_of
+from pointsman.gateway.completion import completion_of, post_chat
 from pointsman.gateway.config import UpstreamConfig
-from pointsman.gateway.upstream import new_session, translated
+from pointsman.gateway.upstream import new_session
 
 __all__ = ["EndpointReader"]
 
@@ -151,34 +152,14 @@ class EndpointReader:
     async def _ask(self, session: aiohttp.ClientSession, prompt: str, extra: dict[str, Any]) -> dict[str, Any]:
         """The endpoint's answer. Raises UpstreamError; of a request that it refuses, Unsupported."""
         body = {"model": self._model, "messages": [{"role": "user", "content": prompt}], "temperature": 0, **extra}
-        headers = {} if self._config.api_key is None else {"Authorization": f"Bearer {self._config.api_key}"}
-        url = f"{self._config.base_url.rstrip('/')}/chat/completions"
-        silence = self._config.timeout_s
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
-        sending = session.post(url, json=body, headers=headers, timeout=limits, allow_redirects=False)
-        with translated(self._config.name):
-            async with sending as response:
-                status, data = response.status, await response.read()
+        status, data = await post_chat(session, self._config, body)
         if status in (400, 422) and "logprobs" in extra:  # refused, perhaps for them
             self._has_logprobs = False
             rest = {name: value for name, value in extra.items() if name not in ("logprobs", "top_logprobs")}
             return await self._ask(session, prompt, rest)
         if status in (400, 422) and "response_format" in extra:
             raise Unsupported(f"{self.name} refuses structured output", code="no_logprobs_or_schema")
-        if status != 200:
-            problem = f"the upstream {self._config.name!r} answered with status {status}"
-            raise UpstreamError(problem, retryable=status >= 500 or status == 429, code="upstream_failed")
-        return _decoded(data, self._config.name)
-
-
-def _decoded(data: bytes, upstream: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(data)
-        answer["choices"][0]["message"]
-    except (ValueError, KeyError, IndexError, TypeError) as exc:
-        problem = f"the upstream {upstream!r} sent no chat completion"
-        raise UpstreamError(problem, retryable=False, code="upstream_bad_answer") from exc
-    return dict(answer)
+        return completion_of(status, data, self._config.name)
 
 
 def _letter_chances(answer: dict[str, Any], num_options: int) -> list[float] | None:

@@ -44,7 +44,8 @@ class CompileOptions:
     """How to compile.
 
     ``max_examples``, ``seconds``: the differential test's budget. ``cache_folder`` None: compile everything anew.
-    ``verify``: check the IR after every pass (tests do); machines are checked always.
+    ``verify``: check the IR after every pass (tests do); machines are checked always. ``doctests``: the differential
+    test also runs the examples of the docstring, which the front end does not read.
     """
 
     allow_opaque: bool = False
@@ -53,6 +54,7 @@ class CompileOptions:
     seed: int = 0
     cache_folder: Path | None = None
     verify: bool = False
+    doctests: bool = True
 
 
 @dataclass
@@ -251,6 +253,7 @@ def _tested(
         max_examples=options.max_examples,
         extra_inputs=made,
         seconds=options.seconds,
+        doctests=options.doctests,
     )
     if found.status == "mismatch":
         raise MismatchError(program.entry, found)

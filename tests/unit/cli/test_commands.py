@@ -15,7 +15,20 @@ SIGN = "def f(n: int):\n    if n < 0:\n        raise ValueError('below')\n    re
 
 def test_help_and_version(pm: Any) -> None:
     assert pm("--version").out == f"pointsman {pointsman.__version__}\n"
-    for command in ("", "compile", "run", "show", "audit", "prove", "diff", "coverage", "generate", "serve", "bench"):
+    for command in (
+        "",
+        "compile",
+        "write",
+        "run",
+        "show",
+        "audit",
+        "prove",
+        "diff",
+        "coverage",
+        "generate",
+        "serve",
+        "bench",
+    ):
         long, short = pm(*command.split(), "--help"), pm(*command.split(), "-h")
         assert (long.code, long.out) == (0, short.out)
         assert not command or f"pointsman {command} " in long.out.partition("\n\n")[2], "help has an example"

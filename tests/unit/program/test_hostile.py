@@ -235,6 +235,12 @@ FRONT_END = {
     "dunder_parameter": ("def f(__x__):\n    return 1\n", "PM216"),
     "class_variable": ("from dataclasses import dataclass\n@dataclass\nclass R:\n    a: 'ClassVar[int]' = 1\n"
                        "def f(x):\n    return R()\n", "PM110"),
+    "computed_base": ("from typing import NamedTuple\nclass R(run() or NamedTuple):\n    a: int\ndef f(x):\n    return R(1)\n",
+                      "PM110"),
+    "computed_decorator": ("@run().dataclass\nclass R:\n    a: int\ndef f(x):\n    return R(1)\n", "PM110"),
+    "computed_member": ("from enum import Enum\nclass C(Enum):\n    a = run().auto()\ndef f(x):\n    return C.a\n", "PM110"),
+    "computed_field_type": ("from typing import NamedTuple\nR = NamedTuple('R', [('a', run())])\ndef f(x):\n    return R(1)\n",
+                            "PM110"),
     "private_member": ("from enum import Enum\nclass C(Enum):\n    _ignore_ = 'a'\n    a = 1\ndef f(x):\n    return C.a\n",
                        "PM110"),
 }  # fmt: skip

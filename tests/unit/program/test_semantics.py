@@ -443,6 +443,8 @@ def test_known_defects(case: Case, disagreements: Callable[..., list[str]]) -> N
 
 
 ENDLESS = {
+    "nothing": "def f(n):\n    while True: pass",
+    "nothing in a loop": "def f(n):\n    while n:\n        while True: continue",
     "while": "def f(n):\n    while True: n += 1",
     "recursion": "def f(n):\n    g = 0\n    while n: g = h(g)\ndef h(x): return x + 1",
     "for": "def f(xs):\n    xs = [1]\n    for x in xs: xs.append(x)",

@@ -73,14 +73,16 @@ def differential_test(
     seconds: float = 5.0,
     tests: str = "",
     paths: tuple[str, ...] = (),
+    doctests: bool = True,
 ) -> Differential:
     """Compares the program with its source. Blocks for up to ``seconds``, some more when a call is stuck.
 
     ``extra_inputs``: positional arguments as a sequence, or all arguments by name as a dict. ``tests``: statements that
     call the function by name, which must end alike on both. ``paths``: where the source may import from.
+    ``doctests``: whether the docstring's examples are run for their inputs.
     """
     start = time.monotonic()
-    task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths)
+    task = Task(source, filename, program, seed, max_examples, seconds, extra_inputs, tests, paths, doctests)
     num_nodes = sum(1 for machine in program.machines.values() for _ in _nodes(machine))
     limit = seconds + _GRACE_SECONDS + num_nodes * _LINK_SECONDS_A_NODE
     outcome = run(lambda send: run_trial(task, send), Limits(limit))

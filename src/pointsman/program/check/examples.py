@@ -19,12 +19,18 @@ _TEST_SECONDS = 3.0
 
 
 def recorded_rows(
-    entry: str, original: Callable[..., Any], namespace: Mapping[str, Any], tests: str, seconds: float
+    entry: str,
+    original: Callable[..., Any],
+    namespace: Mapping[str, Any],
+    tests: str,
+    seconds: float,
+    *,
+    doctests: bool = True,
 ) -> list[Row]:
     """The arguments of every call that doctests of the function and ``tests`` make. Runs them."""
     found: list[Row] = []
     names = {**namespace, entry: _recorder(original, found)}
-    text = getattr(original, "__doc__", None) or ""
+    text = (getattr(original, "__doc__", None) or "") if doctests else ""
     try:
         with time_limit(seconds):
             for example in doctest.DocTestParser().get_examples(text) if ">>>" in text else ():

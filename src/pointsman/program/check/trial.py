@@ -49,7 +49,7 @@ _STACK_ORIGINAL, _STACK_EMITTED = 1_000, 4_000  # frames; the emitted one may us
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """``tests``: statements that call the function by name, such as assertions."""
+    """``tests``: statements that call the function by name, such as assertions. ``doctests``: and the docstring's."""
 
     source: str
     filename: str
@@ -60,6 +60,7 @@ class Task:
     extra_inputs: Sequence[Any] = ()
     tests: str = ""
     paths: tuple[str, ...] = ()
+    doctests: bool = True
 
 
 class _Stop(BaseException):
@@ -129,7 +130,7 @@ class _Trial:
 
     def run(self) -> None:
         tests, seconds = self.task.tests, min(1.0, self.task.seconds / 2)
-        examples = recorded_rows(self.entry, self.original, self.namespace, tests, seconds)
+        examples = recorded_rows(self.entry, self.original, self.namespace, tests, seconds, doctests=self.task.doctests)
         if tests and not self._tests_agree():
             return
         if not all(map(self._agrees_or_shrinks, examples)):

@@ -11,7 +11,7 @@ from pointsman.program import catalogue, ir
 if TYPE_CHECKING:
     from pointsman.program.frontend.builder import Program
 
-__all__ = ["declare_record", "record_of"]
+__all__ = ["declare_record", "is_type", "record_of"]
 
 _NO_FIELD = re.compile(r"\b(ClassVar|InitVar|KW_ONLY)\b")
 _PUBLIC = frozenset({"namedtuple"})
@@ -55,12 +55,12 @@ def _fit(record: ir.Record | None) -> ir.Record | None:
 
 
 def _from_class(node: ast.ClassDef) -> ir.Record | None:
-    bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    bases = [_last_name(base) for base in node.bases]
     body = [s for s in node.body if not _is_docstring(s) and not isinstance(s, ast.Pass)]
     if node.keywords:
         return None
-    decorators = [ast.unparse(d) for d in node.decorator_list]
-    if not bases and len(decorators) == 1 and decorators[0].rpartition(".")[2].startswith("dataclass"):
+    decorators = [_last_name(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list]
+    if not bases and decorators == ["dataclass"]:
         return _dataclass(node, body)
     if decorators or len(bases) not in {1, 2} or bases[-1] not in _BASES:
         return None
@@ -70,6 +70,30 @@ def _from_class(node: ast.ClassDef) -> ir.Record | None:
         return _enum(node.name, body, mixed) if mixed in {"", "int", "str"} else None
     fields = _annotated_fields(body)
     return ir.Record(node.name, kind, fields) if fields is not None and len(bases) == 1 else None
+
+
+def is_type(node: ast.expr) -> bool:
+    """Whether an expression spells a type, so that evaluating it calls nothing: names, items, alternatives."""
+    match node:
+        case ast.Name() | ast.Constant() | ast.UnaryOp(op=ast.USub(), operand=ast.Constant()):
+            return True
+        case ast.Attribute(value=value):
+            return is_type(value)
+        case ast.Subscript(value=left, slice=right) | ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return is_type(left) and is_type(right)
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return all(map(is_type, elts))
+    return False
+
+
+def _last_name(node: ast.expr) -> str:
+    """``NamedTuple`` of ``NamedTuple`` and ``typing.NamedTuple``; "" for anything that computes its value."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=name) if _last_name(value):
+            return name
+    return ""
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -110,7 +134,7 @@ def _enum(name: str, body: list[ast.stmt], base: str) -> ir.Record | None:
     for statement in body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=member)], value=ast.Call(func=func, args=[], keywords=[])) if (
-                ast.unparse(func).rpartition(".")[2] == "auto"
+                _last_name(func) == "auto"
             ):
                 value: ir.Const | None = ir.Const(member.lower() if base == "str" else _next_value(members))
             case ast.Assign(targets=[ast.Name(id=member)], value=expression):
@@ -138,8 +162,9 @@ def _functional(name: str, call: ast.Call) -> ir.Record | None:
     try:
         names = ast.literal_eval(spec)
     except ValueError:
-        pairs = [e.elts[0] for e in getattr(spec, "elts", ()) if isinstance(e, ast.Tuple) and len(e.elts) == 2]
-        names = [p.value for p in pairs if isinstance(p, ast.Constant)]
+        elements = getattr(spec, "elts", ())
+        pairs = [e.elts for e in elements if isinstance(e, ast.Tuple) and len(e.elts) == 2 and is_type(e.elts[1])]
+        names = [p.value for p, _ in pairs if isinstance(p, ast.Constant)] if len(pairs) == len(elements) else []
     if isinstance(names, str):
         names = names.replace(",", " ").split()
     if not names or not all(isinstance(n, str) and n.isidentifier() for n in names):

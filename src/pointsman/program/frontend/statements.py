@@ -138,7 +138,8 @@ def _loop(b: Builder, node: ast.While | ast.For, enter: Callable[[str, str], Non
         with b.nested() as middle:
             with b.nested() as body:
                 enter(head, exhausted)
-            b.add(ir.Loop(head, tuple(body), _loc(node)))
+            # `while True: pass`: a body without a statement would be no way back, but the function's end
+            b.add(ir.Loop(head, tuple(body) or (ir.Jump(head, _loc(node)),), _loc(node)))
         b.breaks.pop()
         b.continues.pop()
         b.body.append(ir.Block(exhausted, tuple(middle)))

@@ -65,6 +65,15 @@ def test_doctests_and_extra_inputs_come_first():
     assert by_place.status == "mismatch"
 
 
+def test_doctests_may_be_left_out(tmp_path):
+    mark = tmp_path / "mark"
+    source = f"def f(n: int):\n    '''\n    >>> f(open({str(mark)!r}, 'w').close())\n    '''\n    return n\n"
+    assert _equal(source, doctests=False).status == "equal"
+    assert not mark.exists()
+    assert _equal(source).status == "equal"
+    assert mark.exists()
+
+
 def test_own_tests_are_run_on_both():
     source = "def f(s):\n    return s[::-1]\n"
     tests = "assert f('abc') == 'cba'\nassert f('') == 'x'\n"
