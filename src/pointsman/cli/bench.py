@@ -42,6 +42,36 @@ def program(
     main(quick=quick, seed=seed, data=data)
 
 
+@app.command("program-models")
+def program_models(
+    quick: Annotated[bool, typer.Option("--quick", help="Few cases, under a minute; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of cases and intervals.")] = 0,
+    examples: Annotated[Path, typer.Option(help="The folder of programs.")] = Path("examples"),
+    clrs: Annotated[Path | None, typer.Option(help="CLRS as text: JSON Lines, or those compressed by gzip.")] = None,
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="JSON Lines of questions that no program covers; repeatable.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw accuracy over size, CLRS, as SVG or PNG.")] = None,
+) -> None:
+    """The program level with a small model: it selects rows, reads texts, answers questions, or stands back.
+
+    pointsman bench program-models --quick
+
+    pointsman bench program-models --clrs clrs.jsonl.gz --questions svamp.jsonl.gz --plot sizes.svg
+    """
+    require_local()
+    from pointsman.bench.program_models import main
+
+    for path in (*([clrs] if clrs else []), *(questions or ())):
+        if not path.is_file():
+            raise BadRequest(f"there is no file {str(path)!r}; expected JSON Lines", code="bad_corpus")
+    if not (examples / "gcd.py").is_file():
+        raise BadRequest(
+            f"{str(examples)!r} is not the folder of examples; run this from a checkout", code="no_examples"
+        )
+    main(quick, seed, examples, clrs, questions or (), plot)
+
+
 @app.command("engine")
 def engine(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; says so in the JSON.")] = False,

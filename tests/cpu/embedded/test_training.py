@@ -14,6 +14,7 @@ from pointsman.core import BadRequest
 from pointsman.embedded import run
 from pointsman.embedded.checkpoint import FILE, Identity, resume, save_checkpoint
 from pointsman.embedded.curriculum import Curriculum
+from pointsman.embedded.families import FAMILIES
 from pointsman.embedded.recipes import recipe_for
 from pointsman.embedded.training import Recipe, Trainer
 from pointsman.embedded.vocabulary import build_tokenizer

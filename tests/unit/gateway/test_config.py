@@ -21,7 +21,8 @@ def written(folder: Path, text: str) -> Path:
 def test_defaults_listen_on_loopback_only() -> None:
     config = load_config(environ={})
     assert config == Config(ServerConfig("127.0.0.1", 8400, 16 * 2**20, ()), ())
-    assert config.origins == dict.fromkeys(("host", "port", "max_body_bytes", "programs", "readers"), "default")
+    settings = ("host", "port", "max_body_bytes", "programs", "readers", "infer")
+    assert config.origins == dict.fromkeys(settings, "default")
 
 
 def test_a_file_sets_everything(tmp_path: Path) -> None:

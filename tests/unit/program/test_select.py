@@ -115,7 +115,7 @@ def test_an_item_that_is_not_there_cannot_be_taken() -> None:
         def select(self, rows: Sequence[Row], state: str) -> Selection:
             return Selection(len(rows) - 1, 1.0, Cost.zero())
 
-    with pytest.raises(Unverified, match="no item|none is left"):
+    with pytest.raises(Unverified, match="none is left"):
         run_traced(table_of(COUNT), [[1], 1], driver=SelectDriver(Onward(), verifies=False))
     answer, _ = run_traced(table_of(COUNT), [[1], 1], driver=SelectDriver(Onward()))
     assert answer.json_text == "1"
