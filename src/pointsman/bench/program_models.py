@@ -68,8 +68,8 @@ def main(
 def _questions(path: Path) -> list[str]:
     """The questions of a file of a public data set, one JSON object a line."""
     packed = path.read_bytes()
-    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
-    records = [json.loads(line) for line in text.splitlines() if line.strip()]
+    lines = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode().splitlines()
+    records = [json.loads(line) for line in lines if line.strip()]
     found = [text for record in records if (text := _question(record)) is not None]
     if not found:
         raise BadRequest(f"{path} holds no questions; expected a field {_QUESTION_KEYS[0]!r}", code="bad_corpus")

@@ -28,7 +28,7 @@ FILES: Final = {"how_many": "word_problem", "where": "whereabouts"}
 """By the program's name, its file in `examples/`."""
 
 _PROGRAMS: Final = {"arithmetic": "how_many", "tracking": "where"}
-_NAME: Final = rf"(?:{'|'.join(ONSETS)})(?:{'|'.join(ENDINGS)})"
+_NAME: Final = rf"(?:{'|'.join(ONSETS)})(?:{'|'.join(ENDINGS)})\b"
 
 Tick = Callable[[str, int], None]
 
