@@ -176,7 +176,7 @@ def _how_many(prompt: str) -> str:
 def _where(prompt: str) -> str:
     *sentences, question = re.split(r"(?<=[.?]) ", prompt)
     if "true" in question or "false" in question:
-        return _worth(re.findall(r"true|false|and|or|not|[()]", question))
+        return _worth(re.findall(r"\b(?:true|false|and|or|not)\b|[()]", question))
     cup_of: dict[str, str] = {}
     around: dict[str, str] = {}
     for sentence in sentences:
