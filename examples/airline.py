@@ -18,7 +18,7 @@ class Ticket:
     status: str
 
 
-def decide(message: str, ticket: Ticket) -> str:
+def assist(message: str, ticket: Ticket) -> str:
     """Give help with a flight; the first rule that applies wins.
 
     >>> from pointsman import answering
@@ -30,7 +30,7 @@ def decide(message: str, ticket: Ticket) -> str:
     ...     "how many days later the passenger wants to fly": None,
     ... }
     >>> with answering(RecordedAnswers(answers)):
-    ...     decide("My mother is in hospital, I cannot fly.", Ticket("basic", 9_000, 70, 400, False, 0, "none"))
+    ...     assist("My mother is in hospital, I cannot fly.", Ticket("basic", 9_000, 70, 400, False, 0, "none"))
     'refund after a certificate'
     """
     wish = choose("what the passenger wants", ("cancel", "change", "complain", "something else"), message)

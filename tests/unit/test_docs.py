@@ -202,7 +202,7 @@ def test_the_artefact_has_the_fields_that_are_described() -> None:
         assert set(fields) <= described, f"not described: {set(fields) - described}"
 
 
-@pytest.mark.parametrize(("name", "entry"), [("refund", "refund"), ("airline", "decide")])
+@pytest.mark.parametrize(("name", "entry"), [("refund", "refund"), ("airline", "assist")])
 def test_the_picture_is_the_present_one(name: str, entry: str) -> None:
     path = ROOT / f"docs/{name}.svg"
     minidom.parse(str(path))

@@ -49,7 +49,7 @@ def main(
     report = Report("program-models", seed, quick)
     model, large = load_model(str(model_folder(READER))), load_model(str(model_folder("large")))
     reader, selector = Reader(model, _NAME, form=ReaderForm()), RowSelector(model, _NAME, ReaderForm())
-    tables = select_runs.compile_programs(examples, {**routing.FILES, "decide": "airline"})
+    tables = select_runs.compile_programs(examples, {**routing.FILES, "assist": "airline"})
     sizes, num_each = ((2, 5, 10), 2) if quick else (select_runs.SIZES, 17)
     others = [text for path in questions for text in _questions(path)]
     report.data |= {path.name: sha256_of(path) for path in (*questions, *([data] if data else []))}
@@ -57,7 +57,7 @@ def main(
         select_runs.add_selections(report, tables, selector, num_each, sizes, tick)
         text_problems.add_texts(report, tables, reader, large, 2 if quick else 63, tick)
         counts = (150, 100, 30) if quick else (4_000, 400, 300)
-        promises.add_promises(report, tables["decide"], reader, *counts, tick)
+        promises.add_promises(report, tables["assist"], reader, *counts, tick)
         covered = {name: tables[name] for name in routing.FILES}
         routing.add_routes(report, covered, reader, 300 if quick else 1_200, others, tick)
         _add_clrs(report, examples / "clrs", data, large, quick, plot, tick)

@@ -21,6 +21,7 @@ from pointsman.demo.programs import (
     find_examples,
     show_example,
 )
+from pointsman.demo.requests import ask_in_words, prepare_routes
 from pointsman.demo.server import served
 
 
@@ -35,9 +36,11 @@ def main() -> None:
     show_example(console, tables[SHOWN], build)
     cases = [(key.partition(":")[2], case) for key, given in inputs.items() for case in given]
     expected = expected_answers(examples, inputs, tables)
+    prepare_routes(console, examples, build, tables)
     with served(build) as url:
-        console.print(f"server on {url} with {len(expected)} programs, two models and their pair")
+        console.print(f"server on {url} with {len(tables)} programs, a reader, two models and their pair")
         report, states = ask_programs(console, url, cases, expected)
+        words = ask_in_words(console, url, examples, tables)
         models = ask_models(console, url)
     summary = {
         "demo": "program, models",
@@ -51,6 +54,7 @@ def main() -> None:
         "p99_ms": report.p99_ms,
         "states_visited_in_checks": states,
         "model_tokens_of_programs": 0,
+        "requests_in_words": words,
         "models": models,
     }
     print(json.dumps(summary))  # noqa: T201  the last line of stdout

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pointsman.core import InternalError
+from pointsman.demo.requests import READER
 
 
 @contextmanager
@@ -21,6 +22,7 @@ def served(programs: Path) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "pointsman", "serve", str(programs), "--port", str(port)]
+    command += ["--reader", READER, "--infer", "embedded/large"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603  our own interpreter
     try:
         wait_until_ready(url, process)

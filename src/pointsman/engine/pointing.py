@@ -23,15 +23,27 @@ from pointsman.engine.session import Session
 __all__ = ["Pointer"]
 
 _WORD = re.compile(r"[^\s,;:.!?()\[\]{}\"]+")
+_FOLLOWING = 8  # characters behind a candidate that hold its next token
 _NUMBERS = {"int": re.compile(r"-?\d+(?![\d.]*\.\d)"), "float": re.compile(r"-?\d+(?:\.\d+)?")}
+
+
+Place = int
+"""Where a candidate stands in the text; `_NONE` for none."""
+
+_NONE = -1
 
 
 @dataclass(slots=True)
 class _Choice:
-    """One answer that is being chosen. `ways`: the tokens of each candidate that is still possible, with an end."""
+    """One answer that is being chosen.
+
+    Attributes:
+        unread: tokens that the model reads next.
+        ways: how each candidate that is still possible may be written.
+    """
 
     unread: list[int]
-    ways: dict[str, tuple[int, ...]]
+    ways: list[tuple[Place, tuple[int, ...]]]
     num_prompt: int
     num_known: int = 0
     num_written: int = 0
@@ -39,8 +51,14 @@ class _Choice:
     traffic: Traffic = field(default_factory=Traffic)
 
     @property
-    def answer(self) -> str:
-        return next(iter(self.ways))
+    def places(self) -> set[Place]:
+        """Where the answer may stand."""
+        return {place for place, _ in self.ways}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the model can still tell candidates apart."""
+        return len({way for _, way in self.ways}) > 1 and len(self.places) > 1
 
 
 class Pointer:
@@ -76,24 +94,34 @@ class Pointer:
         """What is to be chosen: a number, or a first and a last word."""
         prompt = self._form.extraction(question, text)
         if question.type in _NUMBERS:
-            stated = _NUMBERS[question.type].findall(text)
-            return [self._choice(prompt, [*stated, *(_negative(number) for number in stated)])]
+            return [self._choice(prompt, _stated(question, text))]
         last = self._form.last_word(question, text) if question.type == "span" else None
-        words = _WORD.findall(text)
-        return [] if last is None else [self._choice(prompt, words), self._choice(last, words)]
+        if last is None:
+            return []
+        words = [(found.start(), found[0]) for found in _WORD.finditer(text)]
+        return [self._choice(prompt, words, text), self._choice(last, words)]
 
-    def _choice(self, content: str, candidates: Sequence[str]) -> _Choice:
-        tokenizer, end = self._model.tokenizer, self._model.config.eos_tokens[0]
+    def _choice(self, content: str, candidates: Sequence[tuple[Place, str]], text: str = "") -> _Choice:
+        """Candidates with where they stand; with a `text`, an answer may go on there behind the candidate."""
+        end = self._model.config.eos_tokens[0]
+        ways = [(place, (*self._tokens(told), end)) for place, told in [*candidates, (_NONE, NOTHING)]]
+        if text:
+            ways += [(place, self._going_on(place, told, text)) for place, told in candidates]
         prompt = prompt_tokens(self._model, content)
-        prefix = self._form.answer_prefix or ""
-        told = dict.fromkeys([*candidates, NOTHING])
-        ways = {one: (*tokenizer.encode_plain(prefix + one), end) for one in told}
         return _Choice(prompt, ways, len(prompt))
 
+    def _tokens(self, told: str) -> list[int]:
+        return self._model.tokenizer.encode_plain((self._form.answer_prefix or "") + told)
+
+    def _going_on(self, place: Place, told: str, text: str) -> tuple[int, ...]:
+        """A candidate with a token of what follows it."""
+        following = self._tokens(text[place : place + len(told) + _FOLLOWING])
+        return tuple(following[: len(self._tokens(told)) + 1])
+
     def _choose(self, choices: Sequence[_Choice]) -> None:
-        longest = max(len(choice.unread) + max(map(len, choice.ways.values())) for choice in choices)
+        longest = max(len(choice.unread) + max(len(way) for _, way in choice.ways) for choice in choices)
         session = self._model.session(len(choices), min(longest, self._model.config.context_tokens))
-        while going := [index for index, choice in enumerate(choices) if len(choice.ways) > 1]:
+        while going := [index for index, choice in enumerate(choices) if choice.is_open]:
             self._step(session, going, [choices[index] for index in going])
 
     def _step(self, session: Session, rows: Sequence[int], choices: Sequence[_Choice]) -> None:
@@ -105,29 +133,29 @@ class Pointer:
 
 def _narrow(choice: _Choice, logits: Tensor) -> None:
     """Keeps the candidates that go on with the likeliest of their tokens, and reads on to where they part."""
-    following = sorted({way[choice.num_known] for way in choice.ways.values()})
+    known = choice.num_known
+    choice.ways = [(place, way) for place, way in choice.ways if len(way) > known]  # one that ends begins another
+    following = sorted({way[known] for _, way in choice.ways})
     chances = logits[following].softmax(0)
     best = int(chances.argmax())
     choice.log_chance += math.log(float(chances[best]))
-    known = choice.num_known
-    choice.ways = {one: way for one, way in choice.ways.items() if way[known] == following[best]}
-    ways = list(choice.ways.values())
-    shared = known + 1
-    while len(ways) > 1 and len({way[shared] for way in ways}) == 1:
+    choice.ways = [(place, way) for place, way in choice.ways if way[known] == following[best]]
+    ways, shared = [way for _, way in choice.ways], known + 1
+    while choice.is_open and len({way[shared : shared + 1] for way in ways}) == 1:
         shared += 1
     choice.unread, choice.num_known = list(ways[0][known:shared]), shared
-    choice.num_written += len(ways) > 1
+    choice.num_written += choice.is_open
 
 
 def _value(question: Question, text: str, choices: Sequence[_Choice]) -> Extracted | None:
-    """The value that was chosen; None where the words do not say which part of the text is meant."""
-    said = [choice.answer for choice in choices]
+    """The value that was chosen; None where it is not settled which part of the text is meant."""
     value: str | int | float | None = None
-    if NOTHING not in said:
+    if all(choice.places != {_NONE} for choice in choices):
         if question.type != "span":
-            value = int(said[0]) if question.type == "int" else float(said[0])
+            told = dict(_stated(question, text))[min(choices[0].places)]
+            value = int(told) if question.type == "int" else float(told)
         else:
-            value = _between(text, *said)
+            value = _between(text, choices[0].places, choices[1].places)
             if value is None:
                 return None
     traffic = sum((choice.traffic for choice in choices), Traffic())
@@ -136,14 +164,20 @@ def _value(question: Question, text: str, choices: Sequence[_Choice]) -> Extract
     return Extracted(value, chance, traffic, *counts)
 
 
-def _between(text: str, first: str, last: str) -> str | None:
-    """The text from one word to another; None where one of them is there twice, or they stand the other way round."""
-    words = [(found[0], found.start(), found.end()) for found in _WORD.finditer(text)]
-    starts = [start for word, start, _ in words if word == first]
-    ends = [end for word, _, end in words if word == last]
-    if len(starts) != 1 or len(ends) != 1 or ends[0] <= starts[0]:
+def _stated(question: Question, text: str) -> list[tuple[Place, str]]:
+    """The numbers of a text, and what they are with the other sign, which a text may say in words."""
+    found = [(match.start(), match[0]) for match in _NUMBERS[question.type].finditer(text)]
+    return found + [(len(text) + place, _negative(told)) for place, told in found]
+
+
+def _between(text: str, firsts: set[Place], lasts: set[Place]) -> str | None:
+    """The text from one word to another; None where there is more than one way to take it, or none."""
+    if len(firsts) != 1:
         return None
-    return text[starts[0] : ends[0]]
+    start = min(firsts)
+    ends = [place for place in lasts if place >= start]
+    found = _WORD.match(text, ends[0]) if len(ends) == 1 else None
+    return None if found is None else text[start : found.end()]
 
 
 def _negative(number: str) -> str:

@@ -202,7 +202,7 @@ class TestTheAirline:
         sys.modules["airline"] = types.ModuleType("airline")
         exec(AIRLINE, namespace)
         table = replace(
-            compile_table(AIRLINE, "airline.py", "decide", FAST).table, records={"Ticket": namespace["Ticket"]}
+            compile_table(AIRLINE, "airline.py", "assist", FAST).table, records={"Ticket": namespace["Ticket"]}
         )
         rng, asked, in_source = random.Random(0), 0, 0
         for number in range(400):
@@ -211,7 +211,7 @@ class TestTheAirline:
                 rng.choice([3, 100]), rng.random() < 0.5, rng.choice([0, 1, 3]), rng.choice(["none", "gold"]),
             )  # fmt: skip
             with answering(ScriptedAnswers((1, 90, 330))) as plain:
-                expected = namespace["decide"](f"message {number}", ticket)
+                expected = namespace["assist"](f"message {number}", ticket)
             with answering(ScriptedAnswers((1, 90, 330))) as ordered:
                 assert table(f"message {number}", ticket) == expected
             asked, in_source = asked + len(ordered.replies), in_source + len(plain.replies)
@@ -219,7 +219,7 @@ class TestTheAirline:
         assert asked < 0.5 * in_source
 
     def test_it_is_proved_and_its_rows_can_be_read(self) -> None:
-        table = compile_table(AIRLINE, "airline.py", "decide", FAST).table
+        table = compile_table(AIRLINE, "airline.py", "assist", FAST).table
         (state,) = table.certificate.states
         assert state.level == "proved"
         assert 25 <= state.judged_rows < state.rows <= 150

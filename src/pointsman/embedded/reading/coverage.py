@@ -17,7 +17,7 @@ from pointsman.embedded.wording import Wording
 SUMMARIES = {name: asked.summary for name, asked in requests.PROGRAMS.items()} | {
     "how_many": "how many things a person has",
     "where": "where something is or what it is worth",
-    "decide": "help with a flight",
+    "assist": "help with a flight",
 }
 """What programs of `examples/` do, by the names of their functions."""
 
@@ -60,7 +60,7 @@ def covered(rng: random.Random, split: Split) -> tuple[str, str]:
             return arithmetic.generate(rng, difficulty, split)[0].prompt, name
         case "where":
             return tracking.generate(rng, difficulty, split)[0].prompt, name
-        case "decide":
+        case "assist":
             return messages.message(rng, split, difficulty)[0], name
     return requests.request(rng, split, name)[0], name
 

@@ -51,18 +51,18 @@ def fill(table: Table, request: str, answerer: Answerer, given: Mapping[str, Any
             inputs.setdefault(param.name, request)
     wanted = [one for name, one in readable.items() if name not in inputs]
     replies = answerer.answer([(one.question, request) for one in wanted]) if wanted else []
-    missing = _read(inputs, wanted, [reply.value for reply in replies])
+    missing = _read(inputs, wanted, [reply.value for reply in replies], request)
     defaults = {param.name for param in table.machine.params if param.default is not None}
     missing += [words for name, words in others.items() if name not in inputs and name not in defaults]
     confidence = min((reply.confidence for reply in replies), default=1.0)
     return Filled(inputs, tuple(missing), confidence, sum((reply.cost for reply in replies), Cost.zero()))
 
 
-def _read(inputs: dict[str, Any], wanted: list[Wanted], values: list[Any]) -> list[str]:
+def _read(inputs: dict[str, Any], wanted: list[Wanted], values: list[Any], request: str) -> list[str]:
     """Adds what was stated; gives what was not and is needed."""
     missing = []
     for one, value in zip(wanted, values, strict=True):
-        read = None if value is None else one.read(value)
+        read = None if value is None else one.read(value, request)
         if read is not None:
             inputs[one.name] = read
         elif one.is_needed:

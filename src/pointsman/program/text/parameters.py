@@ -22,9 +22,10 @@ __all__ = ["Wanted", "is_request", "summary_of", "wanted_of"]
 _REQUEST: Final = ("request", "message")
 _SCALARS: Final[Mapping[str, Any]] = {"int": "int", "float": "float", "str": "span", "date": "date"}
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
+_RUN: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[,;]?\s+-?\d+(?:\.\d+)?)*")
 _VERB: Final = re.compile(r"(?:Return|Returns|Say|Says|Give|Gives|Tell|Tells|Compute|Computes|Find|Finds)\s+")
 
-Read = Callable[[Value], Any]
+Read = Callable[[Value, str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Wanted:
         name: of the parameter.
         words: what it is.
         question: how it is asked for.
-        read: its JSON value from the answer; None where the answer is no such value.
+        read: its JSON value from the answer and the request; None where the answer is no such value.
         is_needed: whether it has no default.
     """
 
@@ -101,20 +102,32 @@ def _literals(annotation: str) -> tuple[str, ...]:
     return values if all(isinstance(value, str) for value in values) else ()
 
 
-def _same(value: Value) -> Any:
+def _same(value: Value, _: str) -> Any:
     return value
 
 
-def _numbers(value: Value) -> list[float] | None:
-    return [float(number) for number in _NUMBER.findall(str(value))] or None
+def _numbers(value: Value, request: str) -> list[float] | None:
+    return [float(number) for number in _NUMBER.findall(_whole(str(value), request))] or None
 
 
-def _whole_numbers(value: Value) -> list[int] | None:
-    found = _NUMBER.findall(str(value))
+def _whole_numbers(value: Value, request: str) -> list[int] | None:
+    found = _NUMBER.findall(_whole(str(value), request))
     return [int(number) for number in found] if found and all("." not in number for number in found) else None
 
 
-def _texts(value: Value) -> list[str] | None:
+def _whole(part: str, request: str) -> str:
+    """A part of a list of numbers as all of the list: where it begins and ends is plain to see, so code does that."""
+    start = request.find(part)
+    if start < 0:
+        return part
+    end = start + len(part)
+    for run in _RUN.finditer(request):
+        if run.start() <= start < run.end() or run.start() < end <= run.end():
+            start, end = min(start, run.start()), max(end, run.end())
+    return request[start:end]
+
+
+def _texts(value: Value, _: str) -> list[str] | None:
     return [part.strip() for part in str(value).split(",") if part.strip()] or None
 
 

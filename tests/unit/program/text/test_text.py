@@ -118,3 +118,18 @@ def test_the_request_itself_is_a_parameter() -> None:
     table = table_of("def f(request: str, n: int):\n    return len(request) + n", "f")
     filled = fill(table, "add 4", RecordedAnswers({"n": 4}))
     assert filled.inputs == {"request": "add 4", "n": 4}
+
+
+@pytest.mark.parametrize(
+    ("said", "request_text", "items"),
+    [
+        ("4,", "sort [4, 1, 4, 9]", [4, 1, 4, 9]),
+        ("1, 4", "sort 4 1, 4 9 now", [4, 1, 4, 9]),
+        ("3, -4 and 5", "scale 3, -4 and 5, 6 by 2.5", [3, -4, 5, 6]),
+        ("6 9", "merge 6 9 and 8 778", [6, 9]),
+        ("7", "nothing of the kind", [7]),
+    ],
+)
+def test_a_part_of_a_list_stands_for_all_of_it(said: str, request_text: str, items: list[int]) -> None:
+    table = table_of("def f(items: list[int]):\n    return items", "f")
+    assert fill(table, request_text, RecordedAnswers({"items": said})).inputs == {"items": items}
