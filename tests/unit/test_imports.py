@@ -19,7 +19,7 @@ ALLOWED = {
     "gateway": {"core", "program", "engine", "token", "unit"},
     "bench": {"core", "program", "engine", "token", "unit", "embedded", "gateway"},
     "cli": {"core", "program", "engine", "token", "unit", "embedded", "gateway", "bench"},
-    "demo": {"core", "program", "embedded", "gateway"},
+    "demo": {"core", "program", "engine", "embedded", "gateway"},
 }
 
 

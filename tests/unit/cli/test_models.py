@@ -66,8 +66,9 @@ def test_serve_hands_over_the_models_of_the_file_and_of_flags(
     monkeypatch.setattr("pointsman.gateway.serve", lambda *arguments: served.append(arguments))
     (tmp_path / "pointsman.toml").write_text('[[model]]\nname = "first"\nsource = "a/b"\nnum_rows = 3\n')
     assert pm("serve", "--model", "c/d", "--model", "e/f").code == 0
-    ((settings, sources, answerers),) = served
+    ((settings, sources, answerers, reader),) = served
     assert answerers is None
+    assert reader is None
     assert [model.num_rows for model in settings.models] == [3, 8, 8]
     embedded = ["embedded/large", "embedded/small", "embedded/pair"]
     assert [source.name for source in sources] == ["first", "c/d", "e/f", *embedded]
