@@ -12,35 +12,32 @@ from pointsman.embedded import arithmetic, extraction, facts, selection, trackin
 from pointsman.embedded.problems import Problem, Split, fixed_hash
 from pointsman.embedded.reading import messages, requests
 from pointsman.embedded.reading.asking import Asker
+from pointsman.embedded.reading.programs import ASK, END, FOR_ME, PLEASE, PROGRAMS
 from pointsman.embedded.wording import Wording
 
-SUMMARIES = {name: asked.summary for name, asked in requests.PROGRAMS.items()} | {
+SUMMARIES = {name: asked.summary for name, asked in PROGRAMS.items()} | {
     "how_many": "how many things a person has",
     "where": "where something is or what it is worth",
     "assist": "help with a flight",
 }
 """What programs of `examples/` do, by the names of their functions."""
 
-_ASK = "[What is|Find|Give me|Tell me]"
-
 NEAR_MISSES = {
-    "lcm": Wording(f"{_ASK} the least common multiple of {{n}} and {{m}}[.|?]"),
-    "product": Wording(f"{_ASK} the product of {{xs}}[.|?]"),
-    "largest": Wording(f"{_ASK} the [largest|greatest] of {{xs}}[.|?]"),
-    "median": Wording(f"{_ASK} the median of {{xs}}[.|?]"),
-    "descending": Wording("[Please|Now] sort [the list|the numbers] {xs} from [largest|greatest] to smallest."),
-    "root": Wording(f"{_ASK} the square root of {{n}}[.|?]"),
-    "prime": Wording("Is {n} a prime [number|or not]?", "Tell me whether {n} is [a prime|prime]."),
-    "reverse": Wording("[Please|Now] put [the list|the numbers] {xs} in reverse."),
-    "difference": Wording(f"{_ASK} the difference of {{n}} and {{m}}[.|?]"),
-    "distinct": Wording(
-        "How many [different|distinct] numbers are in {xs}?", f"{_ASK} the distinct numbers in {{xs}}."
-    ),
-    "letters": Wording("How many letters [has|does] the word {w} [have|in it]?"),
-    "anagram": Wording("Is the word {w} an anagram of [the word|the text] {v}[?|, or not?]"),
-    "binary": Wording(f"{_ASK} {{n}} in [binary|base 2][.|?]"),
-    "average": Wording(f"{_ASK} the [average|mean] of {{xs}}[.|?]"),
-    "percent": Wording(f"{_ASK} {{n}} [percent|per cent] of {{m}}[.|?]"),
+    "lcm": Wording(f"{ASK} the least common multiple of {{n}} and {{m}}{FOR_ME}{END}", f"lcm of {{n}} and {{m}}{END}"),
+    "product": Wording(f"{ASK} the product of {{xs}}{FOR_ME}{END}", f"{PLEASE} multiply {{xs}}{FOR_ME}{END}"),
+    "largest": Wording(f"{ASK} the [largest|greatest] [of|in] {{xs}}{FOR_ME}{END}"),
+    "median": Wording(f"{ASK} the median of [the list|] {{xs}}{FOR_ME}{END}"),
+    "descending": Wording(f"{PLEASE} sort [the list|the numbers|] {{xs}} from [largest|greatest] to smallest{END}"),
+    "root": Wording(f"{ASK} the square root of {{n}}{FOR_ME}{END}", f"square root of {{n}}{END}"),
+    "prime": Wording(f"Is {{n}} a prime [number|]{END}", f"{PLEASE} tell me whether {{n}} is [a prime|prime]{END}"),
+    "reverse": Wording(f"{PLEASE} put [the list|the numbers|] {{xs}} in reverse{FOR_ME}{END}"),
+    "difference": Wording(f"{ASK} the difference [of|between] {{n}} and {{m}}{FOR_ME}{END}"),
+    "distinct": Wording(f"How many [different|distinct] [numbers|values] are in [the list|] {{xs}}{END}"),
+    "letters": Wording(f"How many letters [has|does] the word {{w}} [have|in it]{END}"),
+    "anagram": Wording(f"Is [the word|] {{w}} an anagram of [the word|the text|] {{v}}{END}"),
+    "binary": Wording(f"{ASK} {{n}} in [binary|base 2]{FOR_ME}{END}"),
+    "average": Wording(f"{ASK} the [average|mean] of [the numbers|the list|] {{xs}}{FOR_ME}{END}"),
+    "percent": Wording(f"{ASK} {{n}} [percent|per cent] of {{m}}{FOR_ME}{END}"),
 }
 
 
@@ -48,7 +45,8 @@ def near_miss(rng: random.Random, split: Split) -> str:
     """A request that is much like a covered one, and is none."""
     kinds = [kind for kind in NEAR_MISSES if (fixed_hash("near", kind) % 3 == 0) == (split == "test")]
     n, m, w, v = requests.number(rng), requests.number(rng), requests.word(rng), requests.word(rng)
-    return NEAR_MISSES[rng.choice(kinds)].write(rng, split, n=n, m=m, w=w, v=v, xs=requests.numbers(rng))
+    text = NEAR_MISSES[rng.choice(kinds)].write(rng, split, n=n, m=m, w=w, v=v, xs=requests.numbers(rng))
+    return requests.framed(rng, text)
 
 
 def covered(rng: random.Random, split: Split) -> tuple[str, str]:

@@ -6,94 +6,25 @@ reads their numbers.
 
 import random
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pointsman.core.asking import asks_for
 from pointsman.embedded.problems import Problem, Split
 from pointsman.embedded.reading.asking import Asker
-from pointsman.embedded.wording import ENDINGS, ONSETS, Wording
+from pointsman.embedded.reading.programs import PROGRAMS
+from pointsman.embedded.wording import ENDINGS, ONSETS
 
-_ASK = "[What is|Find|Give me|Tell me]"
-_PLEASE = "[Please|Now|Can you|I want you to]"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A program that can be asked for.
-
-    Attributes:
-        summary: what it does, as its description says.
-        parameters: what each parameter is, by its place in a wording; all are numbers, lists of numbers or a word.
-        wording: of requests.
-    """
-
-    summary: str
-    parameters: Mapping[str, str]
-    wording: Wording
-
-
-PROGRAMS: Mapping[str, Asked] = {
-    "factorial": Asked(
-        "the factorial of a number",
-        {"n": "the number"},
-        Wording(f"{_ASK} the factorial of {{n}}[.|?]", f"{_PLEASE} compute {{n}} factorial[.|?]",
-                "How many ways are there to order {n} [books|cards|people|things]?"),
-    ),
-    "fibonacci": Asked(
-        "a Fibonacci number",
-        {"n": "the number"},
-        Wording(f"{_ASK} the Fibonacci number at {{n}}[.|?]", f"{_PLEASE} compute Fibonacci number {{n}}[.|?]"),
-    ),
-    "power": Asked(
-        "a number to a power",
-        {"base": "the base", "exponent": "the exponent"},
-        Wording(f"{_ASK} {{base}} to the [power|exponent] {{exponent}}[.|?]",
-                f"{_PLEASE} raise {{base}} to the [power|exponent] {{exponent}}[.|?]"),
-    ),
-    "gcd": Asked(
-        "the greatest common divisor of two numbers",
-        {"a": "the first number", "b": "the second number"},
-        Wording(f"{_ASK} the greatest common [divisor|factor] of {{a}} and {{b}}[.|?]",
-                "What is the [largest|greatest] number that divides {a} and {b}?"),
-    ),
-    "merge_sorted": Asked(
-        "two sorted lists merged into one",
-        {"a": "the first list", "b": "the second list"},
-        Wording(f"{_PLEASE} merge [the lists|these lists] {{a}} and {{b}}[.|?]",
-                f"{_PLEASE} merge the sorted [lists|numbers] {{a}} with {{b}}[.|?]"),
-    ),
-    "binary_search": Asked(
-        "where a number stands in a sorted list",
-        {"items": "the list", "target": "the number to find"},
-        Wording("[Where|At what place] is {target} in [the list|the sorted list] {items}?",
-                f"{_PLEASE} find the place of {{target}} in [the list|the sorted list] {{items}}[.|?]"),
-    ),
-    "bubble_sort": Asked(
-        "a list in order",
-        {"items": "the list"},
-        Wording(f"{_PLEASE} sort [the list|the numbers|these numbers] {{items}}[.|?]",
-                f"{_PLEASE} put [the list|the numbers|these numbers] {{items}} in order[.|?]"),
-    ),
-    "total": Asked(
-        "the sum of a list",
-        {"items": "the list"},
-        Wording(f"{_ASK} the [sum|total] of {{items}}[.|?]", f"{_PLEASE} add up {{items}}[.|?]"),
-    ),
-    "count": Asked(
-        "how often a number occurs in a list",
-        {"items": "the list", "value": "the number to count"},
-        Wording("How [often|many times] [does|will] {value} [occur|stand] in {items}?",
-                f"{_PLEASE} count how [often|many times] {{value}} is in {{items}}[.|?]"),
-    ),
-    "is_palindrome": Asked(
-        "whether a word is a palindrome",
-        {"text": "the word"},
-        Wording("Is [the word|the text] {text} a palindrome?", "Is {text} the same [backwards|in reverse]?",
-                "[Does|Will] {text} read the same [backwards|in reverse]?"),
-    ),
-}  # fmt: skip
-"""By the name of the function in `examples/`."""
+_FRAMES = (
+    "{r}",
+    "{r}",
+    "{r}",
+    "{r}",
+    "Hello. {r}",
+    "Hi, {r}",
+    "{r} Thank you.",
+    "{r} Thanks.",
+    "I have a question. {r}",
+)
+_PARTIAL_SHARE = 0.15
 
 
 _NUMBERS = ("the base", "the exponent")
@@ -134,14 +65,28 @@ def request(rng: random.Random, split: Split, name: str) -> tuple[str, dict[str,
         values[sought] = rng.choice(re.findall(r"\d+", values["items"]))
     in_brackets = rng.random() < 0.3
     told = {key: f"[{value}]" if in_brackets and " " in value else value for key, value in values.items()}
-    return asked.wording.write(rng, split, fresh=True, **told), values
+    return framed(rng, asked.wording.write(rng, split, fresh=True, **told)), values
+
+
+def partial_request(rng: random.Random, name: str) -> tuple[str, dict[str, str | None]]:
+    """A request that leaves something out, with None for it. These have the same wordings in both splits."""
+    wording, asked = rng.choice(PROGRAMS[name].partial), PROGRAMS[name]
+    values = {parameter: _value(rng, name, parameter) for parameter in asked.parameters}
+    stated: dict[str, str | None] = {key: value if f"{{{key}}}" in wording else None for key, value in values.items()}
+    return framed(rng, wording.format(**values)), stated
+
+
+def framed(rng: random.Random, request: str) -> str:
+    """A request, perhaps with a greeting or thanks."""
+    return rng.choice(_FRAMES).format(r=" ".join(request.split()))  # a wording's choice may be no word
 
 
 def generate(rng: random.Random, difficulty: int, split: Split) -> tuple[Problem, ...]:
-    """A request with every parameter, and whether it is for this program and for two others."""
+    """A request with every parameter, stated or not, and whether it is for this program and for two others."""
     names = list(PROGRAMS)
     name = names[difficulty - 1] if rng.random() < 0.7 else rng.choice(names)
-    text, values = request(rng, split, name)
+    is_partial = split == "train" and rng.random() < _PARTIAL_SHARE
+    text, values = partial_request(rng, name) if is_partial else request(rng, split, name)
     ask = Asker("requests", difficulty, text)
     problems = [one for key, value in values.items() for one in _asked(ask, PROGRAMS[name].parameters[key], value)]
     others = rng.sample([other for other in names if other != name], 2)
