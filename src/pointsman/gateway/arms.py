@@ -18,11 +18,25 @@ POLICY_VERSION = "by-name/1"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on its way to an arm: as decoded for routing, as it came, and its name in log and headers."""
+    """One request on its way to an arm.
+
+    Attributes:
+        request: as decoded for routing.
+        body: as it came.
+        request_id: its name in log and headers.
+        reason: why this arm answers.
+        policy: that decided it.
+    """
 
     request: wire.ChatRequest
     body: bytes
     request_id: str
+    reason: str = "named_by_client"
+    policy: str = POLICY_VERSION
+
+    def decision(self, arm: str) -> Decision:
+        """That this arm answers."""
+        return Decision(arm, self.reason, self.policy)
 
 
 class Arm(Protocol):

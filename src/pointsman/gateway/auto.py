@@ -60,7 +60,7 @@ class AutoArm:
         body = {**msgspec.json.decode(call.body, type=dict[str, msgspec.Raw])}
         body["model"] = msgspec.Raw(msgspec.json.encode(self._infer))
         request = msgspec.structs.replace(call.request, model=self._infer)
-        inferred = replace(call, request=request, body=msgspec.json.encode(body))
+        inferred = replace(call, request=request, body=msgspec.json.encode(body), reason="not_covered", policy=_POLICY)
         await self._arms[self._infer].answer(inferred, receive, send)
 
     def close(self) -> None:

@@ -21,9 +21,9 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from starlette.types import Receive, Send
 
-from pointsman.core import Cost, Decision, PointsmanError, UpstreamError
+from pointsman.core import Cost, PointsmanError, UpstreamError
 from pointsman.gateway import wire
-from pointsman.gateway.arms import POLICY_VERSION, Call, Ending, Reply, send_answer
+from pointsman.gateway.arms import Call, Ending, Reply, send_answer
 from pointsman.gateway.boundary import explained
 from pointsman.gateway.chat import TextRequest, read_text_request
 from pointsman.gateway.errors import ModelUnavailable, ServerStopping, error_body
@@ -107,7 +107,7 @@ class ModelArm:
         self._source = source
         self._loading: asyncio.Task[TextModel] | None = None
         self._model: TextModel | None = None
-        self._decision = Decision(f"model/{source.name}", "named_by_client", POLICY_VERSION)
+        self._arm = f"model/{source.name}"
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Answers one request; a client that leaves ends its text."""
@@ -134,29 +134,29 @@ class ModelArm:
                 await self._stream(call, listener, send)
             else:
                 written = await listener.written()
-                await send_answer(call, written.text, self._ending(written), send)
+                await send_answer(call, written.text, self._ending(call, written), send)
         finally:
             cancel()
 
     async def _stream(self, call: Call, listener: "_Listener", send: Send) -> None:
         """An event a piece. A failure half-way is told as a last event, without the end mark."""
         reply = Reply(call)
-        stream = EventStream(send, decision_headers(self._decision), reply.opening())
+        stream = EventStream(send, decision_headers(call.decision(self._arm)), reply.opening())
         async for pieces in listener.pieces():
             await stream.write(b"".join(map(reply.piece, pieces)))
         try:
-            closing = reply.closing(self._ending(await listener.written()))
+            closing = reply.closing(self._ending(call, await listener.written()))
         except Exception as exc:
             if not stream.has_started:
                 raise
             closing = event(error_body(explained(exc, call.request_id)))
         await stream.write(closing, is_last=True)
 
-    def _ending(self, written: Written) -> Ending:
+    def _ending(self, call: Call, written: Written) -> Ending:
         if written.finish_reason == "cancelled":
             raise ServerStopping
         return Ending(
-            self._decision,
+            call.decision(self._arm),
             written.cost,
             written.finish_reason,
             logprobs=written.logprobs,

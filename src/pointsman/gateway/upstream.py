@@ -18,8 +18,8 @@ import aiohttp
 from starlette.types import Receive, Send
 
 import pointsman
-from pointsman.core import Decision, UpstreamError
-from pointsman.gateway.arms import POLICY_VERSION, Call
+from pointsman.core import UpstreamError
+from pointsman.gateway.arms import Call
 from pointsman.gateway.config import UpstreamConfig
 from pointsman.gateway.errors import UpstreamTimeout, error_body
 from pointsman.gateway.http import decision_headers, event, send_whole, while_connected
@@ -84,7 +84,7 @@ class UpstreamArm:
             self._headers["Authorization"] = f"Bearer {config.api_key}"
         # `total` stays open: a stream may last, but not be silent
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.timeout_s, sock_read=config.timeout_s)
-        self._decision = Decision(f"upstream/{config.name}", "named_by_client", POLICY_VERSION)
+        self._arm = f"upstream/{config.name}"
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
         """Relays one request and its answer; a client that leaves takes the upstream's request with it."""
@@ -101,7 +101,7 @@ class UpstreamArm:
                 if response.content_type == "text/event-stream":
                     await self._stream(response, call, send)
                 else:
-                    await send_whole(send, response.status, await response.read(), self._relayed(response))
+                    await send_whole(send, response.status, await response.read(), self._relayed(response, call))
 
     def _accept(self, response: aiohttp.ClientResponse) -> None:
         if response.status < 300 or 400 <= response.status < 500:
@@ -109,20 +109,20 @@ class UpstreamArm:
         message = f"the upstream {self.owner!r} answered with status {response.status}"
         raise UpstreamError(message, retryable=response.status >= 500, code="upstream_failed")
 
-    def _relayed(self, response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
+    def _relayed(self, response: aiohttp.ClientResponse, call: Call) -> list[tuple[bytes, bytes]]:
         try:
             kept = [(name.encode(), response.headers[name].encode()) for name in _RELAYED if name in response.headers]
         except UnicodeEncodeError as exc:  # aiohttp gives bytes that are not UTF-8 as lone surrogates
             message = f"the upstream {self.owner!r} sent a header that is not text"
             raise UpstreamError(message, retryable=False, code="upstream_bad_answer") from exc
-        return [*kept, *decision_headers(self._decision)]
+        return [*kept, *decision_headers(call.decision(self._arm))]
 
     async def _stream(self, response: aiohttp.ClientResponse, call: Call, send: Send) -> None:
         """Relays events as they arrive; a failure half-way is told as a last event, without the end mark.
 
         Where the failure cuts an event, that event is ended first, so that the last one can be read.
         """
-        headers = self._relayed(response)
+        headers = self._relayed(response, call)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         last, tail = b"", b"\n\n"
         try:
