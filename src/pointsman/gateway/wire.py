@@ -266,12 +266,19 @@ def last_user_message(request: ChatRequest) -> Message:
     Raises:
         BadRequest: there is none, or a message after it is not a chat message.
     """
+    message = _last_of_user(request)
+    if message is None:
+        raise BadRequest("messages holds no message with the role 'user'", code="no_user_message", param="messages")
+    return message
+
+
+def _last_of_user(request: ChatRequest) -> Message | None:
     messages = () if request.messages is UNSET else request.messages
     for index in range(len(messages) - 1, -1, -1):
         message = read(_decode_message, messages[index], "the message", "invalid_json", f"messages[{index}]")
         if message.role == "user":
             return message
-    raise BadRequest("messages holds no message with the role 'user'", code="no_user_message", param="messages")
+    return None
 
 
 def text_of(message: Message) -> str:
@@ -315,9 +322,11 @@ def program_inputs(request: ChatRequest) -> Inputs:
 
 def free_words(request: ChatRequest) -> str | None:
     """The last user message, where it is neither a program's inputs nor brings them along. Raises as its parts do."""
-    message = last_user_message(request)
+    message = _last_of_user(request)
+    if message is None or _present(message.inputs) is not None:
+        return None
     text = text_of(message)
-    if _present(message.inputs) is not None or not text.strip() or text.lstrip()[0] in "{[":
+    if not text.strip() or text.lstrip()[0] in "{[":
         return None
     return text
 

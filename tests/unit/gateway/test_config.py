@@ -39,7 +39,7 @@ def test_the_later_source_wins_and_is_named(tmp_path: Path) -> None:
     config = load_config(path, environ, Overrides(max_body_bytes=3))
     assert config.server == ServerConfig("file", 2, 3, ())
     given = {"host": str(path), "port": "environment", "max_body_bytes": "flag"}
-    assert config.origins == {**given, "programs": "default", "readers": "default"}
+    assert config.origins == {**given, "programs": "default", "readers": "default", "infer": "default"}
 
 
 def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None:
