@@ -8,6 +8,7 @@ texts can be read; records, dictionaries and other objects are given beside the 
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,12 +108,18 @@ def _same(value: Value, _: str) -> Any:
 
 
 def _numbers(value: Value, request: str) -> list[float] | None:
-    return [float(number) for number in _NUMBER.findall(_whole(str(value), request))] or None
+    found = [float(number) for number in _NUMBER.findall(_whole(str(value), request))]
+    return found if found and all(map(math.isfinite, found)) else None
 
 
 def _whole_numbers(value: Value, request: str) -> list[int] | None:
     found = _NUMBER.findall(_whole(str(value), request))
-    return [int(number) for number in found] if found and all("." not in number for number in found) else None
+    if not found or any("." in number for number in found):
+        return None
+    try:
+        return [int(number) for number in found]
+    except ValueError:  # thousands of digits
+        return None
 
 
 def _whole(part: str, request: str) -> str:

@@ -133,3 +133,11 @@ def test_the_request_itself_is_a_parameter() -> None:
 def test_a_part_of_a_list_stands_for_all_of_it(said: str, request_text: str, items: list[int]) -> None:
     table = table_of("def f(items: list[int]):\n    return items", "f")
     assert fill(table, request_text, RecordedAnswers({"items": said})).inputs == {"items": items}
+
+
+@pytest.mark.parametrize(("kind", "digits"), [("int", 5000), ("float", 400)])
+def test_numbers_that_cannot_be_held_are_asked_for(kind: str, digits: int) -> None:
+    table = table_of(f"def f(items: list[{kind}]):\n    return items", "f")
+    number = "9" * digits
+    assert fill(table, f"sort 1 {number}", RecordedAnswers({"items": number})).missing == ("items",)
+    assert fill(table, "sort 1 99", RecordedAnswers({"items": "99"})).inputs == {"items": [1, 99]}
