@@ -63,9 +63,14 @@ class Head:
             biases = np.asarray([float(bias) for bias in data["biases"]], dtype=np.float32)
             flat = np.frombuffer(base64.b64decode(data["weights"], validate=True), dtype="<f2")
             weights = flat.reshape(len(values), -1).astype(np.float32)
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise BadRequest(f"not the head of a question: {exc}", code="bad_head") from exc
-        if len(biases) != len(values) or not np.isfinite(weights).all() or not np.isfinite(biases).all():
+        if (
+            len(biases) != len(values)
+            or not weights.size
+            or not np.isfinite(weights).all()
+            or not np.isfinite(biases).all()
+        ):
             raise BadRequest("not the head of a question: its numbers do not fit together", code="bad_head")
         return Head(values, weights, biases)
 
@@ -122,7 +127,8 @@ def fit_head(answered: Sequence[tuple[str, Value]], seed: int = 0) -> Head | Non
     weights, biases = fitted.coef_, fitted.intercept_
     if len(values) == 2:  # one row: the second against the first
         weights, biases = np.vstack([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
-    return Head(tuple(values), weights.astype(np.float32), biases.astype(np.float32))
+    kept = weights.astype("<f2").astype(np.float32)  # as on disk, so that what is certified is what is loaded
+    return Head(tuple(values), kept, biases.astype(np.float32))
 
 
 def _matrix(texts: Sequence[str]) -> Any:

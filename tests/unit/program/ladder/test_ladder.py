@@ -137,8 +137,7 @@ class TestHeads:
         assert head is not None
         again = Head.from_json(head.to_json())
         before, after = (Heads({DAMAGED: one}).answer([(DAMAGED, "It came broken")])[0] for one in (head, again))
-        assert before.value == after.value
-        assert before.confidence == pytest.approx(after.confidence, abs=1e-2)
+        assert (before.value, before.confidence) == (after.value, after.confidence)
 
     @pytest.mark.parametrize(
         "data",
@@ -147,6 +146,8 @@ class TestHeads:
             {},
             {"values": [1], "biases": [0.0], "weights": "?"},
             {"values": [True, False], "biases": [0.0], "weights": ""},
+            {"values": [True], "biases": [0.0], "weights": ""},
+            {"values": [True], "biases": [10**400], "weights": "AAA="},
         ],
     )
     def test_what_is_no_head_is_refused(self, data: object) -> None:
