@@ -15,9 +15,9 @@ __all__ = ["Suggestion", "kind_of_request", "suggest"]
 
 _SHOWN: Final = 120  # characters of a request
 _PARTS: Final = (
-    (re.compile(r"\"[^\"]*\"|'[^']{2,}'"), '"..."'),
+    (re.compile(r"\"[^\"]*\"|(?<!\w)'[^']{2,}'(?!\w)"), '"..."'),
     (re.compile(r"-?\d+(?:[.:/-]\d+)*"), "#"),
-    (re.compile(r"#(?:[,;]? (?:and )?#)+"), "#..."),
+    (re.compile(r"#(?:(?:[,;] ?| )(?:and )?#)+"), "#..."),
     (re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+(?: [A-Z][a-z]+)*"), "*"),
 )
 
