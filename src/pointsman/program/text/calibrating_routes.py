@@ -16,12 +16,11 @@ from pointsman.core.risk import num_certified
 from pointsman.program.ladder import Promise, Rung
 from pointsman.program.ladder.head import fit_head
 from pointsman.program.runtime import Table
-from pointsman.program.text.routes import Match, RouteCertificate, Routes, match
+from pointsman.program.text.routes import NEVER, Match, RouteCertificate, Routes, match
 
 __all__ = ["THRESHOLDS", "Covered", "calibrate_routes", "is_wrong"]
 
 THRESHOLDS: Final = (0.99, 0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-_NEVER: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ def calibrate_routes(
         on_match(1)
     losses = [(sum(is_wrong(*pair, threshold) for pair in found), len(found)) for threshold in THRESHOLDS]
     certified = num_certified(losses, limit=promise.epsilon, confidence=promise.confidence)
-    threshold = THRESHOLDS[certified - 1] if certified else _NEVER
-    num_wrong = losses[certified - 1][0] if certified else 0
+    threshold = THRESHOLDS[certified - 1] if certified else NEVER
+    num_wrong, _ = losses[max(certified, 1) - 1]
     covered = [(one, its) for one, its in found if one.program is not None]
     num_found = sum(its.program == one.program and its.score >= threshold for one, its in covered)
     share = num_found / max(1, len(covered))

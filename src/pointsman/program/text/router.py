@@ -73,7 +73,13 @@ class Router:
         if found.program is None or found.filled is None or found.score < self._routes.threshold:
             return Routed(None, None, found.cost)
         table = self._tables[found.program]
-        answer = _answered(table, found.filled.inputs, self._answerer_of(table))
+        answerer = self._answerer_of(table)
+        try:
+            answer = _answered(table, found.filled.inputs, answerer)
+        except BadRequest as error:
+            if error.code != "bad_inputs":  # what was read is not what the program takes
+                raise
+            return Routed(None, None, found.cost)
         cost = found.cost + answer.cost
         is_value = answer.kind == "value" and answer.json_text != "null"
         return Routed(found.program, answer, cost) if is_value else Routed(None, None, cost)

@@ -23,11 +23,14 @@ from pointsman.program.runtime import Table
 from pointsman.program.text.filling import Filled, fill
 from pointsman.program.text.parameters import summary_of
 
-__all__ = ["ROUTES_FILE", "Match", "RouteCertificate", "Routes", "load_routes", "match", "save_routes"]
+__all__ = ["NEVER", "ROUTES_FILE", "Match", "RouteCertificate", "Routes", "load_routes", "match", "save_routes"]
 
 ROUTES_FILE: Final = "routes.json"
 _FORMAT: Final = "pointsman-routes"
 _VERSION: Final = 1
+NEVER: Final = 2.0
+"""A threshold that no score reaches, as a number that JSON has."""
+
 _LEAST_LIKELY: Final = 0.05
 """A program that the head finds less likely than this is not asked about. Chosen."""
 
@@ -40,7 +43,7 @@ class RouteCertificate:
         promise: what was asked for: the share of all requests that go to a program which does not cover them.
         is_certified: whether any threshold keeps it.
         num_examples: different requests that certified it.
-        num_wrong: of these, how many were routed wrong.
+        num_wrong: of these, how many are routed wrong; where none is certified: by the highest threshold.
         found_share: of those that a program covers, how many were routed to it.
     """
 
@@ -124,18 +127,29 @@ def load_routes(folder: Path) -> Routes | None:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise BadRequest(f"{path}: not routes: {exc}", code="bad_routes") from exc
     try:
         return _routes(data)
-    except (KeyError, TypeError, ValueError, BadRequest) as exc:
+    except (KeyError, TypeError, ValueError, OverflowError, BadRequest) as exc:
         raise BadRequest(f"{path}: not routes of version {_VERSION}: {exc}", code="bad_routes") from exc
 
 
 def _routes(data: Any) -> Routes:
     if (data["format"], data["version"]) != (_FORMAT, _VERSION):
         raise ValueError("another format")
-    found = dict(data["certificate"])
+    head, reader = Head.from_json(data["head"]), data["reader"]
+    if not isinstance(reader, str) or any(not isinstance(name, str | None) for name in head.values):
+        raise ValueError("the reader or a program has no name")
+    if type(data["threshold"]) not in {int, float} or not data["threshold"] > 0:  # NaN would stop no score
+        raise ValueError("the threshold is no number above 0")
+    routes = Routes(head, float(data["threshold"]), reader, _certificate(dict(data["certificate"])))
+    return routes if routes.certificate.is_certified else replace(routes, threshold=NEVER)
+
+
+def _certificate(found: dict[str, Any]) -> RouteCertificate:
     certificate = RouteCertificate(Promise(**found.pop("promise")), **found)
-    routes = Routes(Head.from_json(data["head"]), float(data["threshold"]), str(data["reader"]), certificate)
-    return routes if certificate.is_certified else replace(routes, threshold=2.0)
+    counts = certificate.num_examples, certificate.num_wrong
+    if not isinstance(certificate.is_certified, bool) or not all(type(count) is int for count in counts):
+        raise ValueError("the certificate is none")
+    return replace(certificate, found_share=float(certificate.found_share))
