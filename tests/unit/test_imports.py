@@ -64,3 +64,13 @@ def test_loading_a_table_needs_no_solver() -> None:
     code = "import sys; from pointsman import load_table; print('z3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_reading_requests_needs_no_numpy() -> None:
+    missing = "import sys; sys.modules |= dict.fromkeys(('numpy', 'scipy', 'sklearn', 'torch')); "
+    code = (
+        "import pointsman.program.text.router, pointsman.cli.run; from pointsman.gateway.programs import find_router; "
+        "from pathlib import Path; print(find_router([Path()], [], None, None))"
+    )
+    done = subprocess.run([sys.executable, "-c", missing + code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"

@@ -1,9 +1,9 @@
 """Route or infer: which program of several covers a request, if any does, and is that sure enough?
 
 Three tests, the cheap one first: a linear head on the request's words names a program, or none; a reader is asked
-whether the request is for what the program does, and reads the parameters in the same batch; and every parameter that
-is needed has to be stated. The *score* is what head and reader believe together. A request is routed from a score on
-that was certified (`calibrating_routes.py`); without a certificate everything is inferred.
+whether the request is for what the program does, and where that may be, what its parameters are; and every parameter
+that is needed has to be stated. The *score* is what head and reader believe together. A request is routed from a score
+on that was certified (`calibrating_routes.py`); without a certificate everything is inferred.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pointsman.core import BadRequest, Cost
 from pointsman.core.asking import Answerer, Question, asks_for
 from pointsman.core.ngrams import ngrams
-from pointsman.program.ladder import Promise
-from pointsman.program.ladder.head import Head
 from pointsman.program.runtime import Table
 from pointsman.program.text.filling import Filled, fill
 from pointsman.program.text.parameters import summary_of
+
+if TYPE_CHECKING:  # numpy: only where there are routes
+    from pointsman.program.ladder import Promise
+    from pointsman.program.ladder.head import Head
 
 __all__ = ["NEVER", "ROUTES_FILE", "Match", "RouteCertificate", "Routes", "load_routes", "match", "save_routes"]
 
@@ -136,6 +138,8 @@ def load_routes(folder: Path) -> Routes | None:
 
 
 def _routes(data: Any) -> Routes:
+    from pointsman.program.ladder.head import Head
+
     if (data["format"], data["version"]) != (_FORMAT, _VERSION):
         raise ValueError("another format")
     head, reader = Head.from_json(data["head"]), data["reader"]
@@ -148,6 +152,8 @@ def _routes(data: Any) -> Routes:
 
 
 def _certificate(found: dict[str, Any]) -> RouteCertificate:
+    from pointsman.program.ladder import Promise
+
     certificate = RouteCertificate(Promise(**found.pop("promise")), **found)
     counts = certificate.num_examples, certificate.num_wrong
     if not isinstance(certificate.is_certified, bool) or not all(type(count) is int for count in counts):
