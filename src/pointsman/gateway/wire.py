@@ -38,6 +38,9 @@ class ChatRequest(Struct, frozen=True):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     inputs: Raw | UnsetType = UNSET
+    tools: Raw | UnsetType = UNSET
+    functions: Raw | UnsetType = UNSET
+    response_format: Raw | UnsetType = UNSET
 
 
 class Part(Struct, frozen=True):
@@ -222,6 +225,7 @@ class ErrorEnvelope(Struct, frozen=True):
 
 encode = msgspec.json.Encoder().encode
 _decode_request = msgspec.json.Decoder(ChatRequest).decode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _decode_inputs = msgspec.json.Decoder().decode
 
@@ -321,11 +325,20 @@ def program_inputs(request: ChatRequest) -> Inputs:
 
 
 def free_words(request: ChatRequest) -> str | None:
-    """The last user message, where it is neither a program's inputs nor brings them along. Raises as its parts do."""
-    message = _last_of_user(request)
-    if message is None or _present(message.inputs) is not None:
+    """The last user message, where it is neither a program's inputs nor brings them along.
+
+    Raises:
+        BadRequest: as its parts do, unless the request's own field `inputs` can do without the message.
+    """
+    try:
+        message = _last_of_user(request)
+        if message is None or _present(message.inputs) is not None:
+            return None
+        text = text_of(message)
+    except BadRequest:
+        if _present(request.inputs) is None:
+            raise
         return None
-    text = text_of(message)
     if not text.strip() or text.lstrip()[0] in "{[":
         return None
     return text
@@ -345,13 +358,23 @@ def given_inputs(request: ChatRequest) -> dict[str, object]:
 
 
 def sole_text(request: ChatRequest) -> str | None:
-    """The text of a chat that is one user message and nothing else, neither tools nor inputs; else None."""
+    """The text of a chat that is one user message and nothing else, without tools, a format or inputs; else None."""
     messages = () if request.messages is UNSET else request.messages
-    if len(messages) != 1 or _present(request.inputs) is not None:
+    others = (request.inputs, request.tools, request.functions, request.response_format)
+    if len(messages) != 1 or any(_present(field) is not None for field in others):
         return None
     message = read(_decode_message, messages[0], "the message", "invalid_json", "messages[0]")
     is_text = message.role == "user" and isinstance(message.content, str) and _present(message.inputs) is None
     return text_of(message) if is_text else None
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """A request's body for another model, every other field as it came.
+
+    Raises:
+        BadRequest: `invalid_json` for a name of a field that is not UTF-8; routing passes those by.
+    """
+    return encode({**read(_decode_fields, body, "the request body", "invalid_json"), "model": model})
 
 
 def _present(raw: Raw | UnsetType) -> Raw | None:
