@@ -57,10 +57,9 @@ class AutoArm:
         if self._infer is None:
             problem = "no program covers this request, and no model infers; start the server with --infer MODEL"
             raise BadRequest(problem, code="not_covered", param="messages")
-        body = {**msgspec.json.decode(call.body, type=dict[str, msgspec.Raw])}
-        body["model"] = msgspec.Raw(msgspec.json.encode(self._infer))
         request = msgspec.structs.replace(call.request, model=self._infer)
-        inferred = replace(call, request=request, body=msgspec.json.encode(body), reason="not_covered", policy=_POLICY)
+        body = wire.with_model(call.body, self._infer)
+        inferred = replace(call, request=request, body=body, reason="not_covered", policy=_POLICY)
         await self._arms[self._infer].answer(inferred, receive, send)
 
     def close(self) -> None:
