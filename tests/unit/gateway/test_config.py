@@ -49,6 +49,14 @@ def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None
     assert load_config(environ=environ, flags=flags).server.programs == (Path("c"),)
 
 
+def test_who_infers_comes_from_the_file_or_a_flag(tmp_path: Path) -> None:
+    path = written(tmp_path, '[server]\ninfer = "a"\n' + UPSTREAM)
+    config = load_config(path, environ={})
+    assert (config.server.infer, config.origins["infer"]) == ("a", str(path))
+    config = load_config(path, environ={}, flags=Overrides(infer="b"))
+    assert (config.server.infer, config.origins["infer"]) == ("b", "flag")
+
+
 def test_readers_are_here_on_the_hub_or_behind_a_url(tmp_path: Path) -> None:
     (tmp_path / "models/mine").mkdir(parents=True)
     listed = '["models/mine", "Qwen/Qwen3-0.6B", "http://127.0.0.1:8000/v1#m"]'
@@ -122,6 +130,8 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ("[server]\nmax_body_bytes = 0\n", "max_body_bytes"),
         ('[server]\nprograms = "p"\n', "Expected `array | null`"),
         ('[[upstream]]\nname = "x"\n', "lacks the field"),
+        ("[server]\ninfer = 1\n", "server.infer"),
+        ('[server]\ninfer = ""\n', "server.infer"),
         (UPSTREAM + "key = 1\n", "unknown field `key`"),
         (UPSTREAM + "timeout_s = 0\n", "timeout_s"),
         (UPSTREAM.replace('["a", "b"]', "[]"), "models"),
