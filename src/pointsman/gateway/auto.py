@@ -38,7 +38,7 @@ class AutoArm:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=AUTO)
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
-        """A chat of one user message may be routed; every other one is inferred.
+        """A chat of one user message, without tools or a format, may be routed; every other one is inferred.
 
         Raises:
             BadRequest: `not_covered` where no model infers.
