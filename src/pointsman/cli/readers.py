@@ -96,21 +96,17 @@ def endpoint_of(name: str, timeout_s: float | None = None) -> tuple[UpstreamConf
     return (config if timeout_s is None else replace(config, timeout_s=timeout_s)), model
 
 
-def answerers_of(rungs: list[Rung]) -> Callable[[Table], Answerer]:
+def answerers_of(rungs: Sequence[Rung]) -> Callable[[Table], Answerer]:
     """Who answers the questions of each of several programs."""
-    return partial(_answerer, rungs=rungs)
+    return partial(answerer_of, rungs=rungs)
 
 
-def answerer_of(table: Table, names: Sequence[str]) -> Answerer:
-    """The program's ladder with these models; the last one alone where the program has no ladder.
+def answerer_of(table: Table, rungs: Sequence[Rung]) -> Answerer:
+    """The program's ladder with these models; the only one where the program has no ladder.
 
     Raises:
-        BadRequest: as `reader_rungs` and `StoredLadder.ladder`.
+        BadRequest: `other_rungs`, also where a ladder was calibrated for others.
     """
-    return _answerer(table, reader_rungs(names))
-
-
-def _answerer(table: Table, rungs: list[Rung]) -> Answerer:
     if table.ladder is not None:
         return table.ladder.ladder(rungs)
     if len(rungs) > 1:

@@ -80,7 +80,7 @@ def _examples(path: Path) -> list[Covered]:
     from pointsman.program.text.calibrating_routes import Covered
 
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="bad_examples") from exc
     found = []
@@ -95,7 +95,7 @@ def _examples(path: Path) -> list[Covered]:
 def _example(line: str, where: str) -> tuple[str, str | None]:
     try:
         record = json.loads(line)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadRequest(f"{where}: not JSON: {exc}", code="bad_examples") from exc
     is_one = isinstance(record, dict) and set(record) == {"request", "program"}
     if not is_one or not isinstance(record["request"], str) or not isinstance(record["program"], str | None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.runtime import DEFAULT_FUEL
 
 if TYPE_CHECKING:
+    from pointsman.program.ladder import Rung
     from pointsman.program.select import SelectDriver
 
 __all__ = ["run_command"]
@@ -76,33 +77,41 @@ def run_command(
         raise BadRequest("--trace and --select are for one run, and - may hold many", code="conflicting_options")
     if answers is not None and models:
         raise BadRequest("--answers does not go together with --model", code="conflicting_options")
+    if not verify and select is None:
+        raise BadRequest("--no-verify goes with --select", code="conflicting_options")
+    if text and (not models or inputs == "-"):
+        raise BadRequest("--text takes one request and a --model that reads it", code="no_reader")
+    known = _known(given, text)
+    rungs = reader_rungs(models) if models and (text or table.asks) else []
     if text:
-        inputs = _filled(table, inputs, given, models or [])
-    elif given is not None:
-        raise BadRequest("--given goes with --text", code="conflicting_options")
-    with _answering(table, answers, models or []):
+        inputs = _filled(table, inputs, known, rungs[0])
+    with _answering(table, answers, rungs):
         if trace is None and select is None:
             _run_lines(table, inputs, fuel, as_json)
         else:
             _run_stepped(table, inputs, fuel, as_json, trace, _driver(select, verify))
 
 
-def _answering(table: Table, answers: str | None, models: list[str]) -> AbstractContextManager[object]:
+def _answering(table: Table, answers: str | None, rungs: Sequence[Rung]) -> AbstractContextManager[object]:
     if answers is not None:
         return answering(RecordedAnswers(_answers(answers)))
-    return answering(answerer_of(table, models)) if models and table.asks else nullcontext()
+    return answering(answerer_of(table, rungs)) if rungs and table.asks else nullcontext()
 
 
-def _filled(table: Table, request: str, given: str | None, models: list[str]) -> str:
+def _known(given: str | None, text: bool) -> dict[str, Any]:
+    if given is not None and not text:
+        raise BadRequest("--given goes with --text", code="conflicting_options")
+    known = read_inputs("{}" if given is None else given)
+    if not isinstance(known, dict):
+        raise BadRequest("--given takes a JSON object of parameters", code="bad_inputs")
+    return known
+
+
+def _filled(table: Table, request: str, known: dict[str, Any], reader: Rung) -> str:
     """The inputs that a request states, as JSON text. Ends the command where something is missing."""
     from pointsman.program.text import fill
 
-    if not models or request == "-":
-        raise BadRequest("--text takes one request and a --model that reads it", code="no_reader")
-    known = read_inputs(given or "{}")
-    if not isinstance(known, dict):
-        raise BadRequest("--given takes a JSON object of parameters", code="bad_inputs")
-    filled = fill(table, request, reader_rungs(models)[0], known)
+    filled = fill(table, request, reader, known)
     if filled.missing:
         sys.stderr.write(f"{filled.question}\n")
         raise typer.Exit(3)

@@ -52,7 +52,7 @@ def suggest_command(
 
 def _requests(path: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
     except (OSError, UnicodeDecodeError) as exc:
         raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="bad_examples") from exc
     found = [_request(line, f"{path} line {number}") for number, line in enumerate(lines, 1) if line]
@@ -66,7 +66,7 @@ def _request(line: str, where: str) -> str:
         return line
     try:
         record = json.loads(line)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadRequest(f"{where}: not JSON: {exc}", code="bad_examples") from exc
     if not isinstance(record.get("request"), str):
         raise BadRequest(f"{where}: expected a field `request` with a text", code="bad_examples")

@@ -27,6 +27,8 @@ def test_help_and_version(pm: Any) -> None:
         "coverage",
         "generate",
         "serve",
+        "suggest",
+        "calibrate routes",
         "bench",
     ):
         long, short = pm(*command.split(), "--help"), pm(*command.split(), "-h")
