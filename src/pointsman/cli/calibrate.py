@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pointsman.cli.extras import require_local
+from pointsman.cli.lines import decoded, filled_lines
 from pointsman.cli.progress import counted
 from pointsman.cli.routes import routes
 from pointsman.core import BadRequest
@@ -85,23 +85,11 @@ def program(
 def _examples(path: Path) -> list[Example]:
     from pointsman.program.ladder import Example
 
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as exc:
-        raise BadRequest(f"cannot read {str(path)!r}: {exc.strerror}", code="bad_examples") from exc
-    except UnicodeDecodeError as exc:
-        raise BadRequest(f"{path} is not text (UTF-8): {exc.reason}", code="bad_examples") from exc
-    found = [_example(line, f"{path} line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise BadRequest(f"{path} holds no requests; expected a JSON object a line", code="bad_examples")
-    return [Example(inputs, answers) for inputs, answers in found]
+    lines = filled_lines(path, "a JSON object a line")
+    return [Example(*_example(decoded(line, where), where)) for where, line in lines]
 
 
-def _example(line: str, where: str) -> tuple[Any, dict[str, Any]]:
-    try:
-        record = json.loads(line)
-    except ValueError as exc:
-        raise BadRequest(f"{where}: not JSON: {exc}", code="bad_examples") from exc
+def _example(record: Any, where: str) -> tuple[Any, dict[str, Any]]:
     if not isinstance(record, dict) or not isinstance(record.get("inputs"), dict | list):
         raise BadRequest(f'{where}: expected {{"inputs": ..., "answers": {{...}}}}', code="bad_examples")
     answers = record.get("answers", {})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pointsman.cli.extras import require_local
+from pointsman.cli.lines import decoded, filled_lines
 from pointsman.cli.progress import counted
 from pointsman.core import BadRequest, Unverified
 
@@ -79,24 +79,11 @@ def tables_of(folder: Path) -> dict[str, Table]:
 def _examples(path: Path) -> list[Covered]:
     from pointsman.program.text.calibrating_routes import Covered
 
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="bad_examples") from exc
-    found = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            found.append(Covered(*_example(line, f"{path} line {number}")))
-    if not found:
-        raise BadRequest(f"{path} holds no requests; expected a JSON object a line", code="bad_examples")
-    return found
+    lines = filled_lines(path, "a JSON object a line")
+    return [Covered(*_example(decoded(line, where), where)) for where, line in lines]
 
 
-def _example(line: str, where: str) -> tuple[str, str | None]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise BadRequest(f"{where}: not JSON: {exc}", code="bad_examples") from exc
+def _example(record: Any, where: str) -> tuple[str, str | None]:
     is_one = isinstance(record, dict) and set(record) == {"request", "program"}
     if not is_one or not isinstance(record["request"], str) or not isinstance(record["program"], str | None):
         problem = f'{where}: expected {{"request": TEXT, "program": NAME or null}}'

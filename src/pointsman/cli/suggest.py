@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.extras import require_local
+from pointsman.cli.lines import decoded, filled_lines
 from pointsman.cli.progress import counted
 from pointsman.core import BadRequest
 
@@ -41,33 +42,23 @@ def suggest_command(
     routes = load_routes(programs)
     if routes is None:
         raise BadRequest(f"{programs} has no routes.json; make one with `pointsman calibrate routes`", code="no_routes")
-    texts = _requests(requests)
+    texts = [_request(line, where) for where, line in filled_lines(requests, "one a line")]
+    reader = reader_rungs([model])[0]
+    if reader.name != routes.reader:
+        problem = f"the routes were certified with {routes.reader}, and --model names {reader.name}"
+        raise BadRequest(problem, code="other_reader")
     with counted("requests read", len(texts)) as tick:
-        found, num_routed = suggest(tables_of(programs), routes, reader_rungs([model])[0], texts, tick)
+        found, num_routed = suggest(tables_of(programs), routes, reader, texts, tick)
     for one in found[:limit]:
         print(json.dumps(one.to_json()) if as_json else _told(one))
     if not as_json:
         print(f"{num_routed} of {len(texts)} requests are covered; {len(found)} kinds are not")
 
 
-def _requests(path: Path) -> list[str]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
-    except (OSError, UnicodeDecodeError) as exc:
-        raise BadRequest(f"cannot read {str(path)!r}: {exc}", code="bad_examples") from exc
-    found = [_request(line, f"{path} line {number}") for number, line in enumerate(lines, 1) if line]
-    if not found:
-        raise BadRequest(f"{path} holds no requests", code="bad_examples")
-    return found
-
-
 def _request(line: str, where: str) -> str:
-    if not line.startswith("{"):
-        return line
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise BadRequest(f"{where}: not JSON: {exc}", code="bad_examples") from exc
+    if not line.lstrip().startswith("{"):
+        return line.strip()
+    record = decoded(line, where)
     if not isinstance(record.get("request"), str):
         raise BadRequest(f"{where}: expected a field `request` with a text", code="bad_examples")
     return str(record["request"])

@@ -55,9 +55,9 @@ def saved(path: Path, source: str, entry: str = "f", *, opaque: bool = False) ->
 
 @pytest.fixture
 def artefact(tmp_path: Path) -> Callable[..., Path]:
-    """`artefact(source, name="f", opaque=False)` gives the path of a saved table."""
+    """`artefact(source, name="f", opaque=False, entry="f")` gives the path of a saved table."""
 
-    def make(source: str, name: str = "f", *, opaque: bool = False) -> Path:
-        return saved(tmp_path / f"{name}.route.json", source, opaque=opaque)
+    def make(source: str, name: str = "f", *, opaque: bool = False, entry: str = "f") -> Path:
+        return saved(tmp_path / f"{name}.route.json", source, entry, opaque=opaque)
 
     return make

@@ -188,12 +188,17 @@ class TestSelect:
 
 
 @pytest.fixture
-def build(pm: Any, tmp_path: Path) -> Path:
+def build(artefact: Any, tmp_path: Path) -> Path:
     """A folder with the programs `divisor` and `parcel`."""
-    source = GCD.replace("def f", "def divisor") + "\n\ndef parcel(kilos: int) -> int:\n    return 5 + kilos\n"
-    (tmp_path / "programs.py").write_text(source)
-    assert pm("compile", "programs.py", "-o", "build", "--examples", 1, "--no-cache").code == 0
+    parcel = "def parcel(kilos: int) -> int:\n    return 5 + kilos\n"
+    sources = {"divisor": GCD.replace("def f", "def divisor"), "parcel": parcel}
+    (tmp_path / "build").mkdir()
+    for name, source in sources.items():
+        artefact(source, f"build/{name}", entry=name)
     return tmp_path / "build"
+
+
+ROUTES: list[str] = []
 
 
 def records(count: int = 400) -> Iterator[dict[str, object]]:
@@ -257,7 +262,7 @@ class TestCalibrateRoutes:
         [
             (b"", "holds no requests"),
             (b"\n \n", "holds no requests"),
-            (b"\xff", "cannot read 'requests.jsonl'"),
+            (b"\xff", "requests.jsonl is not text (UTF-8)"),
             (b"\n{\n", "requests.jsonl line 2: not JSON"),
             (b"[" * 100_000, "requests.jsonl line 1: not JSON"),
             (b"[1]", "requests.jsonl line 1: expected"),
@@ -297,9 +302,12 @@ class TestSuggest:
     @pytest.fixture
     def suggest(self, pm: Any, build: Path, tmp_path: Path) -> Any:
         """`suggest(data, *options)`, where there are routes."""
-        (tmp_path / "examples.jsonl").write_text(lines(records()))
-        options = ("--data", "examples.jsonl", "--model", "rules", "--epsilon", 0.05)
-        assert pm("calibrate", "routes", "build", *options).code == 0
+        if not ROUTES:  # fitting a head takes a second
+            (tmp_path / "examples.jsonl").write_text(lines(records()))
+            options = ("--data", "examples.jsonl", "--model", "rules", "--epsilon", 0.05)
+            assert pm("calibrate", "routes", "build", *options).code == 0
+            ROUTES.append((build / "routes.json").read_text())
+        (build / "routes.json").write_text(ROUTES[0])
 
         def run(data: str | bytes, *options: object) -> Any:
             (tmp_path / "requests").write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -346,7 +354,7 @@ class TestSuggest:
         [
             (b"", "requests holds no requests"),
             (b"\n \n", "requests holds no requests"),
-            (b"a poem\n\xff", "cannot read 'requests'"),
+            (b"a poem\n\xff", "requests is not text (UTF-8)"),
             (b"a poem\n\n{\n", "requests line 3: not JSON"),
             (b'{"a":' * 100_000, "requests line 1: not JSON"),
             (b'{"n": ' + b"9" * 5000 + b"}", "requests line 1: not JSON"),
@@ -433,8 +441,11 @@ class TestServe:
         self, pm: Any, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("pointsman.cli.serve.model_sources", lambda _: [])
-        (tmp_path / "examples.jsonl").write_text(lines(records()))
-        options = ("--data", "examples.jsonl", "--model", "rules", "--epsilon", 0.05)
-        assert pm("calibrate", "routes", "build", *options).code == 0
+        if not ROUTES:  # fitting a head takes a second
+            (tmp_path / "examples.jsonl").write_text(lines(records()))
+            options = ("--data", "examples.jsonl", "--model", "rules", "--epsilon", 0.05)
+            assert pm("calibrate", "routes", "build", *options).code == 0
+            ROUTES.append((build / "routes.json").read_text())
+        (build / "routes.json").write_text(ROUTES[0])
         reader = "http://127.0.0.1:9/v1#a"
         refused(pm("serve", "build", "--reader", reader, "--port", 0), "[other_reader]", "certified with rules")
