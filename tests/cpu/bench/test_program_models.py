@@ -188,6 +188,12 @@ def test_a_wrong_selector_is_found_out_and_a_checked_run_is_right(monkeypatch: p
     assert all(point["accuracy"] < 0.7 for point in found.curves["select_by_size"])
 
 
+def test_a_run_that_squares_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(select_runs, "_MOST_BITS", 64)
+    assert select_runs._alone(tables()["power"], [3, 200], ReadingSelector()) == "integer_too_long"
+    assert select_runs._alone(tables()["power"], [3, 10], ReadingSelector()) == "59049"
+
+
 def test_a_perfect_selector_misses_nothing_in_any_program(monkeypatch: pytest.MonkeyPatch) -> None:
     found = selected(ReadingSelector(), monkeypatch)
     assert [value(found, f"{what}_accuracy") for what in ("select", "select_run", "verified_run")] == [1, 1, 1]
@@ -309,8 +315,9 @@ def routed(monkeypatch: pytest.MonkeyPatch, threshold: float) -> Report:
 
 
 def test_whoever_routes_everything_routes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.program.text.routes._LEAST_LIKELY", 0.0)
     found = routed(monkeypatch, 0.0)
-    assert value(found, "wrong_route_rate") > routing.EPSILON
+    assert value(found, "wrong_route_rate") > 0.3
     assert found.figures["wrong_route_rate"].verdict() == "MISSED"
     assert value(found, "covered_found_share") > 0.8
 
