@@ -94,7 +94,8 @@ def _add_clrs(
 ) -> None:
     if data is None:
         reason = "needs --clrs, a file of CLRS as text"
-        report.figures |= {name: absent("share", reason) for name in ("clrs_algorithms", "clrs_exact_share")}
+        report.figures["clrs_algorithms"] = absent("algorithms", reason)
+        report.figures["clrs_exact_share"] = absent("share", reason)
         return
     limit = 5 if quick else None
     programs = clrs.measure(data, folder, limit=limit, seed=report.seed, tick=lambda _, what: tick(what, 0))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pointsman.bench.report import Report, mean_figure, median_figure
-from pointsman.core import PointsmanError
+from pointsman.core import OverBudget, PointsmanError
 from pointsman.core.selecting import Row, Selection, Selector
 from pointsman.program import Table, compile_table
 from pointsman.program.select import SelectDriver
@@ -27,6 +27,7 @@ __all__ = ["PROGRAMS", "SIZES", "add_selections", "compile_programs"]
 
 SIZES: Final = (2, 5, 10, 20, 50, 100)
 _WRONG_FUEL: Final = 20_000  # states of an unchecked run: one that goes astray may not end
+_MOST_BITS: Final = 100_000  # of an integer in an unchecked run; right ones have some hundreds
 
 Inputs = Callable[[random.Random, int], list[Any]]
 Tick = Callable[[str, int], None]
@@ -137,10 +138,27 @@ def _measured(table: Table, inputs: list[Any], selector: Selector, size: int) ->
 
 def _alone(table: Table, inputs: list[Any], selector: Selector) -> str:
     try:
-        answer, _ = run_traced(table, inputs, driver=SelectDriver(selector, verifies=False), fuel=_WRONG_FUEL)
+        driver = _Bounded(SelectDriver(selector, verifies=False))
+        answer, _ = run_traced(table, inputs, driver=driver, fuel=_WRONG_FUEL)
     except PointsmanError as error:  # it went on where nothing was left
         return error.code
     return answer.json_text
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A driver whose run ends where integers outgrow all that is measured: one that went astray may square for ever."""
+
+    driver: SelectDriver
+
+    @property
+    def decided(self) -> tuple[str, float]:
+        return self.driver.decided
+
+    def choose(self, place: Place, exact: Node) -> Node:
+        if any(type(value) is int and value.bit_length() > _MOST_BITS for value in place.values.values()):
+            raise OverBudget(f"an integer of more than {_MOST_BITS:,} bits", code="integer_too_long")
+        return self.driver.choose(place, exact)
 
 
 # -- times -------------------------------------------------------------------------------------------------------------

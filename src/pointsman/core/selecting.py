@@ -37,6 +37,8 @@ _MOST_SHOWN = 6
 """Values of a state or of a row that are shown."""
 
 _MOST_DIGITS = 6
+_MOST_FLOAT = 9999.5
+"""From here on four digits need an exponent."""
 
 Row: TypeAlias = tuple[tuple[int, bool], ...]
 """The facts that a row needs, by number in `FACTS`, and whether they are to hold."""
@@ -99,8 +101,10 @@ def short(value: object) -> str:
             return str(value)
         case int():
             return "large" if value > 0 else "- large"
-        case float() if abs(value) < 10**_MOST_DIGITS:
+        case float() if abs(value) < _MOST_FLOAT:
             return f"{value:.4g}" if "e" not in f"{value:.4g}" else "small"
+        case float() if value == value:
+            return "large" if value > 0 else "- large"
         case str():
             return f'"{len(value)}"'
         case list() | tuple() | dict() | set() | frozenset():

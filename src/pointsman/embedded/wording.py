@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 
@@ -49,15 +50,16 @@ class Wording:
 
 def _divide(forms: list[str]) -> tuple[list[str], list[str]]:
     """A fifth of `forms` to hold out, the first whose words all occur in the rest, and the rest."""
-    held_out: list[str] = []
-    for form in forms:
-        rest = [other for other in forms if other != form and other not in held_out]
-        known = {word for other in rest for word in _WORD.findall(other)}
-        if len(held_out) < max(1, len(forms) // 5) and known.issuperset(_WORD.findall(form)):
-            held_out.append(form)
+    held_out: dict[str, None] = {}
+    words = {form: set(_WORD.findall(form)) for form in forms}
+    num_left = Counter(word for found in words.values() for word in found)  # forms with a word that are not held out
+    for form, found in words.items():
+        if len(held_out) < max(1, len(forms) // 5) and all(num_left[word] > 1 for word in found):
+            held_out[form] = None
+            num_left.subtract(found)
     if not held_out:
         raise ValueError(f"{forms[0]!r} and its like: each has a word of its own, so none can be held out")
-    return held_out, [form for form in forms if form not in held_out]
+    return list(held_out), [form for form in forms if form not in held_out]
 
 
 def _expand(structure: str) -> list[str]:

@@ -108,7 +108,8 @@ def answer_tokens(model: LoadedModel, form: Form, words: Sequence[str]) -> list[
     if prefix is None:
         prefix = "" if model.tokenizer.can_chat else " "
     tokens = [model.tokenizer.encode_plain(prefix + word) for word in words]
-    if any(len(found) != 1 for found in tokens) or len({found[0] for found in tokens}) < len(words):
+    are_single = all(len(found) == 1 and word.strip() for word, found in zip(words, tokens, strict=True))
+    if not are_single or len({found[0] for found in tokens}) < len(words):
         problem = f"{model.name}: {', '.join(words)} are not single tokens of its own; choices need that"
         raise Unsupported(problem, code="no_letters")
     return [found[0] for found in tokens]

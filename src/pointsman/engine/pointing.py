@@ -24,7 +24,12 @@ __all__ = ["Pointer"]
 
 _WORD = re.compile(r"[^\s,;:.!?()\[\]{}\"]+")
 _FOLLOWING = 8  # characters behind a candidate that hold its next token
-_NUMBERS = {"int": re.compile(r"-?\d+(?![\d.]*\.\d)"), "float": re.compile(r"-?\d+(?:\.\d+)?")}
+_ALONE = r"(?<!\d)(?<!\d\.){}(?!\d|\.\d)"  # no part of a longer number, such as of 1.2.3
+_NUMBERS = {
+    "int": re.compile(_ALONE.format(r"-?\d{1,18}")),
+    "float": re.compile(_ALONE.format(r"-?\d{1,15}(?:\.\d+)?")),
+}
+"""Of as many digits as `extracting` writes."""
 
 
 Place = int

@@ -23,7 +23,7 @@ from pointsman.engine.session import Session
 __all__ = ["RowSelector"]
 
 _TABLES_KEPT = 256
-_STATE_TOKENS = 256
+_STATE_TOKENS = 384
 """Longest state that is shown; chosen. Values are cut to a few characters each, so real ones are far shorter."""
 
 
@@ -59,7 +59,7 @@ class RowSelector:
 
         Raises:
             Unsupported: `no_letters` where letters are no single tokens of the model.
-            OverBudget: `context_exceeded` for rows that are too long for the model.
+            OverBudget: `context_exceeded` for rows or a state that are too long for the model.
         """
         with self._turn:
             return self._select(tuple(rows), state)
@@ -83,10 +83,12 @@ class RowSelector:
         """Scores of all tokens behind a state, read in pieces that the compiled loops take, and the bytes moved."""
         few, moved_bytes = read.session.few_tokens, 0
         step = len(tokens) if few is None or len(tokens) > 4 * few.most_lines else few.most_lines
-        for start in range(0, len(tokens), step):
-            seen = read.session.extend([0], [tokens[start : start + step]])
-            moved_bytes += seen.traffic.moved_bytes
-        read.session.truncate(0, read.num_tokens)
+        try:
+            for start in range(0, len(tokens), step):
+                seen = read.session.extend([0], [tokens[start : start + step]])
+                moved_bytes += seen.traffic.moved_bytes
+        finally:  # a state that is too long leaves nothing behind
+            read.session.truncate(0, read.num_tokens)
         return seen.logits[0, 0].float(), moved_bytes
 
     def _rows_read(self, rows: tuple[Row, ...]) -> _Read:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+from pointsman.core import InternalError, PointsmanError, Unverified
 from pointsman.program import ir
 from pointsman.program.interpret import Interpreter, Stop
 from pointsman.program.judgement import Unanswered
@@ -44,8 +45,12 @@ Evaluate: TypeAlias = Callable[[Term], Any]
 Decision: TypeAlias = Decide | Switch | Pick
 
 
-class Astray(BaseException):
-    """A driver went on with an item where none is left. Not an Exception: programs cannot catch it."""
+class Astray(Unanswered):
+    """A driver went on with an item where none is left. Programs cannot catch it."""
+
+    def __init__(self) -> None:
+        problem = "the model went on with an item where none is left; with --verify it is corrected"
+        super().__init__(Unverified(problem, code="wrong_selection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class Driver(Protocol):
     def choose(self, place: Place, exact: Node) -> Node:
         """The exit that is taken: any that the decisions can come to. ``exact`` is the one that the guards say.
 
-        The exits of a place where an item is taken are its two ways.
+        The exits of a place where an item is taken are its two ways. What this raises ends the run: it is no exception
+        of the program, which cannot catch it.
         """
         ...
 
@@ -163,7 +169,7 @@ class Stepper(Interpreter):
         while True:
             try:
                 stop = self._step(walk)
-            except (OutOfFuel, Unanswered, Astray):
+            except (OutOfFuel, Unanswered):
                 raise
             except BaseException as error:  # noqa: BLE001  handed to the program's own handler, or raised again
                 self._handle(walk, error)
@@ -217,7 +223,15 @@ class Stepper(Interpreter):
         if self._driver is None:
             return exact
         place = Place(walk.machine, walk.state, node, walk.variables, partial(self._of, walk))
-        return self._driver.choose(place, exact)
+        try:
+            return self._driver.choose(place, exact)
+        except PointsmanError as error:
+            raise Unanswered(error) from error
+        except RecursionError:  # the stack is the program's
+            raise
+        except Exception as error:
+            problem = f"the driver failed with {type(error).__name__}; expected an exit"
+            raise Unanswered(InternalError(problem, code="driver_failed")) from error
 
     def _of(self, walk: _Walk, term: Term) -> Any:
         return self.evaluate(term, walk.variables)

@@ -19,14 +19,14 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from pointsman.core import BadRequest, Cost, NotFound, Unverified
+from pointsman.core import BadRequest, Cost, NotFound
 from pointsman.core.asking import Question, Reply, Value
 from pointsman.program.artefact import region_hash
 from pointsman.program.convert import bind_inputs
@@ -34,7 +34,7 @@ from pointsman.program.ir import content_hash
 from pointsman.program.judgement import Unanswered, answering, current_asking
 from pointsman.program.results import exception_json, exception_text, to_json
 from pointsman.program.runtime import DEFAULT_FUEL, Answer, Table
-from pointsman.program.stepping import Astray, Driver, Place, Stepper
+from pointsman.program.stepping import Driver, Place, Stepper
 from pointsman.program.support import OutOfFuel
 from pointsman.program.table.machine import Decide, Node, Pick, Switch, Take, successors
 
@@ -171,9 +171,6 @@ def _stepped(table: Table, inputs: dict[str, Any] | list[Any], driver: Driver, f
         kind, text = "out_of_fuel", exception_json("OutOfFuel", f"no result within {fuel} states")
     except Unanswered as exc:
         raise exc.error from exc
-    except Astray as exc:
-        problem = "the model went on with an item where none is left; with --verify it is corrected"
-        raise Unverified(problem, code="wrong_selection") from exc
     except (Exception, SystemExit, GeneratorExit) as exc:  # noqa: BLE001  whatever the program raises is its outcome
         kind, text = "exception", exception_json(type(exc).__name__, exception_text(exc))
     return Answer(kind, text, fuel - max(stepper.fuel, 0))
@@ -204,8 +201,46 @@ def _step(place: Place, chosen: Node, by: str, confidence: float) -> Step:
 
 
 def _shown(value: Any) -> str:
-    """A value for people, and to compare: without the addresses of objects, which differ in every process."""
-    return _ADDRESS.sub("", repr(value))[:_SHOWN]
+    """A value for people, and to compare: the beginning of its repr, without what differs in every process.
+
+    That is addresses of objects and the order of sets. Long containers are read as far as they are shown.
+    """
+    text = ""
+    for piece in _pieces(value, _SHOWN):
+        text += piece
+        if len(text) >= _SHOWN:
+            break
+    return text[:_SHOWN]
+
+
+def _pieces(value: Any, depth: int) -> Iterator[str]:
+    kind = type(value)
+    if depth and kind in {list, tuple} and value:
+        opening, closing = ("[", "]") if kind is list else ("(", ",)" if len(value) == 1 else ")")
+        for number, item in enumerate(value):
+            yield ", " if number else opening
+            yield from _pieces(item, depth - 1)
+        yield closing
+    elif depth and kind is dict:
+        yield "{"
+        for number, (key, item) in enumerate(value.items()):
+            yield ", " if number else ""
+            yield from _pieces(key, depth - 1)
+            yield ": "
+            yield from _pieces(item, depth - 1)
+        yield "}"
+    elif kind in {set, frozenset} and value:
+        items = ", ".join(sorted(map(_shown, value)))
+        yield f"{{{items}}}" if kind is set else f"frozenset({{{items}}})"
+    else:
+        yield _ADDRESS.sub("", _repr(value))
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # Python writes no integer of more than some thousand digits
+        return hex(value) if type(value) is int else f"<{type(value).__name__}>"
 
 
 # -- checking it again -------------------------------------------------------------------------------------------------

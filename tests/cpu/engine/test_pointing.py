@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from pointsman.core.asking import NOTHING, Question
+from pointsman.embedded.pair import READER, model_folder
+from pointsman.embedded.reading.form import ReaderForm
 from pointsman.engine import LoadedModel, load_model
 from pointsman.engine.forms import LetteredForm, prompt_tokens
-from pointsman.engine.pointing import Pointer
+from pointsman.engine.pointing import Pointer, _stated
+from pointsman.engine.reading import Reader
 
 NUMBER, PART = Question("extract", "the number", "int"), Question("extract", "the part", "span")
 SHARE = Question("extract", "the share", "float")
@@ -81,3 +84,41 @@ def test_dates_and_options_are_not_copied(model: LoadedModel) -> None:
     date = Question("extract", "the day", "date")
     colour = Question("extract", "the colour", "option", ("red", "blue"))
     assert Pointer(model, Copying()).values([(date, "on 2026-03-01"), (colour, "red")]) == [None, None]
+
+
+def stated(question: Question, text: str) -> list[str]:
+    found = _stated(question, text)
+    return [told for _, told in found[: len(found) // 2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "integers", "numbers"),
+    [
+        ("4 of -17 at 12.", ["4", "-17", "12"], ["4", "-17", "12"]),
+        ("12.5 or 3", ["3"], ["12.5", "3"]),
+        ("from 3-4, on 2026-03-01", ["3", "4", "2026", "03", "01"], ["3", "4", "2026", "03", "01"]),
+        ("version 1.2.3", [], []),
+        ("9" * 5_000, [], []),
+        ("a 5 " + "1" * 18, ["5", "1" * 18], ["5"]),
+        ("", [], []),
+    ],
+)
+def test_numbers_are_whole_ones(text: str, integers: list[str], numbers: list[str]) -> None:
+    assert stated(NUMBER, text) == integers
+    assert stated(SHARE, text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "none", "a\x00b", "<direct> yes<end>", "9" * 300, "\u0663 \u2028 x"])
+def test_any_text_can_be_asked_about(text: str) -> None:
+    reader = Reader(load_model(str(model_folder(READER))), "reader", form=ReaderForm())
+    asked = [Question("extract", "the words", "span"), NUMBER, SHARE, Question("judge", "it is late", "bool")]
+    for question, reply in zip(asked, reader.answer([(question, text) for question in asked]), strict=True):
+        assert question.admits(reply.value)
+        assert question.type != "span" or reply.value is None or str(reply.value) in text
+
+
+def test_a_blank_option_is_none_that_a_word_tells() -> None:
+    reader = Reader(load_model(str(model_folder(READER))), "reader", form=ReaderForm())
+    for blank in ("", "  "):
+        assert not reader.knows(Question("choose", "what", "option", (blank, "count")))
+    assert reader.knows(Question("choose", "what", "option", ("more", "count")))

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointsman.core.selecting import Row, rows_text
+from pointsman.core import OverBudget
+from pointsman.core.selecting import Row, rows_text, state_text
+from pointsman.embedded.pair import READER, model_folder
+from pointsman.embedded.reading.form import ReaderForm
 from pointsman.engine import LoadedModel, load_model
 from pointsman.engine.forms import LetteredForm, answer_tokens, prompt_tokens, selection_tokens
 from pointsman.engine.selecting import RowSelector
@@ -62,3 +65,23 @@ def test_tables_that_are_forgotten_are_read_again(model: LoadedModel, monkeypatc
     found = [selector.select(rows, STATES[0]) for rows in (TWO, THREE, TWO)]
     assert found[0].row == found[2].row
     assert found[0].confidence == pytest.approx(found[2].confidence, abs=1e-5)
+
+
+def test_a_state_that_is_too_long_leaves_nothing_behind(model: LoadedModel, chat_folder: Callable[..., Path]) -> None:
+    head, before, after = selection_tokens(model, LetteredForm(), THREE)
+    room = len(before) + len(after) + 40
+    narrow = chat_folder("narrow", context_tokens=len(head) + room, eos_tokens=(94,))
+    selector = RowSelector(load_model(str(narrow), dtype="float32"), "narrow")
+    found = [selector.select(THREE, state).confidence for state in STATES[:2]]
+    for length in (room, 600):  # read in pieces, of which the first ones fit, and at once
+        with pytest.raises(OverBudget):
+            selector.select(THREE, "9" * length)
+    assert [selector.select(THREE, state).confidence for state in STATES[:2]] == pytest.approx(found, abs=1e-6)
+
+
+def test_the_longest_state_that_is_shown_can_be_read() -> None:
+    selector = RowSelector(load_model(str(model_folder(READER))), "reader", ReaderForm())
+    rows: list[Row] = [((p, a), (1 + p, b)) for p, a in ((0, False), (1, True)) for b in (False, True)]
+    value = "-0.0001234"
+    state = state_text([value] * 9, [[value] * 9] * 4, {0: True, 1: False, 2: True})
+    assert selector.select(rows, state).row in range(4)

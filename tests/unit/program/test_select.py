@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.core import Cost, Unverified
+from pointsman.core import Cost, InternalError, OverBudget, PointsmanError, Unverified
 from pointsman.core.selecting import MOST_ROWS, Row, Selection, rows_text
 from pointsman.program import Table, compile_table
 from pointsman.program.ir import Const
@@ -119,6 +119,58 @@ def test_an_item_that_is_not_there_cannot_be_taken() -> None:
         run_traced(table_of(COUNT), [[1], 1], driver=SelectDriver(Onward(), verifies=False))
     answer, _ = run_traced(table_of(COUNT), [[1], 1], driver=SelectDriver(Onward()))
     assert answer.json_text == "1"
+
+
+INVARIANT = "def f(xs: list[int], n: int) -> int:\n    k = 0\n    for x in xs:\n        if n > 3:\n            k += 1\n    if n > 1:\n        return k\n    return 0"
+
+
+@pytest.mark.parametrize("inputs", [[[1, 2], 5], [[1, 2], 2], [[], 0]])
+def test_what_is_decided_behind_an_item_is_selected_apart_from_it(inputs: list[object]) -> None:
+    table, shown = table_of(INVARIANT), Shown()
+    for driver in (SelectDriver(shown), SelectDriver(Guessing(1)), SelectDriver(ReadingSelector(), verifies=False)):
+        answer, trace = run_traced(table, inputs, driver=driver)
+        assert (answer.kind, answer.json_text) == ("value", table.answer(inputs).json_text)
+        assert audit(trace, table).is_exact
+    assert {rows for rows, _ in shown.seen} == {"A if p no; B if p yes"}
+
+
+CAUGHT = "def f(n: int) -> list:\n    xs = []\n    try:\n        while n > 0:\n            n -= 1\n            xs.append(1 // 1)\n    except {}:\n        return [-1]\n    return xs"
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException"])
+@pytest.mark.parametrize(
+    ("error", "raised"), [(OverBudget("full", code="context_exceeded"), OverBudget), (KeyError("x"), InternalError)]
+)
+def test_a_selector_that_fails_is_no_exception_of_the_program(
+    caught: str, error: Exception, raised: type[PointsmanError]
+) -> None:
+    class Failing:
+        name = "failing"
+
+        def select(self, rows: Sequence[Row], state: str) -> Selection:
+            raise error
+
+    table = table_of(CAUGHT.format(caught))
+    assert table.answer([1]).json_text == "[1]"
+    with pytest.raises(raised):
+        run_traced(table, [1], driver=SelectDriver(Failing()))
+
+
+PASSED_ON = "def g(xs):\n    for x in xs:\n        yield x\n\ndef h(xs):\n    try:\n        yield from g(xs)\n    except BaseException:\n        yield -1\n\ndef f(xs: list[int]) -> list:\n    return list(h(xs))"
+
+
+def test_no_handler_of_a_generator_hides_that_a_selection_went_astray() -> None:
+    class Onward:
+        name = "onward"
+
+        def select(self, rows: Sequence[Row], state: str) -> Selection:
+            return Selection(len(rows) - 1, 1.0, Cost.zero())
+
+    table = table_of(PASSED_ON)
+    with pytest.raises(Unverified, match="none is left"):
+        run_traced(table, [[1, 2]], driver=SelectDriver(Onward(), verifies=False))
+    answer, _ = run_traced(table, [[1, 2]], driver=SelectDriver(Onward()))
+    assert answer.json_text == "[1, 2]"
 
 
 @st.composite

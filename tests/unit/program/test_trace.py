@@ -14,7 +14,7 @@ from pointsman.program.pipeline import CompileOptions
 from pointsman.program.recorded import RecordedAnswers
 from pointsman.program.stepping import Place
 from pointsman.program.table.machine import Node
-from pointsman.program.trace import Trace, audit, exits, load_trace, run_traced
+from pointsman.program.trace import Trace, _shown, audit, exits, load_trace, run_traced
 
 FAST = CompileOptions(max_examples=5, seconds=1.0)
 GCD = "def f(a: int, b: int) -> int:\n    while b:\n        a, b = b, a % b\n    return abs(a)"
@@ -86,6 +86,42 @@ def test_the_fuel_of_a_run_is_part_of_it() -> None:
     answer, trace = run_traced(table, [1], fuel=50)
     assert answer.kind == "out_of_fuel"
     assert audit(trace, table).is_exact
+
+
+def test_integers_of_any_length_are_shown() -> None:
+    table = table_of(
+        "def f(n: int) -> int:\n    r = 1\n    while n > 1:\n        r *= n\n        n -= 1\n    return r % 1000007"
+    )
+    answer, trace = run_traced(table, [2_000])
+    assert (answer.kind, answer.json_text) == ("value", table.answer([2_000]).json_text)
+    assert any(step.values["r"].startswith("0x") for step in trace.steps)
+    assert audit(trace, table).is_exact
+
+
+def test_a_value_is_shown_alike_in_every_process() -> None:
+    assert repr({0, 8}) != repr({8, 0})  # as sets of texts differ between processes
+    assert _shown([{0, 8}, {"a": frozenset((0, 8))}]) == _shown([{8, 0}, {"a": frozenset((8, 0))}])
+    assert _shown({0, 8}) != _shown({0, 9})
+    assert _shown(object()) == "<object object>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], [1], (), (1,), (1, "a"), {}, {"a": [1, {2: None}]}, set(), {1}, frozenset(), frozenset({1}), "x" * 100, 1.5,
+     [[[]], ()], list(range(100)), [[1, 2]] * 50, {n: (n,) for n in range(50)}, True, range(3), None],
+)  # fmt: skip
+def test_other_values_are_shown_by_the_beginning_of_their_repr(value: object) -> None:
+    assert _shown(value) == repr(value)[:80]
+
+
+def test_a_long_or_deep_value_is_read_as_far_as_it_is_shown() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert _shown(deep) == "[" * 80
+    again: list[object] = [1]
+    again.append(again)
+    assert _shown(again) == ("[1, " * 20)
 
 
 CHANGES = {

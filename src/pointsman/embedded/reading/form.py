@@ -22,8 +22,8 @@ def last_word_text(wording: str) -> str:
 
 
 def told_by(option: str) -> str:
-    """The word that stands for an option. Those of one question have to differ in it."""
-    return option.split(maxsplit=1)[0]
+    """The word that stands for an option; nothing for a blank one. Those of one question have to differ in it."""
+    return " ".join(option.split(maxsplit=1)[:1])
 
 
 def rows_text(rows: Sequence[Row]) -> str:

@@ -66,7 +66,8 @@ class SelectDriver:
                 if self.verifies:
                     row, by, confidence = right, "guards", 1.0
             node = part.leaves[row]
-            part = _kept_part(node) if isinstance(node, Decide | Switch | Pick) else None
+            is_done = isinstance(place.node, Take) or not isinstance(node, Decide | Switch | Pick)
+            part = None if is_done else _kept_part(node)
         self.decided = by, confidence
         return node
 

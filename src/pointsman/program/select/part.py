@@ -42,7 +42,7 @@ def part_of(node: Decision | Take) -> Part:
     facts: dict[Fact, int] = {}
     rows: list[tuple[Row, Node]] = [((), node)]
     while len(rows) < MOST_ROWS:
-        splits = [index for index, (_, leaf) in enumerate(rows) if _splits(leaf, node)]
+        splits = [index for index, (_, leaf) in enumerate(rows) if leaf is node or _is_below(leaf, node)]
         if not splits:
             break
         index = min(splits, key=lambda place: len(rows[place][0]))
@@ -58,9 +58,9 @@ def part_of(node: Decision | Take) -> Part:
     return Part(tuple(facts), tuple(needs for needs, _ in rows), tuple(leaf for _, leaf in rows))
 
 
-def _splits(leaf: Node, root: Node) -> bool:
-    """Whether a leaf decides. Taking an item is a step of its own: only the part that begins with it has its ways."""
-    return isinstance(leaf, Decide | Switch | Pick) or (isinstance(leaf, Take) and leaf is root)
+def _is_below(leaf: Node, root: Node) -> bool:
+    """Whether a leaf decides further. Taking an item is a step of its own: what follows has a part of its own."""
+    return isinstance(leaf, Decide | Switch | Pick) and not isinstance(root, Take)
 
 
 def _ways(node: Node) -> tuple[Fact, Node, Node]:
