@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-_DEFAULT_MINUTES = {"large": 90.0, "small": 20.0, "reader": 20.0}
+_DEFAULT_MINUTES = {"large": 90.0, "small": 20.0, "reader": 25.0}
 _PRELOADED = "POINTSMAN_TCMALLOC"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -38,7 +38,7 @@ def _train() -> None:
 def embedded(
     size: Annotated[Literal["large", "small", "reader"], typer.Option(help="Which of the three.")] = "large",
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="How long, in all [default: 90 for large, else 20].")
+        float | None, typer.Option(min=0.1, help="How long, in all [default: 90 for large, 20 for small, 25 for reader].")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the model [default: embedded-SIZE].")
