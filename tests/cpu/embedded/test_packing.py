@@ -64,7 +64,7 @@ def test_a_response_is_learned_as_if_it_stood_alone(tokenizer: Tokenizer, make_d
         together = decoder.logits(decoder(packed.tokens, packed.positions, attend))
         for number, problem in enumerate(packed.problems, 1):
             example, question = stories[problem]
-            for branch, response in enumerate(question.responses, 1):
+            for branch, response in enumerate(question.responses.values(), 1):
                 text = torch.tensor([[*example.story, *question.tokens, *response]])
                 alone = decoder.logits(decoder(text, torch.arange(text.shape[1])[None], causal_attend))[0]
                 place = (packed.questions == number) & (packed.branches == branch)
@@ -75,7 +75,7 @@ def test_a_response_is_learned_as_if_it_stood_alone(tokenizer: Tokenizer, make_d
 def test_the_tokens_are_those_of_the_prompt_and_the_response(tokenizer: Tokenizer) -> None:
     for example in packed_with(tokenizer, 4)[1]:
         for question in example.questions:
-            for mode, response in zip(MODES, question.responses, strict=True):
+            for mode, response in zip(MODES, question.responses.values(), strict=True):
                 text = f"<user> {question.problem.prompt}<{mode}>{question.problem.response(mode)}<end>"
                 assert [*example.story, *question.tokens, *response] == tokenizer.encode(text).ids
 
@@ -84,7 +84,8 @@ def test_stories_questions_and_padding_are_not_learned(tokenizer: Tokenizer) -> 
     packed, drawn = packed_with(tokenizer, 3)
     assert (packed.targets[packed.branches == 0] == IGNORED).all()
     assert (packed.stories == -1).any()
-    learned = sum(len(r) - 1 for example in drawn for question in example.questions for r in question.responses)
+    questions = [question for example in drawn for question in example.questions]
+    learned = sum(len(response) - 1 for question in questions for response in question.responses.values())
     assert (packed.targets != IGNORED).sum() == learned
     assert len(packed.problems) == sum(len(example.questions) for example in drawn)
 

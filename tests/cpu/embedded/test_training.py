@@ -34,7 +34,7 @@ def tiny(tokenizer: Tokenizer) -> Recipe:
     config = ModelConfig(
         "Qwen2ForCausalLM", vocab_size, 16, 32, 1, 2, 2, 8, 512, ties_embedding=True, has_qkv_bias=True
     )
-    return Recipe(config, num_rows=2, row_tokens=360, peak_lr=1e-2)
+    return Recipe(config, num_rows=2, row_tokens=360, peak_lr=1e-2, families=tuple(FAMILIES))
 
 
 def trainer(tokenizer: Tokenizer, seed: int = 0) -> Trainer:
@@ -76,7 +76,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(tokenizer: Tokenizer, tmp_path: 
     for step in range(3, 6):
         second.step(step / 6)
     assert torch.equal(weights(whole), weights(second))
-    assert whole.curriculum == second.curriculum
+    assert whole.curriculum.scores == second.curriculum.scores
+    assert whole.curriculum.num_open == second.curriculum.num_open
 
 
 def test_without_a_checkpoint_a_run_begins(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_template_writes_what_training_saw(loaded: JsonTokenizer) -> None:
     example = encode(TOKENIZER, [problem], 1)
     (question,) = example.questions
     prompt = (*example.story, *question.tokens)
-    for mode, response in zip(MODES, question.responses, strict=True):
+    for mode, response in zip(MODES, question.responses.values(), strict=True):
         messages = [{"role": "user", "content": problem.prompt}]
         asked = loaded.encode(loaded.render_chat(messages, mode=mode, add_generation_prompt=True), special=False)
         assert tuple(asked) == (*prompt, response[0])
