@@ -38,7 +38,8 @@ def _train() -> None:
 def embedded(
     size: Annotated[Literal["large", "small", "reader"], typer.Option(help="Which of the three.")] = "large",
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="How long, in all [default: 90 for large, 20 for small, 25 for reader].")
+        float | None,
+        typer.Option(min=0.1, help="How long, in all [default: large 90, small 20, reader 25]."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for the model [default: embedded-SIZE].")

@@ -88,6 +88,13 @@ def test_a_refusal_points_at_its_cause(code: str, monkeypatch: pytest.MonkeyPatc
     assert str(refusal).startswith(f"shop.py:{line}:" if line else "shop.py: ")
 
 
+@pytest.mark.parametrize("line", ["import nothing", "from math import nothing", "import nothing.more as m"])
+def test_an_import_that_fails_is_refused_where_it_is_not_used(line: str) -> None:
+    refusal = refusal_of(f"def f(x):\n    {line}\n    return x\n")
+    assert (refusal.code, over_caret(refusal)) == ("PM102", line)
+    frontend.lower_program(frontend.Module.parse("def f(x):\n    import json, math\n    return x\n", "shop.py"), "f")
+
+
 def test_an_argument_computed_after_a_starred_one_is_refused() -> None:
     """Python spreads the starred argument first; IR spreads all of them at the call."""
     refusal = refusal_of("def g(x): return x\ndef f(xs):\n    return max(*xs, g(xs))\n")

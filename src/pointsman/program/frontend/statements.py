@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -398,9 +400,19 @@ def _import(b: Builder, node: ast.Import | ast.ImportFrom) -> None:
         path = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
         if isinstance(node, ast.Import) and not alias.asname:
             path = name
+        if not _can_be_imported(path, is_member=isinstance(node, ast.ImportFrom)):  # it fails where it is not used, too
+            raise b.refuse("PM102", node, path)
         known = b.imports.setdefault(name, path)
         if known != path or alias.name == "*" or name in b.scope.names:
             raise b.refuse("PM205", node, name)
+
+
+def _can_be_imported(path: str, *, is_member: bool) -> bool:
+    """Whether an import is of Python's own library or of ours, and its member there, as far as the module is listed."""
+    if path.partition(".")[0] not in {*sys.stdlib_module_names, "pointsman"}:
+        return False
+    module, _, member = path.rpartition(".")
+    return not is_member or module not in catalogue.LIBRARY or hasattr(importlib.import_module(module), member)
 
 
 _RULES: Final[dict[type, Callable[[Builder, Any], None]]] = {
