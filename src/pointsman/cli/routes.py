@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["routes", "tables_of"]
 
+_REPLIES: Final = "routes.replies.jsonl"
+
 
 def routes(
     programs: Annotated[Path, typer.Argument(help="A folder of *.route.json files.")],
@@ -26,23 +28,30 @@ def routes(
     epsilon: Annotated[float, typer.Option(help="Share of requests that may go to a wrong program.")] = 0.02,
     confidence: Annotated[float, typer.Option(help="With which that is certified.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Of the halves of the sample.")] = 0,
+    replies: Annotated[
+        Path | None, typer.Option(help="Where answers are kept [default: for URL#MODEL routes.replies.jsonl, there].")
+    ] = None,
 ) -> None:
     """Certify when a request in free words goes to a program, for the server's model `auto`.
 
     Half of the requests teach which words belong to which program, the other half certifies. They should be as those
-    that will come, with many that no program covers. Writes routes.json into the folder.
+    that will come, with many that no program covers. Writes routes.json into the folder. Interrupt it with Ctrl-C, and
+    the same command goes on with the answers that are kept.
 
     pointsman calibrate routes build/ --data requests.jsonl --model embedded/reader
     """
     require_local()
     from pointsman.cli.readers import reader_rungs
     from pointsman.program.ladder import Promise
+    from pointsman.program.ladder.remembering import Remembered
     from pointsman.program.text.calibrating_routes import calibrate_routes
     from pointsman.program.text.routes import save_routes
 
     promise, tables, examples = Promise(epsilon, confidence), tables_of(programs), _examples(data)
+    kept = replies or (programs / _REPLIES if "://" in model else None)
+    reader = Remembered(reader_rungs([model])[0], kept)
     with counted("requests read", len(examples) // 2) as tick:
-        found = calibrate_routes(tables, examples, reader_rungs([model])[0], promise, seed=seed, on_match=tick)
+        found = calibrate_routes(tables, examples, reader, promise, seed=seed, on_match=tick)
     path, certificate = save_routes(found, programs), found.certificate
     told = f"{path}: {certificate.num_examples} different requests: {certificate.num_wrong} went wrong"
     if not certificate.is_certified:

@@ -257,6 +257,24 @@ class TestCalibrateRoutes:
         )
         assert calibrate(text, "--epsilon", 0.05).code == 0
 
+    def test_answers_are_kept_so_that_an_interrupted_run_goes_on(
+        self, calibrate: Any, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        readers: list[Reader] = []
+
+        def rungs(names: Sequence[str]) -> list[Reader]:
+            readers.append(Reader(names[0]))
+            return readers[-1:]
+
+        monkeypatch.setattr("pointsman.cli.readers.reader_rungs", rungs)
+        kept = ("--replies", "kept.jsonl", "--epsilon", 0.05)
+        first, second = calibrate(lines(records()), *kept), calibrate(lines(records()), *kept)
+        assert first.code == second.code == 0
+        assert first.out == second.out
+        assert readers[0].asked
+        assert not readers[1].asked
+        assert not (build / "routes.replies.jsonl").exists()
+
     @pytest.mark.parametrize(
         ("data", "says"),
         [
