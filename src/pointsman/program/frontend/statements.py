@@ -397,7 +397,7 @@ def _import(b: Builder, node: ast.Import | ast.ImportFrom) -> None:
     """An import inside a function names library members for the whole function; it binds no variable of its own."""
     for alias in node.names:
         name = alias.asname or alias.name.partition(".")[0]
-        path = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+        path = alias.name if isinstance(node, ast.Import) else f"{'.' * node.level}{node.module or ''}.{alias.name}"
         if isinstance(node, ast.Import) and not alias.asname:
             path = name
         if not _can_be_imported(path, is_member=isinstance(node, ast.ImportFrom)):  # it fails where it is not used, too

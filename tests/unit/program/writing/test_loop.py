@@ -67,7 +67,8 @@ def test_a_counterexample_goes_back() -> None:
         ("def leap(year):\n    print(year)\n    return True\n", "PM101", "draft.py:2:5: PM101 not supported"),
         ("def leap(year)\n    return True\n", "PM001", "draft.py:1:15: PM001 not supported"),
         ("x = 1\n", "bad_draft", "holds no Python function"),
-        ("def leap(year):\n    import numpy\n    return True\n", "bad_draft", "'import numpy' is not from one of"),
+        ("def leap(year):\n    import numpy\n    return True\n", "PM102", "draft.py:2:5: PM102 not supported"),
+        ("def leap(year):\n    import os\n    return True\n", "bad_draft", "'import os' is not from one of"),
         (
             "from pointsman import judge\ndef leap(year: int):\n    return judge('it leaps', str(year))\n",
             "bad_draft",
