@@ -73,12 +73,13 @@ def run_command(
     pointsman run gcd.route.json --text "What is the greatest common divisor of 84 and 36?" --model embedded/reader
     """
     table = load_table(artefact, trust_opaque=trust_opaque)
-    if inputs == "-" and (trace is not None or select is not None):
-        raise BadRequest("--trace and --select are for one run, and - may hold many", code="conflicting_options")
-    if answers is not None and models:
-        raise BadRequest("--answers does not go together with --model", code="conflicting_options")
-    if not verify and select is None:
-        raise BadRequest("--no-verify goes with --select", code="conflicting_options")
+    conflicts = {
+        "--trace and --select are for one run, and - may hold many": inputs == "-" and (trace or select) is not None,
+        "--answers does not go together with --model": answers is not None and models,
+        "--no-verify goes with --select": not verify and select is None,
+    }
+    for problem in (problem for problem, is_so in conflicts.items() if is_so):
+        raise BadRequest(problem, code="conflicting_options")
     if text and (not models or inputs == "-"):
         raise BadRequest("--text takes one request and a --model that reads it", code="no_reader")
     known = _known(given, text)

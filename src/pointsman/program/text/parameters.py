@@ -1,6 +1,6 @@
 """What can be read from a request for each parameter of a program, and in what words it is asked for.
 
-A parameter that is called `request`, `message` or `text_of_request` is the request itself. Others are asked for in the
+A parameter that is called `request` or `message` is the request itself. Others are asked for in the
 words of the docstring's `Args:`, or by their names. Numbers, truths, texts, dates, options and lists of numbers or
 texts can be read; records, dictionaries and other objects are given beside the request.
 """

@@ -61,7 +61,8 @@ class Router:
         if absent:
             raise BadRequest(f"the routes lead to {absent[0]!r}, which is not there", code="other_programs")
         self._tables = {name: tables[name] for name in routes.head.values if isinstance(name, str)}
-        self._routes, self._reader, self._answerer_of = routes, reader, answerer_of
+        self._routes, self._reader = routes, reader
+        self._answerers = {name: answerer_of(table) for name, table in self._tables.items() if table.asks}
 
     def answer(self, request: str) -> Routed:
         """Runs the program that covers a request. What it does not come to a value for is inferred too.
@@ -73,9 +74,8 @@ class Router:
         if found.program is None or found.filled is None or found.score < self._routes.threshold:
             return Routed(None, None, found.cost)
         table = self._tables[found.program]
-        answerer = self._answerer_of(table)
         try:
-            answer = _answered(table, found.filled.inputs, answerer)
+            answer = _answered(table, found.filled.inputs, self._answerers.get(found.program, self._reader))
         except BadRequest as error:
             if error.code != "bad_inputs":  # what was read is not what the program takes
                 raise
