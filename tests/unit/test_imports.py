@@ -15,11 +15,12 @@ ALLOWED = {
     "engine": {"core"},
     "token": {"core", "engine"},
     "unit": {"core", "engine", "token"},  # the token level verifies its drafts
+    "query": {"core", "program", "engine", "token", "unit"},
     "embedded": {"core", "engine", "token"},
-    "gateway": {"core", "program", "engine", "token", "unit"},
-    "bench": {"core", "program", "engine", "token", "unit", "embedded", "gateway"},
-    "cli": {"core", "program", "engine", "token", "unit", "embedded", "gateway", "bench"},
-    "demo": {"core", "program", "engine", "embedded", "gateway"},
+    "gateway": {"core", "program", "engine", "token", "unit", "query"},
+    "bench": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway"},
+    "cli": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway", "bench"},
+    "demo": {"core", "program", "engine", "query", "embedded", "gateway"},
 }
 
 

@@ -1,0 +1,266 @@
+"""Outcome tables from files: one JSON object a line, perhaps compressed by gzip.
+
+    {"id": "q1", "task": "sums", "prompt": "2 + 2 =", "outcomes": {
+        "small": {"correct": 1, "input_tokens": 6, "output_tokens": 1, "cost_usd": 0.00001},
+        "large/cot": {"correct": 1, "budget": "cot", "input_tokens": 6, "output_tokens": 40, "cost_usd": 0.002}}}
+
+Fails closed on prices: an arm with an unknown price, a price of zero or hidden tokens in any row is left out and named,
+or refused where it was asked for by name. A request that lacks one of the arms is left out and counted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from pointsman.core import BadRequest
+from pointsman.query.outcomes import Outcomes, TableArm
+
+__all__ = ["ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
+
+_NANO = 1e9
+_MIN_ROWS = 40
+"""Fewer cannot be split into halves that say anything. Chosen."""
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    correct: _Share | None = None
+    input_tokens: _Amount | None = None
+    output_tokens: _Amount | None = None
+    cost_usd: _Amount | None = None
+    hidden_reasoning: bool = False
+    budget: str | int | None = None
+    samples: list[tuple[float, float, str | None]] | None = None
+    ans: str | None = None
+
+
+class _Row(msgspec.Struct, frozen=True):
+    id: str | int
+    outcomes: dict[str, _Outcome]
+    prompt: str | None = None
+    task: str | None = None
+    dataset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What tokens of an arm cost, in US dollars for a million of them, and each request besides."""
+
+    input_usd: float
+    output_usd: float
+    request_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable:
+    """A table and what was left out of it.
+
+    Attributes:
+        outcomes: complete in every arm.
+        unpriced: arms that were left out, and why.
+        num_left_out: requests that lack an arm.
+    """
+
+    outcomes: Outcomes
+    unpriced: Mapping[str, str]
+    num_left_out: int
+
+    def notes(self) -> list[str]:
+        """What was left out, for people."""
+        notes = [f"left out: the arm {arm}, {why}" for arm, why in self.unpriced.items()]
+        if self.num_left_out:
+            notes.append(f"left out: {self.num_left_out:,} requests that not every arm has answered")
+        return notes
+
+
+_decode_row = msgspec.json.Decoder(_Row).decode
+
+
+def read_outcomes(
+    paths: Sequence[Path], arms: Sequence[str] | None = None, tariffs: Mapping[str, Tariff] | None = None
+) -> ReadTable:
+    """The table in `paths`, which are read as one.
+
+    Args:
+        paths: JSON Lines, or those compressed by gzip.
+        arms: only these; all that have a price if None.
+        tariffs: replace the prices of the arms that they name.
+
+    Raises:
+        BadRequest: `bad_outcomes` for what cannot be read, a value out of range, an id that occurs twice, or too little
+            that is left; `unpriced_arm` for an arm that was asked for and has no price; `unknown_arm`.
+    """
+    rows = [row for path in paths for row in _rows(path)]
+    _refuse_repeated(rows)
+    names = sorted({name for row in rows for name in row.outcomes})
+    costs = {name: _costs(rows, name, (tariffs or {}).get(name)) for name in names}
+    unpriced = {name: cost for name, cost in costs.items() if isinstance(cost, str)}
+    chosen = _chosen(names, unpriced, arms)
+    kept = [i for i, row in enumerate(rows) if all(_answered(row, name) for name in chosen)]
+    if len(kept) < _MIN_ROWS:
+        counts = Counter(name for row in rows for name in chosen if _answered(row, name))
+        seen = ", ".join(f"{name} {counts[name]}" for name in chosen)
+        problem = f"{len(kept)} of {len(rows)} requests have an outcome of every arm ({seen}); expected {_MIN_ROWS}"
+        raise BadRequest(f"{problem} or more; name fewer arms", code="bad_outcomes", param="arms")
+    billed = np.array([[costs[name][i] for name in chosen] for i in kept], dtype=np.float64)
+    shown = {name: str(why) for name, why in unpriced.items()} if arms is None else {}
+    return ReadTable(_assembled([rows[i] for i in kept], chosen, billed), shown, len(rows) - len(kept))
+
+
+def read_tariffs(path: Path) -> dict[str, Tariff]:
+    """Prices by arm: `{"prices": {ARM: [input, output] or [input, output, request]}}`, or that mapping alone.
+
+    US dollars for a million tokens; for a request, US dollars. Raises BadRequest: `bad_costs`.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+        prices = msgspec.convert(found.get("prices", found), dict[str, list[_Amount]])
+    except (OSError, AttributeError, msgspec.MsgspecError) as exc:
+        problem = f"{path}: expected {{arm: [input USD, output USD] per million tokens}}: {exc}"
+        raise BadRequest(problem, code="bad_costs", param="costs") from exc
+    for arm, price in prices.items():
+        if len(price) not in (2, 3) or not all(map(math.isfinite, price)) or not any(price):
+            problem = f"{path}: the price of {arm!r} is {price!r}; expected two or three numbers, not all zero"
+            raise BadRequest(problem, code="bad_costs", param="costs")
+    return {arm: Tariff(*price) for arm, price in prices.items()}
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    try:
+        data = path.read_bytes()
+        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as exc:
+        raise BadRequest(f"cannot read {path}: {exc}", code="bad_outcomes") from exc
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = _decode_row(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise BadRequest(f"{path}, line {number}: {exc}", code="bad_outcomes") from exc
+        if not row.outcomes:
+            raise BadRequest(f"{path}, line {number}: the request {row.id!r} has no outcomes", code="bad_outcomes")
+        yield row
+
+
+def _refuse_repeated(rows: Sequence[_Row]) -> None:
+    if not rows:
+        raise BadRequest("the table is empty; expected a JSON object a line", code="bad_outcomes")
+    counts = Counter(str(row.id) for row in rows)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        shown = ", ".join(map(repr, repeated[:3]))
+        problem = f"{len(repeated)} ids occur more than once, such as {shown}; expected one line a request"
+        raise BadRequest(problem, code="bad_outcomes", param="id")
+
+
+def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None) -> list[float] | str:
+    """Nano-dollars of each row, NaN where the arm has no outcome; or why the arm has no price."""
+    found = []
+    for row in rows:
+        outcome = row.outcomes.get(name)
+        if outcome is None:
+            found.append(math.nan)
+            continue
+        if outcome.hidden_reasoning:
+            return f"whose tokens are hidden in part, as in {row.id!r}, so that its cost is unknown"
+        usd = outcome.cost_usd if tariff is None else _priced(outcome, tariff)
+        if usd is None:
+            return f"whose cost is unknown, as in {row.id!r}"
+        if usd == 0:
+            return f"whose cost is zero, as in {row.id!r}"
+        found.append(usd * _NANO)
+    return found
+
+
+def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
+    read = 0.0 if tariff.input_usd == 0 else outcome.input_tokens
+    written = 0.0 if tariff.output_usd == 0 else outcome.output_tokens
+    if read is None or written is None:
+        return None
+    return (read * tariff.input_usd + written * tariff.output_usd) / 1e6 + tariff.request_usd
+
+
+def _chosen(names: Sequence[str], unpriced: Mapping[str, Any], arms: Sequence[str] | None) -> list[str]:
+    for name in arms or ():
+        if name not in names:
+            problem = f"there is no arm {name!r} in the table; there is {', '.join(names)}"
+            raise BadRequest(problem, code="unknown_arm", param="arms")
+        if name in unpriced:
+            problem = f"{name!r} is an arm {unpriced[name]}; give its price with --costs, or leave it out"
+            raise BadRequest(problem, code="unpriced_arm", param="arms")
+    chosen = list(dict.fromkeys(arms)) if arms else [name for name in names if name not in unpriced]
+    if len(chosen) < 2:
+        why = "; ".join(f"{name}, {reason}" for name, reason in unpriced.items()) or "no other arm"
+        problem = f"{len(chosen)} arms can be used, expected two or more with a price. Left out: {why}"
+        raise BadRequest(problem, code="unpriced_arm", param="arms")
+    return chosen
+
+
+def _answered(row: _Row, name: str) -> bool:
+    return name in row.outcomes and row.outcomes[name].correct is not None
+
+
+def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Outcomes:
+    cells = [[row.outcomes[name] for name in names] for row in rows]
+    numbers = [_answer_numbers(row) for row in cells]
+    return Outcomes(
+        ids=tuple(str(row.id) for row in rows),
+        texts=tuple(row.prompt or "" for row in rows),
+        tasks=tuple(row.task or row.dataset or "" for row in rows),
+        arms=tuple(_arm(name, [row[i] for row in cells]) for i, name in enumerate(names)),
+        right=np.array([[cell.correct for cell in row] for row in cells], dtype=np.float64),
+        nano_usd=nano_usd,
+        prompt_tokens=_tokens(cells, "input_tokens"),
+        completion_tokens=_tokens(cells, "output_tokens"),
+        answers=np.array(numbers, dtype=np.int64),
+        agreement=np.array([[_agreement(cell) for cell in row] for row in cells], dtype=np.float64),
+    )
+
+
+def _tokens(cells: Sequence[Sequence[_Outcome]], name: str) -> Any:
+    return np.array([[_or_nan(getattr(cell, name)) for cell in row] for row in cells], dtype=np.float64)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
+    budgets = {str(cell.budget) for cell in cells if cell.budget is not None}
+    budget = budgets.pop() if len(budgets) == 1 else ""
+    return TableArm(name, name.removesuffix(f"/{budget}") if budget else name, budget)
+
+
+def _answer_numbers(cells: Sequence[_Outcome]) -> list[int]:
+    """Equal numbers for equal answers of one request; an arm with samples counts with its most frequent one."""
+    known: dict[str, int] = {}
+    found = []
+    for cell in cells:
+        answer = cell.ans if cell.ans is not None else _most_frequent(cell)
+        found.append(-1 if answer is None else known.setdefault(answer, len(known)))
+    return found
+
+
+def _most_frequent(cell: _Outcome) -> str | None:
+    counts = Counter(answer for _, _, answer in cell.samples or () if answer is not None)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _agreement(cell: _Outcome) -> float:
+    answers = [answer for _, _, answer in cell.samples or ()]
+    if len(answers) < 2 or None in answers:
+        return math.nan
+    return Counter(answers).most_common(1)[0][1] / len(answers)
