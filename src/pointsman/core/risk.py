@@ -99,6 +99,27 @@ def mean_upper_bound(values: Sequence[float], most: float, confidence: float) ->
     return high * most
 
 
+def mean_is_below(limit: float, values: Sequence[float], within: tuple[float, float], confidence: float) -> bool:
+    """Whether the mean that independent values come from is below `limit`, with this confidence: the same bet, once.
+
+    `within`: the least and the most that a value can be. One test of one limit costs a twentieth of the bound.
+
+    Raises:
+        BadRequest: `invalid_risk` for a confidence that is not strictly between 0 and 1, or values outside the range.
+    """
+    low, high = within
+    if not 0 < confidence < 1:
+        problem = f"confidence is {confidence!r}; expected a number between 0 and 1"
+        raise BadRequest(problem, code="invalid_risk", param="confidence")
+    if any(not low <= value <= high for value in values):
+        raise BadRequest(f"values must be from {low:g} to {high:g}", code="invalid_risk")
+    mean = (limit - low) / (high - low)
+    if not 0 < mean < 1:
+        return mean >= 1
+    shares = [(value - low) / (high - low) for value in values]
+    return _greatest_log_wealth(shares, _stakes(shares, 1 - confidence), mean) >= -math.log(1 - confidence)
+
+
 def _stakes(shares: Sequence[float], error: float) -> list[float]:
     """What is staked on each share, from those before it alone: the predictable plug-in of the paper."""
     stakes, total, squares = [], 0.0, _FIRST_SPREAD

@@ -108,7 +108,8 @@ def _word_hashes(data: NDArray[np.uint8]) -> _Hashes:
     left = np.repeat(ends, ends - starts) - 1 - np.arange(len(data))  # bytes behind this one in its word
     values = ((data.astype(np.uint64) + 1) * _POWERS[left]) & _MASK
     hashes = np.add.reduceat(values, starts) & _MASK
-    return hashes[kinds[starts] != _SPACE]
+    kept: _Hashes = hashes[kinds[starts] != _SPACE]
+    return kept
 
 
 def _runs(data: NDArray[np.uint8], n: int) -> _Hashes:
