@@ -15,11 +15,12 @@ ALLOWED = {
     "engine": {"core"},
     "token": {"core", "engine"},
     "unit": {"core", "engine", "token"},  # the token level verifies its drafts
+    "query": {"core", "program", "engine", "token", "unit"},
     "embedded": {"core", "engine", "token"},
-    "gateway": {"core", "program", "engine", "token", "unit"},
-    "bench": {"core", "program", "engine", "token", "unit", "embedded", "gateway"},
-    "cli": {"core", "program", "engine", "token", "unit", "embedded", "gateway", "bench"},
-    "demo": {"core", "program", "engine", "embedded", "gateway"},
+    "gateway": {"core", "program", "engine", "token", "unit", "query"},
+    "bench": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway"},
+    "cli": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway", "bench"},
+    "demo": {"core", "program", "engine", "query", "embedded", "gateway"},
 }
 
 
@@ -74,3 +75,12 @@ def test_reading_requests_needs_no_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", missing + code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"
+
+
+def test_the_query_level_loads_ortools_only_to_solve() -> None:
+    code = (
+        "import sys, pointsman.query.solver.text, pointsman.embedded.puzzles, pointsman.cli; "
+        "print(sorted({'ortools', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -7,7 +7,7 @@ gives an optimal schedule, since later starts never help.
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 from pointsman.embedded.puzzles.puzzle import Json, Puzzle, Variant, capital, equal, linear, listed
 from pointsman.embedded.wording import draw_names
@@ -109,7 +109,9 @@ def draw_knapsack(rng: random.Random, size: int, variant: Variant) -> Puzzle:
     ]
     if apart:
         a, b = apart
-        sentence = rng.choice((f"The {a} and the {b} cannot both be taken.", f"The {a} and the {b} exclude each other."))
+        sentence = rng.choice(
+            (f"The {a} and the {b} cannot both be taken.", f"The {a} and the {b} exclude each other.")
+        )
         told.append((linear([(1, a), (1, b)], "<=", 1), sentence))
     if variant == "infeasible":
         least = max(sums) + rng.randint(1, 5)
@@ -170,22 +172,23 @@ class _Shop:
         return max(ends.values())
 
     def _is_free(self, start: int, end: int, starts: Mapping[str, int], ends: Mapping[str, int]) -> bool:
-        return all(
-            sum(starts[job] <= hour < ends[job] for job in starts) < self.machines for hour in range(start, end)
-        )
+        return all(sum(starts[job] <= hour < ends[job] for job in starts) < self.machines for hour in range(start, end))
 
 
 def draw_schedule(rng: random.Random, size: int, variant: Variant) -> Puzzle:
     """Jobs on one to three machines: the earliest hour by which all are done."""
     jobs = rng.sample(JOBS, size)
     order = rng.sample(jobs, size)
-    pairs = [(a, b) for a, b in zip(order, order[1:], strict=False) if rng.random() < 0.4]
+    pairs = [(a, b) for a, b in pairwise(order) if rng.random() < 0.4]
     machines = rng.randint(1, 3 if size > 3 else 2)
     earliest = {job: rng.randint(1, 8) for job in jobs if rng.random() < 0.4}
     shop = _Shop({job: rng.randint(1, 7) for job in jobs}, earliest, pairs, machines)
     best = shop.best()
     told: list[tuple[Json, str]] = [(_machine_rule(shop), _machine_text(rng, machines))]
-    told += [(linear([(1, job)], ">=", hour), f"The {job} cannot start before hour {hour}.") for job, hour in earliest.items()]
+    told += [
+        (linear([(1, job)], ">=", hour), f"The {job} cannot start before hour {hour}.")
+        for job, hour in earliest.items()
+    ]
     told += [(linear([(1, b), (-1, a)], ">=", shop.hours[a]), _pair_text(rng, a, b)) for a, b in pairs]
     each = [f"The {job} {rng.choice(('takes', 'needs'))} {n} hour{'s' * (n > 1)}." for job, n in shop.hours.items()]
     story = [told[0][1], "A job is never interrupted.", *each, *(text for _, text in told[1:])]
@@ -220,7 +223,9 @@ def _machine_rule(shop: _Shop) -> Json:
 
 def _machine_text(rng: random.Random, machines: int) -> str:
     if machines == 1:
-        return rng.choice(("There is one machine, which does one job at a time.", "One machine does one job at a time."))
+        return rng.choice(
+            ("There is one machine, which does one job at a time.", "One machine does one job at a time.")
+        )
     number = {2: "two", 3: "three"}[machines]
     return rng.choice(
         (

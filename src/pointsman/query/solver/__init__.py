@@ -1,6 +1,7 @@
 """The solver arm: finite-domain problems are solved by OR-tools CP-SAT in place of a language model.
 
-`decode_problem` reads JSON, `solve` answers with a verdict. Importing this imports no ortools; `pointsman[solve]` has it.
+`decode_problem` reads JSON, `solve` answers with a verdict. Importing this loads no ortools, which
+`pointsman[solve]` installs.
 """
 
 from pointsman.query.solver.checking import convert_problem, decode_problem

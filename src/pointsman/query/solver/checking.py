@@ -1,6 +1,6 @@
-"""Reads a problem's JSON and refuses what cannot be solved as it stands. The only place where msgspec's errors come out.
+"""Reads a problem's JSON and refuses what cannot be solved as it stands. Only here msgspec's errors are translated.
 
-Checked: names exist and are given once, domains have a value, kinds fit, sums stay far inside of 64 bits, and nothing is
+Checked: names exist and are given once, domains have a value, kinds fit, sums stay far inside of 64 bits, nothing is
 larger than a stated limit. Not checked: whether a constraint can hold at all; that is for the solver to say.
 """
 
@@ -61,7 +61,7 @@ MAX_DEPTH: Final = 16
 """How deep formulas may stand inside one another."""
 
 MAX_REACH: Final = 2**53
-"""How far from 0 a value or a sum can get. CP-SAT adds up to 2^62 without overflow; the rest is room for its own sums."""
+"""How far from 0 a value or a sum can get. CP-SAT adds up to 2^62 without overflow; the rest is room."""
 
 Kind = Literal["int", "bool", "named"]
 
@@ -71,7 +71,7 @@ def decode_problem(data: bytes | str) -> Problem:
 
     Raises:
         OverBudget: `problem_too_large`, a limit of this module is passed.
-        BadRequest: `invalid_problem` for what is no JSON or not of the schema, with the path; what `check_problem` raises.
+        BadRequest: `invalid_problem` for what is no JSON or not of the schema, with its path; as `check_problem`.
     """
     if len(data) > MAX_BYTES:
         raise _too_large("$", f"{len(data):,} bytes", f"{MAX_BYTES:,}")

@@ -1,4 +1,4 @@
-"""Problems as models of OR-tools CP-SAT, and single searches. The only module that imports ortools, at the first search.
+"""Problems as models of OR-tools CP-SAT, and single searches. Only here ortools is imported, at the first search.
 
 Names become numbers that the whole problem shares, so that two named variables are equal where their names are. A
 formula is brought to one where `not` stands at comparisons only, and each part of an `or` gets a literal that enforces
@@ -49,7 +49,7 @@ __all__ = ["Found", "Status", "search"]
 SEED: Final = 0
 
 Status = Literal["best", "some", "none", "unknown"]
-"""`best`: a solution, with an objective the best one, proved. `some`: a solution, perhaps not the best. `none`: proved."""
+"""`best`: a solution, the best where that is asked, proved. `some`: perhaps not the best. `none`: proved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,9 @@ class _Model:
             case Table():
                 variables = [self._variables[name] for name in constraint.variables]
                 rows = [tuple(map(self._code, row)) for row in constraint.rows]
-                add = self._model.add_allowed_assignments if constraint.allowed else self._model.add_forbidden_assignments
+                add = (
+                    self._model.add_allowed_assignments if constraint.allowed else self._model.add_forbidden_assignments
+                )
                 add(variables, rows)
             case NoOverlap():
                 self._model.add_no_overlap([self._interval(task) for task in constraint.tasks])

@@ -176,7 +176,7 @@ class Table(_Quotable, tag="table", frozen=True):
 
 
 class Task(Struct, frozen=True, forbid_unknown_fields=True):
-    """What takes time from `start` on. `duration` is a number or a variable, 1 at least; `demand` is of `cumulative`."""
+    """Takes time from `start` on. `duration` is a number or a variable, 1 at least; `demand` is of `cumulative`."""
 
     start: str
     duration: int | str

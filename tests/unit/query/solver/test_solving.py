@@ -36,7 +36,9 @@ sides = st.one_of(
     st.tuples(st.sampled_from(BOOLS), st.just("value"), st.booleans()),
     st.tuples(st.just("d"), st.just("value"), st.sampled_from(COLOURS[1:])),
 )
-equals = st.builds(lambda kind, s: {"type": kind, "left": s[0], s[1]: s[2]}, st.sampled_from(["equal", "different"]), sides)
+equals = st.builds(
+    lambda kind, s: {"type": kind, "left": s[0], s[1]: s[2]}, st.sampled_from(["equal", "different"]), sides
+)
 formulas = st.recursive(
     st.one_of(linears, equals),
     lambda inner: st.one_of(
@@ -135,7 +137,8 @@ def chain(*pairs: str, high: int = 3) -> Problem:
         {
             "variables": [{"type": "int", "name": name, "low": 0, "high": high} for name in names],
             "constraints": [
-                {"type": "linear", "terms": [[1, a], [-1, b]], "op": "<", "value": 0, "name": f"{a}<{b}", "text": f"{a} first"}
+                {"type": "linear", "terms": [[1, a], [-1, b]], "op": "<", "value": 0,
+                 "name": f"{a}<{b}", "text": f"{a} first"}
                 for a, b in pairs
             ],
         }

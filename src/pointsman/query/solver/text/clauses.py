@@ -37,7 +37,7 @@ _PHRASES: Final = (
     re.compile(rf"\bthe ({_ONE})"),
 )
 _ORDINALS: Final = "first second third fourth fifth sixth seventh eighth ninth".split()
-_HOUSE = re.compile(r"\bhouse (?:number )?(\d+)\b")
+_HOUSE = re.compile(r"\bhouse (?:number )?(\d{1,3})\b")
 _ORDINAL_HOUSE = re.compile(rf"\bthe ({'|'.join(_ORDINALS)}) house\b")
 _EDGE_HOUSE = re.compile(r"\bthe (leftmost|rightmost) house\b")
 

@@ -11,7 +11,8 @@ from pointsman.query.solver.text.sentences import Candidate, Candidates, Json, U
 __all__ = ["GridReader"]
 
 _ROW = re.compile(
-    r"(?:there are )?(\w+) houses (?:stand )?in a row(?:,| and are|,? which are) numbered (?:from )?1 to (\d+),? from left to right"
+    r"(?:there are )?(\w+) houses (?:stand )?in a row(?:,| and are|,? which are) "
+    r"numbered (?:from )?1 to (\d{1,3}),? from left to right"
 )
 _ONE_EACH = re.compile(r"(?:exactly )?one person lives in each house|each house has one person")
 _LIST = re.compile(r"the ([a-z]+) are (.+)", re.IGNORECASE)
@@ -163,7 +164,11 @@ class GridReader:
         rules: list[Json] = [
             {"type": "all_different", "variables": values, "name": category} for category, values in self._lists.items()
         ]
-        return {"variables": variables, "constraints": [*rules, *numbered(self._clues), *self._ties], "asks": self._asks}
+        return {
+            "variables": variables,
+            "constraints": [*rules, *numbered(self._clues), *self._ties],
+            "asks": self._asks,
+        }
 
     def _right(self, ref: str) -> Json:
         return {"value": int(ref[1:])} if ref[0] == "@" else {"right": self._word(ref)}

@@ -21,7 +21,8 @@ from pointsman.query.solver.text.sentences import (
 
 __all__ = ["AssignmentReader", "KnapsackReader", "ScheduleReader"]
 
-_HOURS_FOR = re.compile(r"(\d+) hours? for the (\w+)")
+_HOURS_FOR = re.compile(r"(\d{1,9}) hours? for the (\w+)")
+_ALL_HOURS = re.compile(rf"{_HOURS_FOR.pattern}(?:(?:, and |, | and ){_HOURS_FOR.pattern})*")
 
 
 class _PatternReader:
@@ -105,7 +106,7 @@ class AssignmentReader(_PatternReader):
     patterns = (
         (r"(.+) share these jobs: (.+)", (("shares", "share"),)),
         (r"each person does exactly one job, and each job is done by exactly one person", (("each", "each"),)),
-        (r"(\w+) (?:needs|takes|requires) (\d+ hours? for .+)", (("hours", "hours"),)),
+        (r"(\w+) (?:needs|takes|requires) (\d{1,9} hours? for .+)", (("hours", "hours"),)),
         (r"(\w+) (?:can only do|is only able to do|only does) (.+)", (("only these", "able"),)),
         (r"(\w+) (?:cannot do|can't do|is not able to do|is unable to do|must not do|does not do) (.+)",
          (("never these", "unable"),)),
@@ -160,12 +161,9 @@ class AssignmentReader(_PatternReader):
         seen: dict[str, dict[str, int]] = {}
         for (one, listed), sentence in self.of("hours"):
             found = _HOURS_FOR.findall(listed)
-            rest = _HOURS_FOR.sub("", listed)
             person = known(one, people, sentence)
             hours = {known(job, jobs, sentence): int(count) for count, job in found}
-            if re.fullmatch(r"[, ]*(?:and)?[, ]*(?:, )*", rest) is None and set(rest.split()) - {",", "and", ",and"}:
-                raise Unread("sentence_not_read", sentence)
-            if person in seen or len(hours) < len(found):
+            if person in seen or len(hours) < len(found) or _ALL_HOURS.fullmatch(listed) is None:
                 raise Unread("sentence_not_read", sentence)
             seen[person] = hours
         for person in people:
@@ -181,16 +179,16 @@ class KnapsackReader(_PatternReader):
     """Things with a weight and a worth, and a bag."""
 
     patterns = (
-        (r"(?:a|the) bag (?:holds|can hold|can carry|carries) (?:at most|no more than|up to) (\d+) kg",
+        (r"(?:a|the) bag (?:holds|can hold|can carry|carries) (?:at most|no more than|up to) (\d{1,9}) kg",
          (("limit", "limit"),)),
         (r"each thing can be taken (?:at most )?once", (("once", "once"),)),
-        (r"the (\w+) weighs (\d+) kg and is worth (\d+) coins?", (("thing", "thing"),)),
-        (r"the (\w+) is worth (\d+) coins? and weighs (\d+) kg", (("thing", "worth first"),)),
-        (r"the (\w+) has a weight of (\d+) kg and a worth of (\d+) coins?", (("thing", "thing"),)),
+        (r"the (\w+) weighs (\d{1,9}) kg and is worth (\d{1,9}) coins?", (("thing", "thing"),)),
+        (r"the (\w+) is worth (\d{1,9}) coins? and weighs (\d{1,9}) kg", (("thing", "worth first"),)),
+        (r"the (\w+) has a weight of (\d{1,9}) kg and a worth of (\d{1,9}) coins?", (("thing", "thing"),)),
         (r"the (\w+) and the (\w+) (?:cannot both be taken|exclude each other)", (("apart", "apart"),)),
-        (r"if the (\w+) is taken, (?:then )?the (\w+) (?:must be taken(?: too)?|is taken(?: too)?)", (("with", "with"),)),
+        (r"if the (\w+) is taken, (?:then )?the (\w+) (?:must be|is) taken(?: too)?", (("with", "with"),)),
         (r"the (\w+) must be taken", (("taken", "taken"),)),
-        (r"the total worth must be at least (\d+) coins?", (("goal", "goal"),)),
+        (r"the total worth must be at least (\d{1,9}) coins?", (("goal", "goal"),)),
     )  # fmt: skip
     questions = ((r"what is the (?:greatest|largest|highest|maximal|maximum) total worth that fits", "worth"),)
 
@@ -224,7 +222,11 @@ class KnapsackReader(_PatternReader):
                     made = _sum([(things[one][1], one) for one in names], ">=", int(arguments[0]))
                 else:
                     chosen = [known(one, names, sentence) for one in arguments]
-                    signs, op, value = {"apart": ((1, 1), "<=", 1), "with": ((1, -1), "<=", 0), "taken": ((1,), "==", 1)}[kind]
+                    signs, op, value = {
+                        "apart": ((1, 1), "<=", 1),
+                        "with": ((1, -1), "<=", 0),
+                        "taken": ((1,), "==", 1),
+                    }[kind]
                     made = _sum(list(zip(signs, chosen, strict=True)), op, value)
                 rules.append((made, sentence))
         return {
@@ -242,13 +244,13 @@ class ScheduleReader(_PatternReader):
          (("machines", "machines"),)),
         (r"(\w+) machines? (?:does|do) one job at a time(?: each)?", (("machines", "machines"),)),
         (r"a job is never interrupted", (("whole", "whole"),)),
-        (r"the (\w+) (?:takes|needs|lasts) (\d+) hours?", (("hours", "hours"),)),
-        (r"the (\w+) (?:cannot|can't|must not) start before hour (\d+)", (("earliest", "earliest"),)),
-        (r"the (\w+) (?:must|has to) be (?:done|finished) by hour (\d+)", (("latest", "latest"),)),
+        (r"the (\w+) (?:takes|needs|lasts) (\d{1,9}) hours?", (("hours", "hours"),)),
+        (r"the (\w+) (?:cannot|can't|must not) start before hour (\d{1,9})", (("earliest", "earliest"),)),
+        (r"the (\w+) (?:must|has to) be (?:done|finished) by hour (\d{1,9})", (("latest", "latest"),)),
         (r"the (\w+) (?:must|has to) be (?:finished|done) before the (\w+) starts", (("pair", "pair"),)),
         (r"the (\w+) can only start after the (\w+) is (?:finished|done)", (("pair", "later"),)),
         (r"the (\w+) comes before the (\w+)", (("finished before it starts", "pair"), ("started before it", "starts"))),
-        (r"all jobs must be (?:done|finished) by hour (\d+)", (("end", "end"),)),
+        (r"all jobs must be (?:done|finished) by hour (\d{1,9})", (("end", "end"),)),
     )  # fmt: skip
     questions = ((r"what is the earliest hour by which all jobs can be (?:done|finished)", "end"),)
 
@@ -272,7 +274,9 @@ class ScheduleReader(_PatternReader):
         one: Json = {"type": "no_overlap", "tasks": tasks}
         rules = [(one if capacity == 1 else {"type": "cumulative", "tasks": tasks, "capacity": capacity}, first)]
         rules += [(made, sentence) for kind in ("earliest", "latest") for made, sentence in self._bounds(kind, hours)]
-        rules += [(made, sentence) for kind in ("pair", "later", "starts") for made, sentence in self._orders(kind, hours)]
+        rules += [
+            (made, sentence) for kind in ("pair", "later", "starts") for made, sentence in self._orders(kind, hours)
+        ]
         for (last,), sentence in self.of("end"):
             ends: list[Json] = [_sum([(1, job)], "<=", int(last) - count) for job, count in hours.items()]
             rules.append(({"type": "and", "all": ends}, sentence))

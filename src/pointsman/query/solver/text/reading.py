@@ -1,8 +1,8 @@
 """Reads a text as a problem: sentence by sentence, by patterns, and where these leave a choice, by a model.
 
 Covered: a text of which a pattern fits every sentence is read without a model. Where a pattern has several readings, or
-none fits and the sentence only names things without a word of doubt, an `Answerer` chooses among candidates and `none of
-these`. It has to be sure. Not covered: that a model's choice is right; its confidence is all that is known of it.
+none fits and the sentence only names things without a word of doubt, an `Answerer` chooses among candidates and nothing
+of these. It has to be sure. Not covered: that a model's choice is right; its confidence is all that is known of it.
 """
 
 from __future__ import annotations

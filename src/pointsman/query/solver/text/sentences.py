@@ -1,4 +1,4 @@
-"""Sentences, lists and numbers of a text, and what readers of all kinds share: candidates, and a text that stays unread."""
+"""Sentences, lists and numbers of a text, and what all readers share: candidates, and a text that stays unread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS: Final = "zero one two three four five six seven eight nine ten".split()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reading of a sentence: in words for a model, their first word its own, and as a rule for whoever made it."""
+    """A reading of a sentence: in words for a model, and as a rule for whoever made it."""
 
     told: str
     rule: tuple[object, ...]
@@ -41,7 +41,7 @@ class Candidates:
 
 
 @dataclass(slots=True)
-class Unread(Exception):  # noqa: N818  it names what happened
+class Unread(Exception):
     """A text cannot be read, for a stable reason, because of a sentence where it is one."""
 
     reason: str
