@@ -4,8 +4,8 @@
 
 200 logic grids of 3 to 6 houses, and 200 assignments, knapsacks and schedules; three in five are plain, one in five has
 several answers (knapsacks and schedules: perhaps several as good), one in five none. A verdict is right where it is the
-generator's, with the generator's values and best value. The text is the generator's own, of wordings that the grammar was written for, so
-what it measures is that reading loses nothing, not how much of other people's texts can be read.
+generator's, with the generator's values and best value. Texts have the generator's wordings, for which the grammar was
+written: this measures that reading loses nothing, not how many of other people's texts can be read.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ def _add_line(report: Report, family: str, size: int, tried: Sequence[_Tried]) -
     report.curves.setdefault(family, []).append(point)
     report.details.append(
         f"{family:11} size {size}: {point['n']} problems, right {point['right']:.3f}, "
-        f"from text {point['text_right']:.3f}; median {point['median_ms']} ms, with a conflict {point['conflict_median_ms']} ms, most {point['most_ms']} ms"
+        f"from text {point['text_right']:.3f}; median {point['median_ms']} ms, "
+        f"with a conflict {point['conflict_median_ms']} ms, most {point['most_ms']} ms"
     )
 
 

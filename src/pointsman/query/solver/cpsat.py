@@ -67,7 +67,7 @@ def _cp_model() -> ModuleType:
     except ImportError as exc:
         problem = "this needs OR-tools, which is not installed; install the extra: pip install 'pointsman[solve]'"
         raise Unsupported(problem, code="extra_missing") from exc
-    return cp_model  # type: ignore[no-any-return]  # the library has no types here
+    return cp_model
 
 
 def search(

@@ -108,7 +108,8 @@ class _Solving:
         second = Found("unknown", None)
         if left > 0:
             second = search(self._problem, left, other_than=solution, optimise=False, objective=value)
-        other, differing = second.solution, ()
+        other = second.solution
+        differing: tuple[str, ...] = ()
         if other is not None:
             self._check(other)
             if self._value(other) != value:
