@@ -141,13 +141,14 @@ def draw_grid(seed: object, size: int, variant: Variant = "plain") -> Puzzle:
     sentences = [sentence(clue, rng) for clue in clues]
     question, answers, extra = _question(rng, grid, asks_all=variant == "several")
     problem = _problem(grid, clues, sentences, extra, list(answers))
-    story = " ".join([_header(rng, grid), *sentences])
+    story = " ".join([header(rng, grid), *sentences])
     if variant == "plain":
         return Puzzle("grid", size, story, question, problem, "unique", answers)
     return Puzzle("grid", size, story, question, problem, variant, {})
 
 
-def _header(rng: random.Random, grid: Grid) -> str:
+def header(rng: random.Random, grid: Grid) -> str:
+    """The houses, who and what there is, and that everything differs."""
     number = _NUMBERS[grid.size]
     row = (
         f"There are {number} houses in a row, numbered 1 to {grid.size} from left to right.",
