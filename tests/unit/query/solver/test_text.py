@@ -120,6 +120,10 @@ REFUSED = [
     "If Ann has the cat, then Bo might have the dog.",
     "Ann has the cat if and only if Bo has the dog.",
     "All cats are grey.",
+    "Ann likes the cat.",
+    "Ann likes the owner of the cat.",
+    "Ann keeps the person in the red house.",
+    "Ann has the neighbour of the cat.",
     "The person who does not have the cat lives in house 2.",
     "The brother of the owner of the cat lives in house 2.",
 ]

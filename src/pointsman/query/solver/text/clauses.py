@@ -1,7 +1,8 @@
-"""The grammar of a grid's clues. A sentence is masked first: `#3` for a value, `@2` for a house, phrases taken along.
+"""The grammar of a grid's clues. A sentence is masked first: `#3` for a value, `@2` for a house, `#3p` for its person.
 
-    The owner of the cat lives directly to the left of the tea drinker  ->  #4 lives directly to the left of #9
+    The owner of the cat lives directly to the left of the red house  ->  #4p lives directly to the left of #9
 
+A thing is had, drunk or lived in; a person is not, so `has the owner of the cat` fits no pattern.
 A pattern has to fit the whole masked sentence, so a word that is not known, such as `unless`, is never passed over.
 """
 
@@ -16,26 +17,29 @@ from pointsman.query.solver.text.sentences import NEGATION, bare, is_doubtful
 
 __all__ = ["Clause", "Masker", "clauses_of", "guesses_of", "references"]
 
-_REF = r"([#@]\d+)"
 _ONE = r"[#@]\d+"
-_HAS = r"(?:has|keeps|owns|drinks|likes|plays|is|is in|lives in|lives at|works as)"
-_HAS_NOT = (
-    r"(?:(?:does not|doesn't) (?:have|keep|own|drink|like|play|live in|live at|work as)|"
-    r"never (?:has|keeps|owns|drinks|likes|plays|lives in|works as)|(?:is not|isn't)(?: in)?)"
+_REF = rf"({_ONE})p?"
+_THING = rf"({_ONE})"
+_OWNS = r"(?:has|keeps|owns|drinks|plays|lives in|lives at|works as)"
+_IS = r"(?:is|is in)"
+_OWNS_NOT = (
+    r"(?:(?:does not|doesn't) (?:have|keep|own|drink|play|live in|live at|work as)|"
+    r"never (?:has|keeps|owns|drinks|plays|lives in|works as))"
 )
+_IS_NOT = r"(?:is not|isn't)(?: in)?"
 _STAYS = r"(?:lives|is|sits)"
 _STAYS_NOT = r"(?:does not live|doesn't live|is not|isn't)"
 _BESIDE = r"(?:right )?(?:next to|beside|adjacent to|next door to|a (?:direct )?neighbour of)"
 _SIDE = r"(?:to the )?(left|right) of"
 
-_PHRASES: Final = (
+_PERSONS: Final = (
     re.compile(
-        rf"\b(?:the (?:person|one|owner|keeper|resident|man|woman) (?:(?:who|that) {_HAS}|with|of|in)|whoever {_HAS}) "
-        rf"(?:the |an? )?({_ONE})(?: house\b)?"
+        rf"\b(?:the (?:person|one|owner|keeper|resident|man|woman) (?:(?:who|that) (?:{_OWNS}|{_IS})|with|of|in)|"
+        rf"whoever (?:{_OWNS}|{_IS})) (?:the |an? )?({_ONE})(?: house\b)?"
     ),
-    re.compile(rf"\bthe ({_ONE}) (?:drinker|player|owner|keeper|lover|house)\b"),
-    re.compile(rf"\bthe ({_ONE})"),
+    re.compile(rf"\bthe ({_ONE}) (?:drinker|player|owner|keeper)\b"),
 )
+_THINGS: Final = re.compile(rf"\bthe ({_ONE})(?: house\b)?")
 _ORDINALS: Final = "first second third fourth fifth sixth seventh eighth ninth".split()
 _HOUSE = re.compile(r"\bhouse (?:number )?(\d{1,3})\b")
 _ORDINAL_HOUSE = re.compile(rf"\bthe ({'|'.join(_ORDINALS)}) house\b")
@@ -44,9 +48,11 @@ _EDGE_HOUSE = re.compile(r"\bthe (leftmost|rightmost) house\b")
 _SIMPLE: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
     (re.compile(pattern), kinds)
     for pattern, kinds in (
-        (rf"{_REF} {_HAS} {_REF}", ("equal",)),
+        (rf"{_REF} {_OWNS} {_THING}", ("equal",)),
+        (rf"{_REF} {_IS} {_REF}", ("equal",)),
         (rf"{_REF} (?:belongs to|is owned by|is kept by) {_REF}", ("equal",)),
-        (rf"{_REF} {_HAS_NOT} {_REF}", ("not_equal",)),
+        (rf"{_REF} {_OWNS_NOT} {_THING}", ("not_equal",)),
+        (rf"{_REF} {_IS_NOT} {_REF}", ("not_equal",)),
         (rf"{_REF} (?:does not belong to|doesn't belong to|is not owned by|is not kept by) {_REF}", ("not_equal",)),
         (rf"{_REF} {_STAYS} {_BESIDE} {_REF}", ("next",)),
         (
@@ -70,7 +76,7 @@ _SIDES: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
         (rf"{_REF} {_STAYS} {_SIDE} {_REF}", ("left", "directly_left")),
     )
 )
-_CHOICE = re.compile(rf"{_REF} {_HAS} (?:either )?{_REF} or {_REF}")
+_CHOICE = re.compile(rf"{_REF} (?:{_OWNS}|{_IS}) (?:either )?{_THING} or {_THING}")
 _IF = (re.compile(r"if (.+?),? then (.+)"), re.compile(r"if (.+?), (.+)"))
 _THEN_IF = re.compile(r"(.+?),? if (.+)")
 _EITHER: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
@@ -113,9 +119,9 @@ class Masker:
         told = _HOUSE.sub(r"@\1", told)
         told = _ORDINAL_HOUSE.sub(lambda found: f"@{_ORDINALS.index(found[1]) + 1}", told)
         told = _EDGE_HOUSE.sub(lambda found: f"@{1 if found[1] == 'leftmost' else num_houses}", told)
-        for pattern in _PHRASES:
-            told = pattern.sub(r"\1", told)
-        return told
+        for pattern in _PERSONS:
+            told = pattern.sub(r"\1p", told)
+        return _THINGS.sub(r"\1", told)
 
     def is_possible(self, clause: Clause, num_houses: int) -> bool:
         """Whether a clause says something of the right things: of different values, of houses that there are."""
