@@ -20,7 +20,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pointsman.bench.report import Figure, Report, mean_figure, median_figure, quantile
+from pointsman.bench.report import Figure, Report, median_figure, quantile
+from pointsman.core.risk import upper_bound
 from pointsman.embedded.pair import model_folder
 from pointsman.embedded.puzzles import PLANNING, Puzzle, Variant, draw_grid, draw_plan
 from pointsman.engine import Sampling, generate, load_model
@@ -75,7 +76,7 @@ def run(quick: bool, seed: int, num_each: int, tick: Tick) -> Report:
         tick("solving", 1)
     _add_solver(report, tried, seed)
     right, num_too_long = _ask_large(puzzles, tick)
-    report.figures["large_right_share"] = mean_figure(right, "share", seed=seed)
+    report.figures["large_right_share"] = _share(right)
     report.details.append(
         f"embedded/large, worked steps, {_MAX_TOKENS} tokens: {sum(right):.0f} of {len(right)} right; "
         f"{num_too_long} texts are longer than its context and count as wrong"
@@ -126,7 +127,7 @@ def _add_solver(report: Report, tried: Sequence[_Tried], seed: int) -> None:
         "solver_text_right_share": [float(is_right(one.puzzle, one.from_text)) for one in tried],
     }
     for name, values in shares.items():
-        report.figures[name] = mean_figure(values, "share", seed=seed)
+        report.figures[name] = _share(values)
     report.figures["solver_ms"] = median_figure([one.ms for one in tried], "ms", seed=seed)
     report.figures["solver_p99_ms"] = Figure(quantile([one.ms for one in tried], 0.99), "ms", len(tried))
     report.figures["solver_text_ms"] = median_figure([one.text_ms for one in tried], "ms", seed=seed)
@@ -164,6 +165,13 @@ def _add_line(report: Report, family: str, size: int, tried: Sequence[_Tried]) -
         f"from text {point['text_right']:.3f}; median {point['median_ms']} ms, "
         f"with a conflict {point['conflict_median_ms']} ms, most {point['most_ms']} ms"
     )
+
+
+def _share(right: Sequence[float]) -> Figure:
+    """With the exact interval (Clopper and Pearson): a bootstrap of nothing but right answers would have no width."""
+    num_right, num = int(sum(right)), len(right)
+    low, high = 1 - upper_bound(num - num_right, num, 0.975), upper_bound(num_right, num, 0.975)
+    return Figure(num_right / num, "share", num, low, high)
 
 
 def _recognising(texts: Sequence[str]) -> list[float]:

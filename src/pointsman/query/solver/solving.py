@@ -65,22 +65,30 @@ class Answer:
     cost: Cost = Cost.zero()  # noqa: RUF009  immutable
 
 
-def solve(problem: Problem, limit_s: float = LIMIT_S) -> Answer:
+def solve(problem: Problem, limit_s: float = LIMIT_S, *, conflict_s: float | None = None) -> Answer:
     """The answer to a checked problem. Blocks; safe to call from several threads; mutates nothing.
 
+    Args:
+        problem: what `decode_problem` or `convert_problem` gave.
+        limit_s: seconds for all searches together.
+        conflict_s: of these, seconds for making a conflict small, which can take a hundred times what the verdict
+            takes; None: all that are left.
+
     Raises:
-        BadRequest: `bad_limit` for a limit that is no positive number of seconds.
+        BadRequest: `bad_limit` for a limit that is no positive number of seconds, or a negative one of a conflict.
         Unsupported: `extra_missing`, ortools is not installed.
         InternalError: `solver_disagrees`, a solution breaks a constraint by the plain check.
     """
     if not (math.isfinite(limit_s) and limit_s > 0):
         raise BadRequest(f"a limit of {limit_s!r} seconds; expected a positive number", code="bad_limit")
-    return _Solving(problem, limit_s).answer()
+    if conflict_s is not None and not conflict_s >= 0:
+        raise BadRequest(f"{conflict_s!r} seconds for a conflict; expected 0 at least", code="bad_limit")
+    return _Solving(problem, limit_s, conflict_s).answer()
 
 
 class _Solving:
-    def __init__(self, problem: Problem, limit_s: float) -> None:
-        self._problem = problem
+    def __init__(self, problem: Problem, limit_s: float, conflict_s: float | None) -> None:
+        self._problem, self._conflict_s = problem, conflict_s
         self._begun = time.perf_counter()
         self._ends = self._begun + limit_s
 
@@ -125,7 +133,10 @@ class _Solving:
         return Answer("several", "two_solutions", solution, other, differing, cost=self._cost())
 
     def _infeasible(self) -> Answer:
-        conflict = find_conflict(self._problem, self._left_s)
+        ends = self._ends
+        if self._conflict_s is not None:
+            ends = min(ends, time.perf_counter() + self._conflict_s)
+        conflict = find_conflict(self._problem, lambda: ends - time.perf_counter())
         constraints = self._problem.constraints
         quoted = tuple(Quoted(self._problem.label(i), constraints[i].text) for i in conflict.constraints)
         return Answer("infeasible", "proved_none", conflict=quoted, extent=conflict.extent, cost=self._cost())

@@ -195,6 +195,14 @@ def test_the_same_problem_has_the_same_answer() -> None:
     assert (first.solution, first.other, first.differing) == (second.solution, second.other, second.differing)
 
 
+def test_a_conflict_may_be_left_large() -> None:
+    answer = solve(chain("bc", "ca", "ab", "ad"), conflict_s=0.0)
+    assert (answer.verdict, answer.extent, len(answer.conflict)) == ("infeasible", "found", 4)
+    with pytest.raises(BadRequest) as caught:
+        solve(chain("ab"), conflict_s=-1.0)
+    assert caught.value.code == "bad_limit"
+
+
 @pytest.mark.parametrize("limit_s", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_limit_is_a_positive_number(limit_s: float) -> None:
     with pytest.raises(BadRequest) as caught:
