@@ -12,6 +12,7 @@ import typer
 
 from pointsman.core import BadRequest
 from pointsman.query.solver import Answer, Problem, decode_problem, solve
+from pointsman.query.solver.solving import LIMIT_S
 from pointsman.query.solver.text import Reading, read_problem
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def solve_command(
     ] = None,
     limit_s: Annotated[
         float, typer.Option("--limit-s", callback=_positive_seconds, help="Seconds for all searches together.")
-    ] = 10.0,
+    ] = LIMIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Solve a problem over finite domains, without a language model; exit 1 where no solution is known.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations, product
 
-from pointsman.embedded.puzzles.puzzle import Json, Puzzle, Variant, capital, equal, linear, listed
+from pointsman.embedded.puzzles.puzzle import Json, Puzzle, PuzzleVerdict, Variant, capital, equal, linear, listed
 from pointsman.embedded.wording import draw_names
 
 SIZES = range(3, 7)
@@ -51,9 +51,9 @@ def draw_assignment(rng: random.Random, size: int, variant: Variant) -> Puzzle:
     problem: dict[str, object] = {"variables": variables, "constraints": rules, "asks": people}
     if not is_timed:
         is_one = len(ways) == 1
-        verdict = "infeasible" if not ways else "unique" if is_one else "several"
+        verdict: PuzzleVerdict = "infeasible" if not ways else "unique" if is_one else "several"
         answers = dict(zip(people, ways[0], strict=True)) if is_one else {}
-        return Puzzle("assignment", size, " ".join(story), "Who does which job?", problem, verdict, answers)  # type: ignore[arg-type]  # one of the words
+        return Puzzle("assignment", size, " ".join(story), "Who does which job?", problem, verdict, answers)
     for one in people:
         variables.append({"type": "int", "name": f"hours of {one}", "low": 1, "high": 20})
         rows = [[job, hours[one, job]] for job in jobs]
@@ -96,7 +96,7 @@ def draw_knapsack(rng: random.Random, size: int, variant: Variant) -> Puzzle:
         [one for one, taken in zip(things, chosen, strict=True) if taken]
         for chosen in product((False, True), repeat=size)
     ]
-    ways = [way for way in ways if sum(map(weight.get, way)) <= limit and not (apart and set(apart) <= set(way))]  # type: ignore[arg-type]  # each has a weight
+    ways = [way for way in ways if sum(weight[one] for one in way) <= limit and not (apart and set(apart) <= set(way))]
     sums = [sum(worth[one] for one in way) for way in ways]
     is_only = sums.count(max(sums)) == 1
     if variant == "several" and is_only:

@@ -48,10 +48,8 @@ _EDGE_HOUSE = re.compile(r"\bthe (leftmost|rightmost) house\b")
 _SIMPLE: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
     (re.compile(pattern), kinds)
     for pattern, kinds in (
-        (rf"{_REF} {_OWNS} {_THING}", ("equal",)),
         (rf"{_REF} {_IS} {_REF}", ("equal",)),
         (rf"{_REF} (?:belongs to|is owned by|is kept by) {_REF}", ("equal",)),
-        (rf"{_REF} {_OWNS_NOT} {_THING}", ("not_equal",)),
         (rf"{_REF} {_IS_NOT} {_REF}", ("not_equal",)),
         (rf"{_REF} (?:does not belong to|doesn't belong to|is not owned by|is not kept by) {_REF}", ("not_equal",)),
         (rf"{_REF} {_STAYS} {_BESIDE} {_REF}", ("next",)),
@@ -76,7 +74,22 @@ _SIDES: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
         (rf"{_REF} {_STAYS} {_SIDE} {_REF}", ("left", "directly_left")),
     )
 )
-_CHOICE = re.compile(rf"{_REF} (?:{_OWNS}|{_IS}) (?:either )?{_THING} or {_THING}")
+_SAID = (
+    (re.compile(rf"{_REF} ({_OWNS}) {_THING}"), "equal"),
+    (re.compile(rf"{_REF} ({_OWNS_NOT}) {_THING}"), "not_equal"),
+)
+_CHOICE = re.compile(rf"{_REF} ({_OWNS}|{_IS}) (?:either )?{_THING} or {_THING}")
+_FITTING: Final[Mapping[str, str]] = {
+    "people": r"is\b",
+    "pets": r"is\b|has|have|keep|own",
+    "drinks": r"drink|has|have",
+    "colours": r"is\b|live|has|have",
+    "jobs": r"is\b|work",
+    "games": r"play",
+    "@": r"is\b|live",
+}
+"""How verbs begin that go with a category; with any other category all of them do."""
+
 _IF = (re.compile(r"if (.+?),? then (.+)"), re.compile(r"if (.+?), (.+)"))
 _THEN_IF = re.compile(r"(.+?),? if (.+)")
 _EITHER: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
@@ -137,13 +150,25 @@ class Masker:
 
 def clauses_of(told: str, masker: Masker, num_houses: int) -> list[Clause]:
     """Every reading of a masked sentence by a pattern that fits all of it."""
-    found = list(_simple(told))
+    found = list(_simple(told, masker))
     if not found:
         found = list(_joined(told, masker, num_houses))
     return [clause for clause in found if masker.is_possible(clause, num_houses)]
 
 
-def _simple(told: str) -> Iterator[Clause]:
+def _fits(verb: str, ref: str, masker: Masker) -> bool:
+    """Whether one can say this of a value: nobody drinks a house."""
+    stem = re.sub(r"^(?:does not|doesn't|never) ", "", verb)
+    return re.match(_FITTING.get(masker.category(ref), ""), stem) is not None
+
+
+def _simple(told: str, masker: Masker) -> Iterator[Clause]:
+    for pattern, kind in _SAID:
+        if fits := pattern.fullmatch(told):
+            subject, verb, said = fits.groups()
+            if _fits(verb, said, masker):
+                yield Clause(kind, (subject, said))
+            return
     for pattern, kinds in _SIMPLE:
         if fits := pattern.fullmatch(told):
             yield from (Clause(kind, fits.groups()) for kind in kinds)
@@ -158,7 +183,9 @@ def _simple(told: str) -> Iterator[Clause]:
 
 def _joined(told: str, masker: Masker, num_houses: int) -> Iterator[Clause]:
     if fits := _CHOICE.fullmatch(told):
-        subject, one, other = fits.groups()
+        subject, verb, one, other = fits.groups()
+        if not (_fits(verb, one, masker) and _fits(verb, other, masker)):
+            return
         parts = (Clause("equal", (subject, one)), Clause("equal", (subject, other)))
         is_apart = masker.category(one) == masker.category(other)
         yield from (Clause(kind, (), parts) for kind in (("either",) if is_apart else ("either", "one_of")))
@@ -178,7 +205,7 @@ def _joined(told: str, masker: Masker, num_houses: int) -> Iterator[Clause]:
 
 def _pair(first: str, second: str, masker: Masker, num_houses: int) -> tuple[Clause, Clause] | None:
     """Two simple clauses, each with one reading."""
-    found = [[c for c in _simple(told) if masker.is_possible(c, num_houses)] for told in (first, second)]
+    found = [[c for c in _simple(told, masker) if masker.is_possible(c, num_houses)] for told in (first, second)]
     return (found[0][0], found[1][0]) if len(found[0]) == len(found[1]) == 1 else None
 
 

@@ -80,7 +80,7 @@ class _PatternReader:
         return found[0]
 
 
-def known(name: str, names: Sequence[str], sentence: str) -> str:
+def _known(name: str, names: Sequence[str], sentence: str) -> str:
     """A name as it was introduced. Raises Unread `sentence_not_read`."""
     for one in names:
         if one.casefold() == name.casefold():
@@ -143,8 +143,8 @@ class AssignmentReader(_PatternReader):
             for (one, listed), sentence in self.of("able" if is_able else "unable"):
                 if not is_able and " and " in listed:
                     raise Unread("sentence_not_read", sentence)
-                person = known(one, people, sentence)
-                these = [known(job, jobs, sentence) for job in items(listed)]
+                person = _known(one, people, sentence)
+                these = [_known(job, jobs, sentence) for job in items(listed)]
                 left = [job for job in jobs if (job in these) == is_able]
                 equals = [{"type": "equal", "left": person, "value": job} for job in left]
                 nothing = {"type": "different", "left": person, "right": person}
@@ -161,8 +161,8 @@ class AssignmentReader(_PatternReader):
         seen: dict[str, dict[str, int]] = {}
         for (one, listed), sentence in self.of("hours"):
             found = _HOURS_FOR.findall(listed)
-            person = known(one, people, sentence)
-            hours = {known(job, jobs, sentence): int(count) for count, job in found}
+            person = _known(one, people, sentence)
+            hours = {_known(job, jobs, sentence): int(count) for count, job in found}
             if person in seen or len(hours) < len(found) or _ALL_HOURS.fullmatch(listed) is None:
                 raise Unread("sentence_not_read", sentence)
             seen[person] = hours
@@ -221,7 +221,7 @@ class KnapsackReader(_PatternReader):
                 if kind == "goal":
                     made = _sum([(things[one][1], one) for one in names], ">=", int(arguments[0]))
                 else:
-                    chosen = [known(one, names, sentence) for one in arguments]
+                    chosen = [_known(one, names, sentence) for one in arguments]
                     signs, op, value = {
                         "apart": ((1, 1), "<=", 1),
                         "with": ((1, -1), "<=", 0),
@@ -289,13 +289,13 @@ class ScheduleReader(_PatternReader):
 
     def _bounds(self, kind: str, hours: dict[str, int]) -> Iterator[tuple[Json, str]]:
         for (name, hour), sentence in self.of(kind):
-            job = known(name, list(hours), sentence)
+            job = _known(name, list(hours), sentence)
             is_start = kind == "earliest"
             yield _sum([(1, job)], ">=" if is_start else "<=", int(hour) - (0 if is_start else hours[job])), sentence
 
     def _orders(self, kind: str, hours: dict[str, int]) -> Iterator[tuple[Json, str]]:
         for arguments, sentence in self.of(kind):
-            names = [known(name, list(hours), sentence) for name in arguments]
+            names = [_known(name, list(hours), sentence) for name in arguments]
             first, second = reversed(names) if kind == "later" else names
             yield _sum([(1, second), (-1, first)], ">=", 1 if kind == "starts" else hours[first]), sentence
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from pointsman.core import BadRequest, Cost, PointsmanError
 from pointsman.core.asking import LETTERS, Answerer, Question
@@ -18,19 +18,15 @@ from pointsman.query.solver.problem import Problem
 from pointsman.query.solver.text.grid import GridReader
 from pointsman.query.solver.text.plans import AssignmentReader, KnapsackReader, ScheduleReader
 from pointsman.query.solver.text.recognising import TextKind, recognise
-from pointsman.query.solver.text.sentences import Candidate, SentenceReader, Unread, split
+from pointsman.query.solver.text.sentences import Candidate, SentenceReader, Unread, UnreadReason, split
 
-__all__ = ["SURE", "Reading", "UnreadReason", "read_problem"]
+__all__ = ["SURE", "Reading", "read_problem"]
 
 SURE: Final = 0.9
 """How sure a model has to be of a choice; chosen, not calibrated."""
 
 _NOTHING: Final = "nothing of these"
 _WORDING: Final = "what the sentence says"
-
-UnreadReason = Literal[
-    "no_such_problem", "no_question", "question_not_read", "sentence_not_read", "not_sure", "incomplete", "invalid"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +80,7 @@ class _TextReading:
         return Reading(kind, problem, None, None, self._num_chosen, self._cost())
 
     def _unread(self, kind: TextKind | None, why: Unread) -> Reading:
-        reason: UnreadReason = why.reason  # type: ignore[assignment]  # raised with these words only
-        return Reading(kind, None, reason, why.sentence, self._num_chosen, self._cost())
+        return Reading(kind, None, why.reason, why.sentence, self._num_chosen, self._cost())
 
     def _cost(self) -> Cost:
         spent = self._spent

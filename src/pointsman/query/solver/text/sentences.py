@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias
 
-__all__ = ["DOUBTFUL", "NEGATION", "Candidate", "Candidates", "Json", "SentenceReader", "Unread", "is_doubtful"]
+__all__ = [
+    "DOUBTFUL",
+    "NEGATION",
+    "Candidate",
+    "Candidates",
+    "Json",
+    "SentenceReader",
+    "Unread",
+    "UnreadReason",
+    "is_doubtful",
+]
 
 Json: TypeAlias = Mapping[str, object]
+
+UnreadReason = Literal[
+    "no_such_problem", "no_question", "question_not_read", "sentence_not_read", "not_sure", "incomplete", "invalid"
+]
+"""Why a text is not read. `incomplete`: something is not stated. `invalid`: `checking.py` refuses what it states."""
 
 NEGATION: Final = re.compile(r"\b(?:not|never|no|cannot|nobody|none|neither|nor|without|\w+n't)\b")
 DOUBTFUL: Final = re.compile(
@@ -40,12 +55,12 @@ class Candidates:
     is_by_pattern: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Unread(Exception):
     """A text cannot be read, for a stable reason, because of a sentence where it is one."""
 
-    reason: str
-    sentence: str | None = field(default=None)
+    reason: UnreadReason
+    sentence: str | None = None
 
 
 class SentenceReader(Protocol):
