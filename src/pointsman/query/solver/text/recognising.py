@@ -1,6 +1,6 @@
 """Whether a text is a problem of a kind that can be read here, by a few words that such texts share. No model.
 
-It takes some 30 microseconds on a text of a thousand characters. A text that passes may still not be readable.
+It takes some 3 microseconds on a puzzle (2026-11-26). A text that passes may still not be readable.
 """
 
 import re
