@@ -39,8 +39,8 @@ bench: install
 
 # Needs `uv` on the PATH; the only target that does.
 lock:
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --extra native --extra local --extra dev --universal \
-		--excludes requirements-torch.txt --python-version 3.11 --generate-hashes --no-annotate --quiet \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile pyproject.toml --extra native --extra local --extra solve --extra dev \
+		--universal --excludes requirements-torch.txt --python-version 3.11 --generate-hashes --no-annotate --quiet \
 		--output-file requirements.lock
 
 clean:

@@ -5,7 +5,14 @@ import types
 
 import pytest
 
-DOORS = ["pointsman.core", "pointsman.embedded", "pointsman.gateway"]
+DOORS = [
+    "pointsman.core",
+    "pointsman.embedded",
+    "pointsman.embedded.puzzles",
+    "pointsman.gateway",
+    "pointsman.query.solver",
+    "pointsman.query.solver.text",
+]
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -75,3 +75,12 @@ def test_reading_requests_needs_no_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", missing + code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"
+
+
+def test_the_query_level_loads_ortools_only_to_solve() -> None:
+    code = (
+        "import sys, pointsman.query.solver.text, pointsman.embedded.puzzles, pointsman.cli; "
+        "print(sorted({'ortools', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -42,7 +42,7 @@ __all__ = [
 _RESAMPLES: Final = 2_000  # chosen: the ends of an interval then move by about 1 % of its width from seed to seed
 _COVERAGE: Final = 0.95
 _DISTRIBUTIONS: Final = (
-    *("hypothesis", "httptools", "llvmlite", "numba", "starlette", "tokenizers", "torch", "transformers"),
+    *("hypothesis", "httptools", "llvmlite", "numba", "ortools", "starlette", "tokenizers", "torch", "transformers"),
     *("uvicorn", "uvloop", "z3-solver"),
 )
 

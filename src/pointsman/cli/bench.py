@@ -129,3 +129,18 @@ def unit(
             raise BadRequest(f"there is no file {str(path)!r}; expected weights or a text", code="bad_corpus")
     kept = folder or default_folder() / "bench-unit" / ("quick" if quick else "full")
     main(quick, seed, kept, stories, books or ())
+
+
+@app.command("solver")
+def solver(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer problems; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of problems and intervals.")] = 0,
+) -> None:
+    """The solver arm on logic grids, assignments, knapsacks and schedules, from JSON and from text, beside a model.
+
+    pointsman bench solver --quick
+    """
+    require_local()
+    from pointsman.bench.solver import main
+
+    main(quick=quick, seed=seed)

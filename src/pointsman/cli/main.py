@@ -25,6 +25,7 @@ from pointsman.cli import (
     run,
     serve,
     show,
+    solve,
     suggest,
     train,
     write,
@@ -55,6 +56,7 @@ app.command("diff")(diff.diff_command)
 app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
+app.command("solve")(solve.solve_command)
 app.command("suggest")(suggest.suggest_command)
 app.add_typer(train.app, name="train")
 app.add_typer(fit.app, name="fit")

@@ -1,1 +1,1 @@
-"""Which arm answers a request: forecasts, prices, the policy and its guarantee."""
+"""Which arm answers a request: forecasts, prices, the policy and its guarantee; memory, solver and ledger beside it."""

@@ -5,7 +5,7 @@ A request is answered by the arm of most `right - price * cost - caution * disag
 forecast chance that exactly one of the arm and the reference is right. It is what makes a loss hard to bound: settings
 that save the same differ most in it.
 
-Learn then test (Angelopoulos et al., arXiv 2110.01052) with Pareto testing (Laufer-Goldshtein et al., arXiv 2210.07913):
+Learn then test (Angelopoulos et al., arXiv 2110.01052), Pareto testing (Laufer-Goldshtein et al., arXiv 2210.07913):
 on forecasts of held-out training rows the settings are ordered by how surely they would pass; on the calibration rows
 they are tested in that order by the betting bound on paired losses, until one fails. The cheapest that passed is taken.
 

@@ -42,8 +42,8 @@ class Curve:
 def choices(forecasts: Forecasts, price: float) -> Ints:
     """(N,) the arm of most value: P(right) less cost, where `price` is what a nano-dollar is worth in right answers."""
     if np.isinf(price):
-        return forecasts.nano_usd.argmin(axis=1).astype(np.int64)
-    return (forecasts.right - price * forecasts.nano_usd).argmax(axis=1).astype(np.int64)
+        return np.asarray(forecasts.nano_usd.argmin(axis=1), dtype=np.int64)
+    return np.asarray((forecasts.right - price * forecasts.nano_usd).argmax(axis=1), dtype=np.int64)
 
 
 def prices_of(forecasts: Forecasts, settings: int = _SETTINGS) -> Floats:

@@ -28,6 +28,7 @@ def test_help_and_version(pm: Any) -> None:
         "generate",
         "serve",
         "suggest",
+        "solve",
         "calibrate routes",
         "bench",
     ):

@@ -1,0 +1,171 @@
+"""A cheap arm first, a look at what came back, then stop or go on.
+
+A *look* calls one arm or two and sees one thing: whether the samples of the one agree, or whether the two answers are
+equal. What is seen moves the forecast of every arm; then the answer in hand stands, or the one arm is called that is
+worth its price most. With two things to see and one more call the optimal rule is found by comparing all of them: the
+value of a look is the mean over what may be seen, of the best that can be done then (cascade routing, Dekoninck et al.,
+arXiv 2410.10347; the index of Weitzman 1979 is the case where arms tell nothing of one another). Routing is the case
+without a look, a cascade the case without a choice.
+
+Axes: N requests, A arms, L looks; what is seen is 0 (differ) or 1 (agree).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointsman.query.forecasting import Forecasts
+from pointsman.query.frontier import Curve, prices_of
+from pointsman.query.outcomes import Floats, Outcomes
+
+__all__ = ["Look", "Sequences", "fit_sequences"]
+
+_MAX_LOOKS = 8
+_CANDIDATE_ARMS = 12
+_PRIOR_ROWS = 20.0
+"""Rows that the forecast itself counts as, against what was seen. Chosen."""
+
+_MIN_SEEN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Arms that are called first, the cheaper one in front; one of them alone shows the agreement of its samples."""
+
+    arms: tuple[int, ...]
+
+    def seen(self, outcomes: Outcomes) -> NDArray[np.int64]:
+        """(N,) 1 where they agree, 0 where they do not, -1 where the table does not tell."""
+        if len(self.arms) == 1:
+            agreement = outcomes.agreement[:, self.arms[0]]
+            return np.where(np.isnan(agreement), -1, agreement >= 1.0).astype(np.int64)
+        first, second = (outcomes.answers[:, arm] for arm in self.arms)
+        return np.where((first < 0) | (second < 0), -1, first == second).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Looks, and what each teaches.
+
+    Attributes:
+        looks: L of them.
+        agreeing: (L, 2) of P(agree) = a + b * mean forecast of the look's arms.
+        moved: (L, 2, A, 2) of P(arm right | what is seen) = a + b * forecast.
+    """
+
+    looks: tuple[Look, ...]
+    agreeing: Floats
+    moved: Floats
+
+    def play(self, forecasts: Forecasts, outcomes: Outcomes, prices: Floats | None = None) -> Curve:
+        """Mean billed cost and mean right at each price; every arm that is called is paid."""
+        found = prices_of(forecasts) if prices is None else prices
+        scale = 1 / max(float(forecasts.nano_usd.min()), 1e-9)
+        points = [self._played(forecasts, outcomes, min(price, 1e6 * scale)) for price in found]
+        return Curve(np.array([cost for cost, _ in points]), np.array([right for _, right in points]))
+
+    def _played(self, forecasts: Forecasts, outcomes: Outcomes, price: float) -> tuple[float, float]:
+        rows = np.arange(len(outcomes))
+        priced = price * forecasts.nano_usd
+        single = (forecasts.right - priced).argmax(1)
+        best = (forecasts.right - priced)[rows, single]
+        cost, right = outcomes.nano_usd[rows, single], outcomes.right[rows, single]
+        for number, look in enumerate(self.looks):
+            seen = look.seen(outcomes)
+            nexts = [self._next(number, look, forecasts, priced, what) for what in (0, 1)]
+            agree = np.clip(self._agree(number, look, forecasts), 0.01, 0.99)
+            first = priced[:, list(look.arms)].sum(1)
+            value = (1 - agree) * nexts[0][1] + agree * nexts[1][1] - first
+            taken = (value > best) & (seen >= 0)
+            arm = np.where(seen == 1, nexts[1][0], nexts[0][0])
+            paid = outcomes.nano_usd[:, list(look.arms)].sum(1)
+            in_hand = np.isin(arm, look.arms)
+            paid = paid + np.where(in_hand, 0.0, outcomes.nano_usd[rows, arm])
+            best = np.where(taken, value, best)
+            cost, right = np.where(taken, paid, cost), np.where(taken, outcomes.right[rows, arm], right)
+        return float(cost.mean()), float(right.mean())
+
+    def _agree(self, number: int, look: Look, forecasts: Forecasts) -> Floats:
+        level, slope = self.agreeing[number]
+        return np.asarray(level + slope * forecasts.right[:, list(look.arms)].mean(1))
+
+    def _next(
+        self, number: int, look: Look, forecasts: Forecasts, priced: Floats, what: int
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """The arm that is best after the look, and its value; what is in hand costs nothing more."""
+        level, slope = self.moved[number, what].T
+        value = level + slope * forecasts.right - priced
+        value[:, list(look.arms)] += priced[:, list(look.arms)]
+        arm = value.argmax(1)
+        return arm.astype(np.int64), value[np.arange(len(value)), arm]
+
+
+def fit_sequences(forecasts: Forecasts, outcomes: Outcomes) -> Sequences:
+    """From forecasts of training rows by what had not seen them. No looks where the table shows nothing to see."""
+    found = [look for look in _candidates(outcomes) if _tells(look, outcomes)]
+    fitted = Sequences(
+        tuple(found),
+        np.array([_agreeing(look, forecasts, outcomes) for look in found]).reshape(-1, 2),
+        np.array([_moved(look, forecasts, outcomes) for look in found]).reshape(-1, 2, len(outcomes.arms), 2),
+    )
+    worth = [_worth(_only(fitted, [number]), forecasts, outcomes) for number in range(len(found))]
+    kept = [number for number in np.argsort([-each for each in worth]) if worth[number] > 0][:_MAX_LOOKS]
+    return _only(fitted, [int(number) for number in kept])
+
+
+def _candidates(outcomes: Outcomes) -> list[Look]:
+    cost, right = outcomes.nano_usd.mean(0), outcomes.right.mean(0)
+    by_cost = [int(arm) for arm in np.argsort(cost)]
+    worth = sorted(by_cost, key=lambda arm: -right[arm] / np.log1p(cost[arm]))[:_CANDIDATE_ARMS]
+    pool = [arm for arm in by_cost if arm in worth]
+    return [*(Look((arm,)) for arm in by_cost), *(Look(pair) for pair in combinations(pool, 2))]
+
+
+def _tells(look: Look, outcomes: Outcomes) -> bool:
+    seen = look.seen(outcomes)
+    return all(int((seen == what).sum()) >= _MIN_SEEN for what in (0, 1))
+
+
+def _agreeing(look: Look, forecasts: Forecasts, outcomes: Outcomes) -> Floats:
+    seen = look.seen(outcomes)
+    known = seen >= 0
+    return _line(forecasts.right[known][:, list(look.arms)].mean(1), seen[known].astype(np.float64), (0.5, 0.0))
+
+
+def _moved(look: Look, forecasts: Forecasts, outcomes: Outcomes) -> list[list[Floats]]:
+    seen = look.seen(outcomes)
+    arms = range(len(outcomes.arms))
+    return [
+        [_line(forecasts.right[seen == what, arm], outcomes.right[seen == what, arm], (0.0, 1.0)) for arm in arms]
+        for what in (0, 1)
+    ]
+
+
+def _line(given: Floats, wanted: Floats, prior: tuple[float, float]) -> Floats:
+    """(level, slope) by least squares, drawn to a prior line that counts as `_PRIOR_ROWS` rows."""
+    design = np.stack([np.ones(len(given)), given], 1)
+    start = np.array(prior)
+    pull = np.diag([_PRIOR_ROWS, _PRIOR_ROWS * max(float(given.var()), 1e-3)])
+    return np.asarray(start + np.linalg.solve(design.T @ design + pull, design.T @ (wanted - design @ start)))
+
+
+def _only(sequences: Sequences, numbers: Sequence[int]) -> Sequences:
+    at = np.array(numbers, dtype=np.int64)
+    return Sequences(tuple(sequences.looks[n] for n in at), sequences.agreeing[at], sequences.moved[at])
+
+
+def _worth(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> float:
+    """What a look adds to the area under the curve of single arms, on the training rows."""
+    prices = prices_of(forecasts, 24)
+    cost = outcomes.nano_usd.mean(0)
+    low, high = float(cost.min()), float(cost[outcomes.strongest])
+    if high <= low:
+        return 0.0
+    none = Sequences((), np.zeros((0, 2)), np.zeros((0, 2, len(cost), 2)))
+    alone = none.play(forecasts, outcomes, prices).area(low, high)
+    return sequences.play(forecasts, outcomes, prices).area(low, high) - alone
