@@ -75,6 +75,15 @@ class Forecasts:
     nano_usd: Floats
     novelty: Floats
 
+    def rows(self, index: Ints | Sequence[int]) -> Forecasts:
+        """Of some of the requests, in the order of `index`."""
+        at = np.asarray(index, dtype=np.int64)
+        return Forecasts(self.right[at], self.nano_usd[at], self.novelty[at])
+
+    def columns(self, index: Sequence[int]) -> Forecasts:
+        """Of some of the arms."""
+        return Forecasts(self.right[:, list(index)], self.nano_usd[:, list(index)], self.novelty)
+
 
 class Forecaster(Protocol):
     """A method that has been fitted."""

@@ -15,7 +15,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +89,10 @@ _decode_row = msgspec.json.Decoder(_Row).decode
 
 
 def read_outcomes(
-    paths: Sequence[Path], arms: Sequence[str] | None = None, tariffs: Mapping[str, Tariff] | None = None
+    paths: Sequence[Path],
+    arms: Sequence[str] | None = None,
+    tariffs: Mapping[str, Tariff] | None = None,
+    votes: int | None = None,
 ) -> ReadTable:
     """The table in `paths`, which are read as one.
 
@@ -97,6 +100,8 @@ def read_outcomes(
         paths: JSON Lines, or those compressed by gzip.
         arms: only these; all that have a price if None.
         tariffs: replace the prices of the arms that they name.
+        votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more: the most frequent
+            answer of the first so many, at so many times the cost.
 
     Raises:
         BadRequest: `bad_outcomes` for what cannot be read, a value out of range, an id that occurs twice, or too little
@@ -116,7 +121,7 @@ def read_outcomes(
         raise BadRequest(f"{problem} or more; name fewer arms", code="bad_outcomes", param="arms")
     billed = np.array([[costs[name][i] for name in chosen] for i in kept], dtype=np.float64)
     shown = {name: str(why) for name, why in unpriced.items()} if arms is None else {}
-    return ReadTable(_assembled([rows[i] for i in kept], chosen, billed), shown, len(rows) - len(kept))
+    return ReadTable(_assembled([rows[i] for i in kept], chosen, billed, votes), shown, len(rows) - len(kept))
 
 
 def read_tariffs(path: Path) -> dict[str, Tariff]:
@@ -213,10 +218,9 @@ def _answered(row: _Row, name: str) -> bool:
     return name in row.outcomes and row.outcomes[name].correct is not None
 
 
-def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Outcomes:
+def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes: int | None) -> Outcomes:
     cells = [[row.outcomes[name] for name in names] for row in rows]
-    numbers = [_answer_numbers(row) for row in cells]
-    return Outcomes(
+    single = Outcomes(
         ids=tuple(str(row.id) for row in rows),
         texts=tuple(row.prompt or "" for row in rows),
         tasks=tuple(row.task or row.dataset or "" for row in rows),
@@ -225,9 +229,44 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Out
         nano_usd=nano_usd,
         prompt_tokens=_tokens(cells, "input_tokens"),
         completion_tokens=_tokens(cells, "output_tokens"),
-        answers=np.array(numbers, dtype=np.int64),
-        agreement=np.array([[_agreement(cell) for cell in row] for row in cells], dtype=np.float64),
+        answers=np.array([_numbered([_answer(cell) for cell in row]) for row in cells], dtype=np.int64),
+        agreement=np.full(nano_usd.shape, math.nan),
     )
+    return single if votes is None else _with_votes(single, cells, votes)
+
+
+def _with_votes(single: Outcomes, cells: Sequence[Sequence[_Outcome]], votes: int) -> Outcomes:
+    sampled = [i for i in range(len(single.arms)) if all(_num_samples(row[i]) >= votes for row in cells)]
+    if not sampled:
+        problem = f"no arm has {votes} samples with answers for every request; leave --votes out"
+        raise BadRequest(problem, code="bad_outcomes", param="votes")
+    polls = [[_poll(row[i], votes) for i in sampled] for row in cells]
+    singles = [
+        _numbered([_answer(cell) for cell in row] + [p[2] for p in poll])
+        for row, poll in zip(cells, polls, strict=True)
+    ]
+    arms = [single.arms[i] for i in sampled]
+    named = tuple(TableArm(f"{arm.name} x{votes}", arm.model, arm.budget, votes) for arm in arms)
+    return replace(
+        single,
+        arms=single.arms + named,
+        right=np.hstack([single.right, [[right for right, _, _ in poll] for poll in polls]]),
+        nano_usd=np.hstack([single.nano_usd, votes * single.nano_usd[:, sampled]]),
+        prompt_tokens=np.hstack([single.prompt_tokens, votes * single.prompt_tokens[:, sampled]]),
+        completion_tokens=np.hstack([single.completion_tokens, votes * single.completion_tokens[:, sampled]]),
+        answers=np.array(singles, dtype=np.int64),
+        agreement=np.hstack([single.agreement, [[agreed for _, agreed, _ in poll] for poll in polls]]),
+    )
+
+
+def _poll(cell: _Outcome, votes: int) -> tuple[float, float, str]:
+    """How right the most frequent answer is (the mean of those that tie), its share of the votes, and which it is."""
+    cast = (cell.samples or [])[:votes]
+    counts = Counter(str(answer) for _, _, answer in cast)
+    most = counts.most_common(1)[0][1]
+    winners = [answer for answer, count in counts.items() if count == most]
+    right = [score >= 1 for score, _, answer in cast if answer in winners]
+    return sum(right) / len(right), most / votes, winners[0]
 
 
 def _tokens(cells: Sequence[Sequence[_Outcome]], name: str) -> Any:
@@ -244,23 +283,16 @@ def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
     return TableArm(name, name.removesuffix(f"/{budget}") if budget else name, budget)
 
 
-def _answer_numbers(cells: Sequence[_Outcome]) -> list[int]:
-    """Equal numbers for equal answers of one request; an arm with samples counts with its most frequent one."""
+def _numbered(answers: Sequence[str | None]) -> list[int]:
+    """Equal numbers for equal answers of one request, -1 where there is none."""
     known: dict[str, int] = {}
-    found = []
-    for cell in cells:
-        answer = cell.ans if cell.ans is not None else _most_frequent(cell)
-        found.append(-1 if answer is None else known.setdefault(answer, len(known)))
-    return found
+    return [-1 if answer is None else known.setdefault(answer, len(known)) for answer in answers]
 
 
-def _most_frequent(cell: _Outcome) -> str | None:
-    counts = Counter(answer for _, _, answer in cell.samples or () if answer is not None)
-    return counts.most_common(1)[0][0] if counts else None
+def _answer(cell: _Outcome) -> str | None:
+    """Of one call: of several samples the first, since that is what one call would have shown."""
+    return cell.ans if cell.ans is not None or not cell.samples else cell.samples[0][2]
 
 
-def _agreement(cell: _Outcome) -> float:
-    answers = [answer for _, _, answer in cell.samples or ()]
-    if len(answers) < 2 or None in answers:
-        return math.nan
-    return Counter(answers).most_common(1)[0][1] / len(answers)
+def _num_samples(cell: _Outcome) -> int:
+    return sum(answer is not None for _, _, answer in cell.samples or ())
