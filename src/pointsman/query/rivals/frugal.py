@@ -5,16 +5,17 @@ the answer is right, and the answer is returned where that passes the place's th
 that are right most often on the training rows at a mean cost within a budget; budgets are the dial.
 
 Differences: the paper's scorer reads the answer's text (DistilBERT), this one its length, how far the arm's samples
-agree, and whether it equals the answer before; tables keep no texts of answers. Lists rise in mean cost (the
+agree, and whether it equals the answer before; tables keep no texts of answers. It is a logistic regression over
+these and over a ridge regression of the request. Lists rise in mean cost (the
 paper tries all orders), which loses nothing unless a dearer arm is worth asking first. Thresholds are searched at
-`_LEVELS` quantiles of scores; scores of training rows are held out.
+`_LEVELS` quantiles of scores. Of training rows, the request's part of the score is by a fit without the row.
 
 Axes: N requests, A arms, D inputs, L levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -24,15 +25,14 @@ from pointsman.query.forecasting import Sample
 from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.rivals.embedding import Embedding, fit_embedding
 from pointsman.query.rivals.played import Played
-from pointsman.query.rivals.regression import Logistic, fit_logistic, folds_of, held_out_logits
+from pointsman.query.rivals.regression import Linear, Logistic, fit_logistic, fit_ridge
 from pointsman.query.rivals.shaping import by_id
 
 __all__ = ["Frugal", "FrugalCascade", "Plan"]
 
-_FOLDS = 3
 _LEVELS = 16
 _BUDGETS = 25
-_PAIR_PENALTY = 1.0
+_PENALTY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ class Scorers:
     """What tells whether an answer is right.
 
     Attributes:
+        request: of A targets, how often each arm is right.
         alone: for each arm, of request and answer.
         after: for each two arms, of the second's score alone and whether it gave the first's answer.
         center: (2, A) means of the answers' features, `scale` likewise their deviations.
     """
 
     embedding: Embedding
+    request: Linear
     alone: tuple[Logistic, ...]
     after: Mapping[tuple[int, int], Logistic]
     center: Floats
@@ -61,11 +63,9 @@ class Scorers:
 
     def scores(self, sample: Sample) -> Floats:
         """(N, A) of each arm's answer when it is called first."""
-        dense = self.embedding.dense(sample.features)
+        request = self.request.predict(self.embedding.dense(sample.features))
         answers = _standardised(_answer_features(sample.outcomes), self.center, self.scale)
-        return np.column_stack(
-            [scorer.logits(np.hstack([dense, answers[:, :, arm].T])) for arm, scorer in enumerate(self.alone)]
-        )
+        return _scored(self.alone, request, answers)
 
     def scores_after(self, first: int, second: int, alone: Floats, outcomes: Outcomes) -> Floats:
         """(N,) of the second arm's answer when the first was called before."""
@@ -132,24 +132,33 @@ def _fit_scorers(sample: Sample, order: list[int], seed: int) -> tuple[Scorers, 
     """The scorers, and (N, A) scores of each row by a fit that did not see it."""
     outcomes = sample.outcomes
     embedding = fit_embedding(sample.features, seed)
-    dense, answers = embedding.dense(sample.features), _answer_features(outcomes)
+    request, held_out = fit_ridge(embedding.dense(sample.features), outcomes.right)
+    answers = _answer_features(outcomes)
     center, scale = _moments(answers)
     standard = _standardised(answers, center, scale)
-    folds = folds_of(len(sample), _FOLDS, seed)
-    alone, held_out = [], []
-    for arm in range(len(outcomes.arms)):
-        inputs, labels = np.hstack([dense, standard[:, :, arm].T]), outcomes.right[:, arm]
-        logits, penalty = held_out_logits(inputs, labels, folds)
-        held_out.append(logits)
-        alone.append(fit_logistic(inputs, labels, penalty))
-    scores = np.column_stack(held_out)
+    alone = tuple(
+        fit_logistic(_inputs(held_out, standard, arm), outcomes.right[:, arm], _PENALTY)
+        for arm in range(len(outcomes.arms))
+    )
+    scores = _scored(alone, held_out, standard)
     after = {
         (first, second): fit_logistic(
-            _pair_inputs(scores[:, second], outcomes, first, second), outcomes.right[:, second], _PAIR_PENALTY
+            _pair_inputs(scores[:, second], outcomes, first, second), outcomes.right[:, second], _PENALTY
         )
         for first, second in combinations(order, 2)
     }
-    return Scorers(embedding, tuple(alone), after, center, scale), scores
+    return Scorers(embedding, request, alone, after, center, scale), scores
+
+
+def _scored(scorers: Sequence[Logistic], request: Floats, answers: Floats) -> Floats:
+    """(N, A)."""
+    return np.column_stack([each.logits(_inputs(request, answers, arm)) for arm, each in enumerate(scorers)])
+
+
+def _inputs(request: Floats, answers: Floats, arm: int) -> Floats:
+    """(N, 4) the request's part, the answer's length and its square, and how far samples agree."""
+    length, agreement = answers[:, :, arm]
+    return np.column_stack([request[:, arm], length, length**2, agreement])
 
 
 def _answer_features(outcomes: Outcomes) -> Floats:

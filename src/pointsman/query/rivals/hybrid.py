@@ -19,14 +19,12 @@ from scipy.special import expit
 from pointsman.query.forecasting import Features, Forecasts, Sample
 from pointsman.query.outcomes import Floats
 from pointsman.query.rivals.embedding import Embedding, fit_embedding
-from pointsman.query.rivals.regression import Logistic, folds_of, tuned_logistic
+from pointsman.query.rivals.regression import Logistic, tuned_logistic
 from pointsman.query.rivals.shaping import by_id, forecasts_of, widened
 
 __all__ = ["Hybrid", "Kind", "best_margin"]
 
 Kind = Literal["deterministic", "probabilistic", "transformed"]
-
-_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,7 @@ class Hybrid:
         small, large = int(np.argmin(cost)), outcomes.strongest
         embedding = fit_embedding(sample.features, seed)
         labels = self._labels(outcomes.right[:, small], outcomes.right[:, large])
-        folds = folds_of(len(sample), _FOLDS, seed)
-        suffices = tuned_logistic(embedding.dense(sample.features), labels, folds)
+        suffices = tuned_logistic(embedding.dense(sample.features), labels, seed)
         arms = (small, large) if small != large else (large,)
         level = float(outcomes.right[:, large].mean())
         return Pair(embedding, suffices, arms, len(cost), level, cost[list(arms)])

@@ -74,8 +74,8 @@ class R2:
         lengths = np.where(counted, outcomes.completion_tokens, outcomes.nano_usd)
         return R2Router(
             embedding=embedding,
-            quality=fit_ridge(inputs, outcomes.right),
-            lengths=fit_ridge(inputs, lengths),
+            quality=fit_ridge(inputs, outcomes.right)[0],
+            lengths=fit_ridge(inputs, lengths)[0],
             prices=recovered_prices(outcomes),
             mean_prompt_tokens=np.where(counted, outcomes.prompt_tokens, 0.0).mean(0),
             least_nano_usd=outcomes.nano_usd.min(0),

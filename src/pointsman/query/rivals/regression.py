@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
-from pointsman.query.outcomes import Floats, Ints
+from pointsman.query.outcomes import Floats
 
-__all__ = ["Linear", "Logistic", "fit_logistic", "fit_ridge", "folds_of", "held_out_logits", "tuned_logistic"]
+__all__ = ["Linear", "Logistic", "fit_logistic", "fit_ridge", "tuned_logistic"]
 
 _RIDGE_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 _LOGISTIC_PENALTIES = (0.3, 3.0, 30.0)
 _INTERCEPT_PENALTY = 1e-3  # keeps it finite where all labels are equal
 _MAX_STEPS = 25
+_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,28 @@ class Logistic:
         return np.asarray(inputs @ self.weights + self.intercept)
 
 
-def fit_ridge(inputs: Floats, targets: Floats) -> Linear:
-    """Ridge regressions; for each target the penalty whose leave-one-out error, which has a closed form, is least."""
+def fit_ridge(inputs: Floats, targets: Floats) -> tuple[Linear, Floats]:
+    """Ridge regressions, and (N, T) what each row's targets are by a fit without that row.
+
+    Leaving one out has a closed form; each target takes the penalty whose error is least.
+    """
     center, mean = inputs.mean(0), targets.mean(0)
     values, axes = np.linalg.eigh((inputs - center).T @ (inputs - center))
     values = np.maximum(values, 0.0)
     turned, rest = (inputs - center) @ axes, targets - mean  # (N, D), (N, T)
     moments, squares = turned.T @ rest, turned**2
     best = np.full(targets.shape[1], np.inf)
-    weights = np.zeros((inputs.shape[1], targets.shape[1]))
+    weights, held_out = np.zeros((inputs.shape[1], targets.shape[1])), np.zeros(targets.shape)
     for penalty in _RIDGE_PENALTIES:
         shrunk = moments / (values + penalty)[:, None]
         leverage = 1 / len(inputs) + squares @ (1 / (values + penalty))  # (N,)
-        errors = (((rest - turned @ shrunk) / np.maximum(1 - leverage, 1e-6)[:, None]) ** 2).sum(0)
+        missed = (rest - turned @ shrunk) / np.maximum(1 - leverage, 1e-6)[:, None]
+        errors = (missed**2).sum(0)
         is_better = errors < best
         best[is_better] = errors[is_better]
         weights[:, is_better] = (axes @ shrunk)[:, is_better]
-    return Linear(center, weights, mean)
+        held_out[:, is_better] = (targets - missed)[:, is_better]
+    return Linear(center, weights, mean), held_out
 
 
 def fit_logistic(inputs: Floats, labels: Floats, penalty: float) -> Logistic:
@@ -80,31 +86,19 @@ def fit_logistic(inputs: Floats, labels: Floats, penalty: float) -> Logistic:
         curvature = (design * (chances * (1 - chances))[:, None]).T @ design + np.diag(penalties)
         step = np.linalg.solve(curvature, gradient)
         weights = weights - step
-        if np.abs(step).max() < 1e-6:
+        if np.abs(step).max() < 1e-5:
             break
     return Logistic(weights[:-1], float(weights[-1]))
 
 
-def tuned_logistic(inputs: Floats, labels: Floats, folds: Ints) -> Logistic:
-    """With the penalty whose held-out loss is least."""
-    _, penalty = held_out_logits(inputs, labels, folds)
-    return fit_logistic(inputs, labels, penalty)
-
-
-def held_out_logits(inputs: Floats, labels: Floats, folds: Ints) -> tuple[Floats, float]:
-    """(N,) logits of rows that a fit did not see, and the penalty that gave the least loss on them."""
-    found = []
+def tuned_logistic(inputs: Floats, labels: Floats, seed: int) -> Logistic:
+    """With the penalty that loses least on rows held out in `_FOLDS` folds."""
+    folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    losses = []
     for penalty in _LOGISTIC_PENALTIES:
         logits = np.zeros(len(labels))
         for fold in np.unique(folds):
             kept = folds != fold
             logits[~kept] = fit_logistic(inputs[kept], labels[kept], penalty).logits(inputs[~kept])
-        loss = float((np.logaddexp(0, logits) - labels * logits).mean())
-        found.append((loss, penalty, logits))
-    _, penalty, logits = min(found, key=lambda each: each[0])
-    return logits, penalty
-
-
-def folds_of(num_rows: int, count: int, seed: int) -> Ints:
-    """(N,) fold of each row, from 0 to `count` - 1, of sizes that differ by one at most."""
-    return np.random.default_rng(seed).permutation(num_rows) % count
+        losses.append(float((np.logaddexp(0, logits) - labels * logits).mean()))
+    return fit_logistic(inputs, labels, _LOGISTIC_PENALTIES[int(np.argmin(losses))])

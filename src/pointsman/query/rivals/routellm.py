@@ -35,7 +35,7 @@ _NOISE = 0.1  # likewise, added to every coordinate of a vector while training
 _EPOCHS = 100  # likewise
 _DECAY = 1e-5  # section 4.2
 _REQUESTS_A_STEP = 128  # chosen; the paper steps after 64 comparisons, and at 3e-4
-_RATE = 3e-3
+_RATE = 1e-3
 _GAMMA = 10.0  # section 4.2
 _CHUNK = 512
 
