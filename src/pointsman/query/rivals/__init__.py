@@ -12,7 +12,7 @@ from pointsman.query.rivals.clusters import Clusters
 from pointsman.query.rivals.frugal import Frugal
 from pointsman.query.rivals.hybrid import Hybrid
 from pointsman.query.rivals.played import Cascade, CascadeMethod, Played
-from pointsman.query.rivals.r2 import R2
+from pointsman.query.rivals.r2 import R2Ridge
 from pointsman.query.rivals.routellm import MatrixFactorisation, SimilarityRanking
 from pointsman.query.rivals.simple import (
     AllocationOnly,
@@ -24,7 +24,6 @@ from pointsman.query.rivals.simple import (
 )
 
 __all__ = [
-    "R2",
     "AllocationOnly",
     "BestSingle",
     "Cascade",
@@ -35,6 +34,7 @@ __all__ = [
     "MatrixFactorisation",
     "NearestNeighbours",
     "Played",
+    "R2Ridge",
     "RandomMixture",
     "RouteThenAllocate",
     "RoutingOnly",
@@ -58,7 +58,7 @@ def rivals() -> dict[str, Method]:
         Hybrid("transformed"),
         Clusters(),
         Clusters(is_scaled=False),
-        R2(),
+        R2Ridge(),
     )
     return {method.name: method for method in methods}
 

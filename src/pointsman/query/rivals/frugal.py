@@ -8,7 +8,7 @@ Differences: the paper's scorer reads the answer's text (DistilBERT), this one i
 agree, and whether it equals the answer before; tables keep no texts of answers. It is a logistic regression over
 these and over a ridge regression of the request. Lists rise in mean cost (the
 paper tries all orders), which loses nothing unless a dearer arm is worth asking first. Thresholds are searched at
-`_LEVELS` quantiles of scores. Of training rows, the request's part of the score is by a fit without the row.
+`_LEVELS` quantiles of scores. Of training rows, the request's part of the score is held out.
 
 Axes: N requests, A arms, D inputs, L levels.
 """
@@ -25,7 +25,7 @@ from pointsman.query.forecasting import Sample
 from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.rivals.embedding import Embedding, fit_embedding
 from pointsman.query.rivals.played import Played
-from pointsman.query.rivals.regression import Linear, Logistic, fit_logistic, fit_ridge
+from pointsman.query.rivals.regression import Linear, Logistic, fit_logistic, fit_ridge, held_out_ridge
 from pointsman.query.rivals.shaping import by_id
 
 __all__ = ["Frugal", "FrugalCascade", "Plan"]
@@ -132,7 +132,8 @@ def _fit_scorers(sample: Sample, order: list[int], seed: int) -> tuple[Scorers, 
     """The scorers, and (N, A) scores of each row by a fit that did not see it."""
     outcomes = sample.outcomes
     embedding = fit_embedding(sample.features, seed)
-    request, held_out = fit_ridge(embedding.dense(sample.features), outcomes.right)
+    dense = embedding.dense(sample.features)
+    request, held_out = fit_ridge(dense, outcomes.right), held_out_ridge(dense, outcomes.right, seed)
     answers = _answer_features(outcomes)
     center, scale = _moments(answers)
     standard = _standardised(answers, center, scale)

@@ -26,7 +26,7 @@ from pointsman.query.rivals.embedding import Embedding, fit_embedding
 from pointsman.query.rivals.regression import Linear, fit_ridge
 from pointsman.query.rivals.shaping import by_id, forecasts_of
 
-__all__ = ["R2", "R2Router", "recovered_prices"]
+__all__ = ["R2Ridge", "R2Router", "recovered_prices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class R2Router:
 
 
 @dataclass(frozen=True, slots=True)
-class R2:
+class R2Ridge:
     """The method."""
 
     name: str = "r2-router"
@@ -74,8 +74,8 @@ class R2:
         lengths = np.where(counted, outcomes.completion_tokens, outcomes.nano_usd)
         return R2Router(
             embedding=embedding,
-            quality=fit_ridge(inputs, outcomes.right)[0],
-            lengths=fit_ridge(inputs, lengths)[0],
+            quality=fit_ridge(inputs, outcomes.right),
+            lengths=fit_ridge(inputs, lengths),
             prices=recovered_prices(outcomes),
             mean_prompt_tokens=np.where(counted, outcomes.prompt_tokens, 0.0).mean(0),
             least_nano_usd=outcomes.nano_usd.min(0),

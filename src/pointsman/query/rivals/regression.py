@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
-from pointsman.query.outcomes import Floats
+from pointsman.query.outcomes import Floats, Ints
 
-__all__ = ["Linear", "Logistic", "fit_logistic", "fit_ridge", "tuned_logistic"]
+__all__ = ["Linear", "Logistic", "fit_logistic", "fit_ridge", "held_out_ridge", "tuned_logistic"]
 
 _RIDGE_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 _LOGISTIC_PENALTIES = (0.3, 3.0, 30.0)
@@ -49,18 +49,15 @@ class Logistic:
         return np.asarray(inputs @ self.weights + self.intercept)
 
 
-def fit_ridge(inputs: Floats, targets: Floats) -> tuple[Linear, Floats]:
-    """Ridge regressions, and (N, T) what each row's targets are by a fit without that row.
-
-    Leaving one out has a closed form; each target takes the penalty whose error is least.
-    """
+def fit_ridge(inputs: Floats, targets: Floats) -> Linear:
+    """Ridge regressions; for each target the penalty whose leave-one-out error, which has a closed form, is least."""
     center, mean = inputs.mean(0), targets.mean(0)
     values, axes = np.linalg.eigh((inputs - center).T @ (inputs - center))
     values = np.maximum(values, 0.0)
     turned, rest = (inputs - center) @ axes, targets - mean  # (N, D), (N, T)
     moments, squares = turned.T @ rest, turned**2
     best = np.full(targets.shape[1], np.inf)
-    weights, held_out = np.zeros((inputs.shape[1], targets.shape[1])), np.zeros(targets.shape)
+    weights = np.zeros((inputs.shape[1], targets.shape[1]))
     for penalty in _RIDGE_PENALTIES:
         shrunk = moments / (values + penalty)[:, None]
         leverage = 1 / len(inputs) + squares @ (1 / (values + penalty))  # (N,)
@@ -69,8 +66,23 @@ def fit_ridge(inputs: Floats, targets: Floats) -> tuple[Linear, Floats]:
         is_better = errors < best
         best[is_better] = errors[is_better]
         weights[:, is_better] = (axes @ shrunk)[:, is_better]
-        held_out[:, is_better] = (targets - missed)[:, is_better]
-    return Linear(center, weights, mean), held_out
+    return Linear(center, weights, mean)
+
+
+def held_out_ridge(inputs: Floats, targets: Floats, seed: int) -> Floats:
+    """(N, T) predictions of rows by slopes fitted without their fold, around the mean of all rows.
+
+    With a mean of its own a fold would differ from others where inputs do not: rows that are right would get the
+    lower scores, since they are missing from the mean, and thresholds would find that.
+    """
+    center, mean = inputs.mean(0), targets.mean(0)
+    folds = _folds(len(inputs), seed)
+    found = np.empty_like(targets)
+    for fold in np.unique(folds):
+        kept = folds != fold
+        fitted = Linear(center, fit_ridge(inputs[kept], targets[kept]).weights, mean)
+        found[~kept] = fitted.predict(inputs[~kept])
+    return found
 
 
 def fit_logistic(inputs: Floats, labels: Floats, penalty: float) -> Logistic:
@@ -93,7 +105,7 @@ def fit_logistic(inputs: Floats, labels: Floats, penalty: float) -> Logistic:
 
 def tuned_logistic(inputs: Floats, labels: Floats, seed: int) -> Logistic:
     """With the penalty that loses least on rows held out in `_FOLDS` folds."""
-    folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    folds = _folds(len(labels), seed)
     losses = []
     for penalty in _LOGISTIC_PENALTIES:
         logits = np.zeros(len(labels))
@@ -102,3 +114,7 @@ def tuned_logistic(inputs: Floats, labels: Floats, seed: int) -> Logistic:
             logits[~kept] = fit_logistic(inputs[kept], labels[kept], penalty).logits(inputs[~kept])
         losses.append(float((np.logaddexp(0, logits) - labels * logits).mean()))
     return fit_logistic(inputs, labels, _LOGISTIC_PENALTIES[int(np.argmin(losses))])
+
+
+def _folds(num_rows: int, seed: int) -> Ints:
+    return np.random.default_rng(seed).permutation(num_rows) % _FOLDS
