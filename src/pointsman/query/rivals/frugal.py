@@ -5,10 +5,10 @@ the answer is right, and the answer is returned where that passes the place's th
 that are right most often on the training rows at a mean cost within a budget; budgets are the dial.
 
 Differences: the paper's scorer reads the answer's text (DistilBERT), this one its length, how far the arm's samples
-agree, and whether it equals the answer before; tables keep no texts of answers. It is a logistic regression over
-these and over a ridge regression of the request. Lists rise in mean cost (the
-paper tries all orders), which loses nothing unless a dearer arm is worth asking first. Thresholds are searched at
-`_LEVELS` quantiles of scores. Of training rows, the request's part of the score is held out.
+agree, and whether it equals the answer before, since tables keep no texts of answers. It is a logistic regression over
+these and a ridge regression of the request, which is held out for training rows. Lists rise in mean cost where the
+paper tries all orders, which loses nothing unless a dearer arm is worth asking first. Thresholds are searched at
+`_LEVELS` quantiles of scores. A fit takes 1 s for 7 arms; its time grows with the third power of their number.
 
 Axes: N requests, A arms, D inputs, L levels.
 """
@@ -30,9 +30,9 @@ from pointsman.query.rivals.shaping import by_id
 
 __all__ = ["Frugal", "FrugalCascade", "Plan"]
 
-_LEVELS = 16
-_BUDGETS = 25
-_PENALTY = 1.0
+_LEVELS = 16  # chosen; the released code tries 40
+_BUDGETS = 25  # chosen
+_PENALTY = 1.0  # of four inputs at most; chosen
 
 
 @dataclass(frozen=True, slots=True)

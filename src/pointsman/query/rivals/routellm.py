@@ -34,10 +34,10 @@ _HIDDEN = 128  # the released code's
 _NOISE = 0.1  # likewise, added to every coordinate of a vector while training
 _EPOCHS = 100  # likewise
 _DECAY = 1e-5  # section 4.2
-_REQUESTS_A_STEP = 128  # chosen; the paper steps after 64 comparisons, and at 3e-4
-_RATE = 1e-3
+_REQUESTS_A_STEP = 128  # chosen, some 600 comparisons of 7 arms; the paper's 64 comparisons take ten times as long
+_RATE = 1e-3  # chosen; 3e-4 in the paper, whose steps are smaller and more
 _GAMMA = 10.0  # section 4.2
-_CHUNK = 512
+_CHUNK = 512  # requests at once, for memory
 
 
 def _wins(outcomes: Outcomes) -> NDArray[np.bool_]:
@@ -45,9 +45,10 @@ def _wins(outcomes: Outcomes) -> NDArray[np.bool_]:
     return outcomes.right[:, :, None] > outcomes.right[:, None, :]
 
 
-def _compared(scores: Floats, worth: Floats | float, outcomes: tuple[int, float]) -> Floats:
-    reference, level = outcomes
-    return np.asarray(level + worth * (2 * expit(scores - scores[:, [reference]]) - 1))
+def _compared(scores: Floats, worth: Floats | float, reference: tuple[int, float]) -> Floats:
+    """(M, A) right, from scores. `reference`: the arm, and how often it was right in training."""
+    arm, level = reference
+    return np.asarray(level + worth * (2 * expit(scores - scores[:, [arm]]) - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Factors:
         arms: (A, H) v_M, of length 1 as in the released code.
         mix: (H,) w2.
         worth: (A,) share of the training requests in which an arm and the reference arm differ.
+        reference: see `_compared`.
     """
 
     embedding: Embedding
