@@ -95,8 +95,9 @@ class Forecaster(Protocol):
 class Method(Protocol):
     """A way to learn forecasts from outcomes."""
 
-    name: str
-    """By which benchmarks call it."""
+    @property
+    def name(self) -> str:
+        """By which benchmarks call it."""
 
     def fit(self, train: Sample, seed: int) -> Forecaster:
         """Learns from `train` alone. Deterministic for one seed and numpy version."""
