@@ -144,3 +144,26 @@ def solver(
     from pointsman.bench.solver import main
 
     main(quick=quick, seed=seed)
+
+
+@app.command("query")
+def query(
+    data: Annotated[Path, typer.Option(help="Folder with routing/ and budgets/, the tables that are measured.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Two splits, four resplits, no rivals; says so.")] = False,
+    splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 10,
+    resplits: Annotated[int, typer.Option(min=1, help="Thirds on which certificates are made and tested.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of splits, learning and intervals.")] = 0,
+) -> None:
+    """The query level on outcome tables: gap closed, certificates, what each part adds, all rivals, latency.
+
+    pointsman bench query --data data --quick
+
+    pointsman bench query --data data
+    """
+    require_local()
+    from pointsman.bench.query import Effort, bench
+
+    if not data.is_dir():
+        raise BadRequest(f"--data takes a folder of outcome tables, and {str(data)!r} is none", code="bad_outcomes")
+    effort = Effort(2, 4, with_rivals=False) if quick else Effort(splits, resplits)
+    bench(data, effort, seed=seed, quick=quick)

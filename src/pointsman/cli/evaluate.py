@@ -139,3 +139,39 @@ def unit(
     found = unit_texts(loaded, data, 60 if quick else texts, "test", seed)
     measured, kept = parted(found, 4)
     evaluate(loaded, router, folder, measured, kept, seed=seed, every=3 if quick else 1, plot=plot, csv=csv)
+
+
+@app.command("query")
+def query(
+    files: Annotated[list[Path], typer.Argument(help="Outcome tables: JSON Lines, or those compressed by gzip.")],
+    arms: Annotated[
+        str | None, typer.Option(help="Only these arms, with commas between [default: all priced].")
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option(help="JSON of prices by arm: [input, output] US dollars per million tokens.")
+    ] = None,
+    votes: Annotated[int | None, typer.Option(min=2, help="Add arms of which so many samples vote.")] = None,
+    splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 5,
+    leave_task_out: Annotated[
+        bool, typer.Option("--leave-task-out/--no-leave-task-out", help="Also learn on some tasks and test on others.")
+    ] = True,
+    resplits: Annotated[int, typer.Option(min=0, help="Thirds on which certificates are made and tested.")] = 20,
+    plot: Annotated[Path | None, typer.Option(help="Draw quality against cost to this .png or .svg.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Two splits, four resplits, no rivals; says so.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of splits, learning and intervals.")] = 0,
+) -> None:
+    """How far a router gets between random mixtures of the arms and an oracle, beside all rivals, on your outcomes.
+
+    pointsman evaluate query outcomes.jsonl --plot quality.svg
+
+    pointsman evaluate query outcomes.jsonl.gz --arms small,large --costs costs.json --splits 10
+    """
+    require_local()
+    from pointsman.bench.query import Effort, evaluate
+    from pointsman.bench.query_jobs import Table
+    from pointsman.query.reading import read_tariffs
+
+    names = tuple(name.strip() for name in arms.split(",") if name.strip()) if arms is not None else None
+    table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes)
+    effort = Effort(2, 4, leave_task_out, False) if quick else Effort(splits, resplits, leave_task_out)
+    evaluate(table, effort, seed=seed, quick=quick, plot=plot)

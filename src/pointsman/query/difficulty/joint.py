@@ -50,11 +50,14 @@ class JointForecaster:
     def forecast(self, features: Features, prompt_tokens: Floats) -> Forecasts:
         """See `Forecaster`."""
         points = self.space.points(features)
-        num_arms = len(self.right.mean)
         found = [learner.predict(points) for learner in self.learners]
-        novelty = self.novelty.of(self.neighbours.predict_with(points.directions)[1])
-        right = self.right.combine([each[:, :num_arms] for each in found], novelty)
-        lengths = self.lengths.combine([each[:, num_arms:] for each in found], novelty)
+        return self.combined(found, self.neighbours.predict_with(points.directions)[1], prompt_tokens)
+
+    def combined(self, predicted: Sequence[Floats], ranks: Floats, prompt_tokens: Floats) -> Forecasts:
+        """From what each learner predicts, (N, T) each, and (N, 2) similarities to the nearest training rows."""
+        num_arms, novelty = len(self.right.mean), self.novelty.of(ranks)
+        right = self.right.combine([each[:, :num_arms] for each in predicted], novelty)
+        lengths = self.lengths.combine([each[:, num_arms:] for each in predicted], novelty)
         return Forecasts(self.budgets.ordered(right), self.prices.nano_usd(lengths, prompt_tokens), novelty)
 
 

@@ -20,7 +20,7 @@ from pointsman.query.difficulty.space import Points
 from pointsman.query.difficulty.trees import Trees, flattened
 from pointsman.query.outcomes import Floats, Ints
 
-__all__ = ["LEARNERS", "Fitted", "HeldOut", "Learner", "Lesson", "Neighbours", "Ridge", "TreeView"]
+__all__ = ["LEARNERS", "Fitted", "HeldOut", "Learner", "Lesson", "Neighbours", "Ridge", "TreeView", "tree_view"]
 
 
 class Fitted(Protocol):
@@ -140,12 +140,12 @@ class TreeView:
 
     def predict(self, points: Points) -> Floats:
         """(N, T)."""
-        return self.trees.predict(_tree_view(points))
+        return self.trees.predict(tree_view(points))
 
 
 def trees(lesson: Lesson) -> HeldOut:
     """Extremely randomised trees (Geurts et al. 2006) for all targets at once; held-out rows by out-of-bag trees."""
-    found, targets, tasks = _tree_view(lesson.points), lesson.targets, lesson.tasks
+    found, targets, tasks = tree_view(lesson.points), lesson.targets, lesson.tasks
     scale = np.maximum(targets.std(0), 1e-9)  # so that no target dominates the splits
 
     def grown(part: NDArray[np.bool_] | slice, num_trees: int) -> ExtraTreesRegressor:
@@ -167,7 +167,8 @@ _NUM_TREES = 100
 _TREE_TEXT_DIMS = 40
 
 
-def _tree_view(points: Points) -> Floats:
+def tree_view(points: Points) -> Floats:
+    """(N, D) what trees ask for."""
     return np.hstack([points.text[:, :_TREE_TEXT_DIMS], points.surface])
 
 

@@ -75,9 +75,12 @@ class Space:
         """Of N requests."""
         weighted = _normalised(features.ngrams[:, self.buckets], self.rarity)
         text = np.asarray(weighted @ self.projection, dtype=np.float64)
-        plain = (np.hstack([features.surface, features.extra]) - self.center) / self.scale
-        plain = np.clip(plain, -_CLIP, _CLIP)
-        num_surface = features.surface.shape[1]
+        plain = np.hstack([features.surface, features.extra])
+        return self.placed(text, plain, features.surface.shape[1])
+
+    def placed(self, text: Floats, plain: Floats, num_surface: int) -> Points:
+        """Points of projected texts (N, K) and of plain features (N, S + X), S of them surface."""
+        plain = np.clip((plain - self.center) / self.scale, -_CLIP, _CLIP)
         surface = plain[:, :num_surface] / np.sqrt(num_surface)
         extra = plain[:, num_surface:] / np.sqrt(max(plain.shape[1] - num_surface, 1))
         waves = np.sqrt(2 / len(self.phases)) * np.cos(surface @ self.frequencies + self.phases)

@@ -1,0 +1,111 @@
+"""From measured splits to figures: means over splits with bootstrap intervals, and the table of everybody."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pointsman.bench.query_entrants import OURS, is_rival
+from pointsman.bench.query_jobs import CertifiedSplit, Measured
+from pointsman.bench.report import Figure, absent, mean_figure
+
+__all__ = ["certified_figures", "curves_of", "gain_figures", "ranking", "split_figures"]
+
+
+def split_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
+    """Of ours: `gap_closed`, both savings, `ece`, and `apgr` of two arms; besides them `best_single` and `oracle`."""
+    named = {"gap_closed": "gap", "saving_at_parity": "parity", "saving_at_minus_1": "minus_1", "ece": "ece"}
+    if "apgr" in splits[0].numbers[OURS]:
+        named["apgr"] = "apgr"
+    found = {name: _mean([split.numbers[OURS][key] for split in splits], seed) for name, key in named.items()}
+    found["best_single"] = _mean([split.best_single for split in splits], seed)
+    found["oracle"] = _mean([split.oracle for split in splits], seed)
+    return found
+
+
+def gain_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
+    """What each part of ours, and choosing jointly, adds in gap closed: differences within splits."""
+    without = {
+        "sequences": (OURS, f"{OURS} without sequences"),
+        "shared_difficulty": (f"{OURS} without sequences", f"{OURS} without shared difficulty"),
+        "gate": (f"{OURS} without sequences", f"{OURS} without gate"),
+    }
+    axes = [name for name in splits[0].numbers if any(word in name for word in ("only", "then"))]
+    pairs = without | {_axis(name): (f"{OURS} without sequences", name) for name in axes}
+    found = {}
+    for name, (more, less) in pairs.items():
+        if less in splits[0].numbers:
+            gains = [split.numbers[more]["gap"] - split.numbers[less]["gap"] for split in splits]
+            found[f"joint_gain.{name}"] = _mean(gains, seed)
+    return found
+
+
+def certified_figures(splits: Sequence[CertifiedSplit], loss: float, seed: int) -> dict[str, Figure]:
+    """`certified_saving`, `violation_rate` (the test loss above what was promised), and that beyond test noise."""
+    return {
+        "certified_saving": mean_figure([split.saving for split in splits], "share", seed=seed),
+        "violation_rate": _rate([split.loss > loss for split in splits]),
+        "violation_rate_beyond_noise": _rate([split.loss > loss + 1.645 * split.noise for split in splits]),
+        "certified_share": _rate([split.is_certified for split in splits]),
+    }
+
+
+def ranking(splits: Sequence[Measured], label: str) -> list[str]:
+    """Everybody's mean gap closed, the best first; with APGR where there are two arms."""
+    names = sorted(splits[0].numbers, key=lambda name: -_plain_mean(splits, name, "gap"))
+    width = max(map(len, names))
+    has_apgr = "apgr" in splits[0].numbers[OURS]
+    head = f"{label:<{width}}  gap closed  parity  at -1 pt" + ("   APGR" if has_apgr else "")
+    lines = [head]
+    for name in names:
+        cells = [_plain_mean(splits, name, key) for key in ("gap", "parity", "minus_1")]
+        line = f"{name:<{width}}  {cells[0]:10.3f}  {cells[1]:6.1%}  {cells[2]:8.1%}"
+        found = _plain_mean(splits, name, "apgr") if has_apgr else math.nan
+        lines.append(line + ("" if math.isnan(found) else f"  {found:.3f}"))
+    return lines
+
+
+def ahead_of(splits: Sequence[Measured]) -> tuple[float, str]:
+    """By how much ours is ahead of the best rival in mean gap closed, and which it is."""
+    rivals = [name for name in splits[0].numbers if is_rival(name)]
+    best = max(rivals, key=lambda name: _plain_mean(splits, name, "gap"))
+    return _plain_mean(splits, OURS, "gap") - _plain_mean(splits, best, "gap"), best
+
+
+def curves_of(splits: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Everybody's numbers, and quality from the cheapest arm's cost to the most accurate one's; means over splits."""
+    found = []
+    for name in splits[0].numbers:
+        curve = [sum(values) / len(splits) for values in zip(*(split.curves[name] for split in splits), strict=True)]
+        row: dict[str, Any] = {"name": name, "right": [round(value, 5) for value in curve]}
+        for key in splits[0].numbers[name]:
+            value = _plain_mean(splits, name, key)
+            row[{"gap": "gap_closed"}.get(key, key)] = None if math.isnan(value) else round(value, 5)
+        found.append(row)
+    return found
+
+
+def _axis(name: str) -> str:
+    return "over_" + name.replace("pointsman ", "").replace(" ", "_").replace("-", "_")
+
+
+def _plain_mean(splits: Sequence[Measured], name: str, key: str) -> float:
+    values = [split.numbers[name][key] for split in splits if key in split.numbers.get(name, {})]
+    return sum(values) / len(values) if values else math.nan
+
+
+def _mean(values: Sequence[float], seed: int) -> Figure:
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return absent("share", "there is nothing to route: the cheapest arm is also the most accurate one")
+    return mean_figure(known, "share", seed=seed)
+
+
+def _rate(flags: Sequence[bool]) -> Figure:
+    """With the interval of Wilson, which is not empty where nothing happened."""
+    n, z = len(flags), 1.96
+    share = sum(flags) / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Figure(share, "share", n, max(middle - half, 0.0), min(middle + half, 1.0))

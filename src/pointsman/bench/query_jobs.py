@@ -1,0 +1,187 @@
+"""The splits of a table, measured side by side in worker processes; each gives plain numbers.
+
+A worker reads the table once. Workers compute with one thread each: their number is what a machine is asked for.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
+
+from pointsman.bench.query_entrants import OURS, entries
+from pointsman.bench.query_splits import halves, task_halves, task_thirds, thirds
+from pointsman.query.certifying import Promise, certify, choose, losses_of
+from pointsman.query.difficulty.joint import Joint
+from pointsman.query.features import features_of
+from pointsman.query.forecasting import Forecasts, Sample
+from pointsman.query.frontier import Curve, apgr, gap_closed, saving
+from pointsman.query.outcomes import Floats, Outcomes
+from pointsman.query.reading import Tariff, read_outcomes
+
+__all__ = ["CertifiedSplit", "Job", "Measured", "Table", "read_sample", "run_jobs"]
+
+GRID = 33
+"""Points at which curves are compared, from the cost of the cheapest arm (0) to that of the most accurate one (1)."""
+
+_BINS = 10
+_MOST_NOVEL = 0.5
+"""Requests that are rather unknown than known go to the reference arm, where tasks may shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is read: files, the arms that are used, tariffs, and how many samples vote."""
+
+    paths: tuple[Path, ...]
+    arms: tuple[str, ...] | None = None
+    tariffs: Mapping[str, Tariff] | None = None
+    votes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One split of one kind."""
+
+    kind: Literal["iid", "tasks", "certified", "shifted"]
+    seed: int
+    with_rivals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of one split, by entrant: `gap`, `parity` and `minus_1` (savings), `apgr` (two arms), `ece`; curves on a grid."""
+
+    job: Job
+    numbers: dict[str, dict[str, float]]
+    curves: dict[str, list[float]]
+    best_single: float
+    oracle: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedSplit:
+    """Of one resplit: what was saved and lost on the test rows by what was certified on others.
+
+    `noise`: standard error of `loss`. `is_certified`: whether any setting that saves passed.
+    """
+
+    job: Job
+    saving: float
+    loss: float
+    noise: float
+    is_certified: bool
+
+
+def read_sample(table: Table) -> tuple[Sample, list[str]]:
+    """The table with features, and what was left out of it."""
+    read = read_outcomes(table.paths, table.arms, table.tariffs, table.votes)
+    return Sample(read.outcomes, features_of(read.outcomes.texts)), read.notes()
+
+
+def run_jobs(table: Table, jobs: Sequence[Job], label: str) -> Iterator[Measured | CertifiedSplit]:
+    """In the order in which they end, with a progress bar on stderr. Interrupting it ends the workers."""
+    workers = max(min(len(os.sched_getaffinity(0)), len(jobs)), 1)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _prepare, (table,)) as pool, _progress(label, len(jobs)) as advance:
+        try:
+            for done in as_completed([pool.submit(_run, job) for job in jobs]):
+                advance()
+                yield done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+_PREPARED: dict[str, Any] = {}
+
+
+def _prepare(table: Table) -> None:
+    _PREPARED["limits"] = threadpool_limits(1)
+    _PREPARED["sample"] = read_sample(table)[0]
+
+
+def _run(job: Job) -> Measured | CertifiedSplit:
+    sample: Sample = _PREPARED["sample"]
+    return measured(sample, job) if job.kind in ("iid", "tasks") else certified(sample, job)
+
+
+def measured(sample: Sample, job: Job) -> Measured:
+    """Everybody on one split."""
+    outcomes = sample.outcomes
+    parts = halves(len(sample), job.seed) if job.kind == "iid" else task_halves(outcomes.tasks, job.seed)
+    train, test = (sample.rows(part) for part in parts)
+    numbers, curves = {}, {}
+    for entry in entries(train, test, job.seed, with_rivals=job.with_rivals):
+        found = {"gap": gap_closed(entry.curve, test.outcomes), "parity": saving(entry.curve, test.outcomes)}
+        found["minus_1"] = saving(entry.curve, test.outcomes, 0.01)
+        if entry.forecasts is not None and len(outcomes.arms) == 2:
+            found["apgr"] = _apgr(entry.forecasts, test.outcomes)
+        if entry.name == OURS and entry.forecasts is not None:
+            found["ece"] = _calibration_error(entry.forecasts, test.outcomes)
+        numbers[entry.name] = found
+        curves[entry.name] = _on_grid(entry.curve, test.outcomes)
+    best = float(test.outcomes.right.mean(0).max())
+    return Measured(job, numbers, curves, best, float(test.outcomes.right.max(1).mean()))
+
+
+def certified(sample: Sample, job: Job) -> CertifiedSplit:
+    """Learn, certify, and see what becomes of the promise on rows that neither has seen."""
+    is_shifted = job.kind == "shifted"
+    tasks = sample.outcomes.tasks
+    parts = task_thirds(tasks, job.seed) if is_shifted else thirds(len(sample), job.seed)
+    train, kept, test = (sample.rows(part) for part in parts)
+    fitted, held_out = Joint().fit_held_out(train, job.seed)
+    reference, promise = train.outcomes.strongest, Promise()
+    most_novel = _MOST_NOVEL if is_shifted else 1.0
+    calibration = fitted.forecast(kept.features, kept.outcomes.prompt_tokens), kept.outcomes
+    found = certify((held_out, train.outcomes), calibration, reference, promise, most_novel)
+    forecasts = fitted.forecast(test.features, test.outcomes.prompt_tokens)
+    arms = choose(forecasts, reference, found.setting, most_novel)
+    losses = losses_of(test.outcomes, reference, arms)
+    paid = test.outcomes.nano_usd[np.arange(len(arms)), arms].mean() / test.outcomes.nano_usd[:, reference].mean()
+    noise = float(losses.std() / np.sqrt(len(losses)))
+    return CertifiedSplit(job, 1 - float(paid), float(losses.mean()), noise, found.setting is not None)
+
+
+def _apgr(forecasts: Forecasts, outcomes: Outcomes) -> float:
+    strong = outcomes.strongest
+    return apgr(forecasts.right[:, strong] - forecasts.right[:, 1 - strong], outcomes)
+
+
+def _calibration_error(forecasts: Forecasts, outcomes: Outcomes) -> float:
+    """Expected calibration error over tenths, the mean of the arms."""
+    right = np.clip(forecasts.right, 0, 1)
+    tenth = np.minimum((right * _BINS).astype(np.int64), _BINS - 1)
+    off = [
+        abs(float((right[inside, arm] - outcomes.right[inside, arm]).sum()))
+        for arm in range(right.shape[1])
+        for inside in (tenth[:, arm] == part for part in range(_BINS))
+    ]
+    return sum(off) / right.size
+
+
+def _on_grid(curve: Curve, outcomes: Outcomes) -> list[float]:
+    cost = outcomes.nano_usd.mean(0)
+    at = np.linspace(cost.min(), cost[outcomes.strongest], GRID)
+    order = np.lexsort((curve.right, curve.nano_usd))
+    found: Floats = np.interp(at, curve.nano_usd[order], curve.right[order])
+    return [float(value) for value in found]
