@@ -1,0 +1,1 @@
+"""The query level: which arm answers a request, and what that saves."""
