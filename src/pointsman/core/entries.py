@@ -74,12 +74,13 @@ class Entry:
 
     @property
     def referred(self) -> Settled | None:
-        """What the reference arm gave for an audited request; its own bill where it answered the client itself."""
-        if not self.decision.is_audited:
+        """What deciding for the reference arm gives, where the request was drawn for an audit; else None.
+
+        Where the reference arm was decided on anyway, that is its bill, and no second answer is needed.
+        """
+        if not self.decision.is_audited or self.reference is None:
             return None
-        if self.billed is not None and self.billed.arm == self.reference:
-            return self.billed
-        return self.audit
+        return self.billed if self.decision.arm == self.reference else self.audit
 
 
 def cost_of(cost: Cost, kind: str) -> float:

@@ -5,9 +5,9 @@ a row. The thread gathers for at most 0.1 s or 500 rows, and each transaction re
 
 Covered: a clean end (`close`, or the end of the process) loses nothing. A killed process or a lost machine loses what
 was not stored yet: the rows of the last 0.2 s, or the last 500, as long as the thread keeps up (see `docs/query.md` for
-its speed). The queue has no limit, so nothing is dropped and nobody waits; it is counted (`most_queued`). Where the file
-cannot be written, because it is locked or its disk is full, rows stay in memory, the failure is logged and counted, and
-beyond `max_held` they go to a ledger beside it, `NAME.overflow`, which the next `open_ledger` takes in.
+its speed). The queue has no limit, so nothing is dropped and nobody waits; it is counted (`most_queued`). Where the
+file cannot be written, because it is locked or its disk is full, rows stay in memory, the failure is logged and told by
+`status`, and beyond `max_held` they go to a ledger beside it, `NAME.overflow`, which the next `open_ledger` takes in.
 Not covered: that the file beside it cannot be written either; then memory grows, and `close` raises with the number.
 """
 
