@@ -16,10 +16,11 @@ ALLOWED = {
     "token": {"core", "engine"},
     "unit": {"core", "engine", "token"},  # the token level verifies its drafts
     "embedded": {"core", "engine", "token"},
-    "gateway": {"core", "program", "engine", "token", "unit"},
-    "bench": {"core", "program", "engine", "token", "unit", "embedded", "gateway"},
-    "cli": {"core", "program", "engine", "token", "unit", "embedded", "gateway", "bench"},
-    "demo": {"core", "program", "engine", "embedded", "gateway"},
+    "query": {"core", "program", "engine", "token", "unit"},
+    "gateway": {"core", "program", "engine", "token", "unit", "query"},
+    "bench": {"core", "program", "engine", "token", "unit", "embedded", "query", "gateway"},
+    "cli": {"core", "program", "engine", "token", "unit", "embedded", "query", "gateway", "bench"},
+    "demo": {"core", "program", "engine", "embedded", "query", "gateway"},
 }
 
 

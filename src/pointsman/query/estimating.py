@@ -148,17 +148,21 @@ def _estimates(sums: _Sums, most: float | None) -> tuple[Estimate, Estimate, Est
 
 
 def _ratio(sums: _Sums, results: Sequence[float], limits: tuple[float, float] | None) -> Estimate:
-    """sum(results) / sum(weights), linearised; `limits` of what was weighed."""
-    mean_weight = math.fsum(sums.weights) / len(sums.weights)
-    ratio = math.fsum(results) / math.fsum(sums.weights)
+    """sum(results) / sum(weights), by its jackknife's values without and with each request; `limits` of what was weighed.
+
+    A request that holds a share h of all weight pulls the ratio towards itself; 1 / (1 - h) undoes that.
+    """
+    whole, count = math.fsum(sums.weights), len(sums.weights)
+    ratio = math.fsum(results) / whole
     terms = [
-        ratio + (result - ratio * weight) / mean_weight for result, weight in zip(results, sums.weights, strict=True)
+        ratio + count * (result - ratio * weight) / (whole - weight)
+        for result, weight in zip(results, sums.weights, strict=True)
     ]
     if limits is None:
         return skewed_interval(terms, sums.effective)
-    reach = max(sums.weights) / mean_weight
+    reach = count * max(sums.weights) / (whole - max(sums.weights))
     low, high = (ratio + (limit - ratio) * reach for limit in limits)
-    return bounded_interval(terms, min(low, min(terms)), max(high, max(terms)))
+    return bounded_interval(terms, low, high)
 
 
 def _sums(weights: Weights, column: Column, by_audits: bool) -> _Sums:

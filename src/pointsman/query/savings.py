@@ -128,7 +128,9 @@ class Tally:
             reason = f"no_audits: {self._lost['unaudited']} of {num} requests had no chance to show the reference arm"
         elif self._lost.get("no_support"):
             reason = f"no_support: for {self._lost['no_support']} of {num} requests its arm had no chance"
-        return Measured(None, None, None, 0.0, reason) if reason else measured(self._weights, column, bool(self._lost.get("unaudited")))
+        if reason:
+            return Measured(None, None, None, 0.0, reason)
+        return measured(self._weights, column, needs_audits=bool(self._lost.get("unaudited")))
 
     def _weigh(self, entry: Entry, choices: Mapping[str, float]) -> None:
         decision, reference = entry.decision, entry.reference

@@ -1,9 +1,9 @@
 """Never worse: compares routing with the reference arm on audited requests, and switches it off where it does harm.
 
 Two hypotheses are watched after every audit: that routing costs no more than the reference arm on average, and that it
-loses no more right answers than the certificate allows. Evidence against one of them (`core.evidence`) that would have a
-chance of 1 - confidence at most, were both true, ever to be found turns automatic routing off, with the numbers, the
-time and a log line. It stays off until a person turns it on again.
+loses no more right answers than the certificate allows. Evidence against one of them (`core.evidence`) that would have
+a chance of 1 - confidence at most, were both true, ever to be found turns automatic routing off, with the numbers, the
+time and a log line. It stays off until a person turns it on again. What audits themselves cost is not counted.
 
 Covered: audits drawn by chance, looked at after every one, for any number of requests; dependence on the past. Not
 covered: a reference bill above `most_reference`, which is cut to that and counted (`num_cut`): the test is then too
@@ -29,7 +29,7 @@ class WatchLimits:
     """What is promised.
 
     Attributes:
-        most_reference: the most that the reference arm bills for a request, of the `kind` of cost, in the ledger's unit.
+        most_reference: the most that the reference arm bills for a request, of this kind, in the ledger's unit.
         lost_quality: share of requests that the reference answers rightly and routing does not, less the opposite,
             that the certificate allows.
         confidence: that routing is not turned off while both hypotheses hold.

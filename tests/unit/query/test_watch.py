@@ -94,9 +94,9 @@ def test_bills_of_the_reference_beyond_the_limit_are_counted() -> None:
 
 
 def test_what_cannot_be_watched_is_refused() -> None:
-    for limits in ({"most_reference": 0}, {"most_reference": 1, "confidence": 1}, {"most_reference": 1, "lost_quality": 1}):
+    for most, lost, confidence in ((0, 0.1, 0.9), (1, 1, 0.9), (1, 0.1, 1)):
         with pytest.raises(BadRequest, match="cannot be watched"):
-            WatchLimits(**limits)
+            WatchLimits(most, lost, confidence)
     for data in ({}, {"version": 2}, {"version": 1, "off": {"x": 1}}):
         with pytest.raises(BadRequest) as caught:
             Watch.from_json(data, LIMITS)

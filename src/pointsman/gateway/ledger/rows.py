@@ -12,9 +12,11 @@ from pointsman.core.entries import Entry, Settled
 
 Row: TypeAlias = tuple[Any, ...]
 
-ADD_DECISION = f"INSERT INTO decisions VALUES (NULL{', ?' * 14}) ON CONFLICT (request_id) DO NOTHING"
-ADD_OUTCOME = f"INSERT INTO outcomes VALUES (NULL{', ?' * 9})"
-ADD_GRID = f"INSERT INTO grids VALUES (NULL{', ?' * 4})"
+ADD_DECISION = (
+    "INSERT INTO decisions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO NOTHING"
+)
+ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_GRID = "INSERT INTO grids VALUES (NULL, ?, ?, ?, ?)"
 
 _ANSWER = "arm, prompt_tokens, completion_tokens, nano_usd, moved_bytes, seconds, correct"
 SELECT_ENTRIES = f"""
@@ -92,7 +94,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
         *(propensity, certificate, bool(is_audited)),
     )
     billed, audit = _settled(row[15:22], arm), _settled(row[22:29], reference or arm)
-    return Entry(*row[1:4], decided, reference, _unpacked(row[13]), row[14], billed, audit)
+    request_id, time_us, level = row[1:4]
+    return Entry(request_id, time_us, level, decided, reference, _unpacked(row[13]), row[14], billed, audit)
 
 
 def grid_of(row: Sequence[Any]) -> Grid:

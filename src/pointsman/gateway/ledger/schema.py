@@ -7,8 +7,8 @@ Two tables of rows that are only ever added, which triggers hold to, and a third
                 a correction is a row too
     grids       numbers of a token or unit heat map, where a level keeps them
 
-Money is integer nano-dollars, bytes are integers, times are microseconds since 1970 in UTC. `PRAGMA application_id` says
-that a file is a ledger, `user_version` which form it has.
+Money is integer nano-dollars, bytes are integers, times are microseconds since 1970 in UTC. `PRAGMA application_id`
+says that a file is a ledger, `user_version` which form it has.
 """
 
 import sqlite3

@@ -209,7 +209,7 @@ class Ledger:
         try:
             spill(self._path, self._held)
         except PointsmanError as error:
-            _LOG.error("%s (%s); %d rows are held in memory", error.message, error.code, len(self._held))  # noqa: TRY400
+            _LOG.error("%s (%s); %d rows are held in memory", error.message, error.code, len(self._held))
             return
         self._num_overflowed += len(self._held)
         _LOG.error("%d rows went to %s", len(self._held), overflow_of(self._path))
