@@ -7,14 +7,15 @@ would have given is drawn beforehand, so that estimates can be compared with the
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pointsman.core import Cost, Decision, Forecast
+from pointsman.core import Cost, Decision, Forecast, Outcome
 from pointsman.core.entries import Entry, Settled
+from pointsman.gateway.ledger import Ledger
 
-__all__ = ["ARMS", "REFERENCE", "Simulated", "Traffic", "simulate"]
+__all__ = ["ARMS", "REFERENCE", "Simulated", "Traffic", "record", "simulate"]
 
 REFERENCE: Final = "large"
 ARMS: Final[Mapping[str, tuple[int, float, float]]] = {
@@ -73,6 +74,18 @@ def simulate(num_requests: int, seed: int, traffic: Traffic | None = None, first
         )
         shadow = answers[REFERENCE] if decision.is_audited and decision.arm != REFERENCE else None
         yield Simulated(replace(entry, audit=shadow), answers)
+
+
+def record(ledger: Ledger, items: Iterable[Simulated]) -> None:
+    """Adds simulated requests, each with its outcome and, where there is one, its audit."""
+    for item in items:
+        entry = item.entry
+        ledger.append(entry)
+        for settled, is_audit in ((entry.billed, False), (entry.audit, True)):
+            if settled is not None:
+                ledger.settle(
+                    entry.request_id, Outcome("", settled.cost, settled.correct, arm=settled.arm, is_audit=is_audit)
+                )
 
 
 def _chance(arm: str, difficulty: float) -> float:

@@ -108,6 +108,7 @@ class Decision:
         if not 0 < self.propensity <= 1:
             problem = f"the propensity of the arm {self.arm!r} is {self.propensity!r}"
             raise BadRequest(f"{problem}; expected a number above 0 and at most 1", code="invalid_decision")
+        object.__setattr__(self, "dials", dict(self.dials))  # a copy that the caller cannot change
         for name, value in self.dials.items():
             if not math.isfinite(value):
                 problem = f"the dial {name!r} of the arm {self.arm!r} is {value!r}"

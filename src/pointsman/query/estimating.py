@@ -148,7 +148,7 @@ def _estimates(sums: _Sums, most: float | None) -> tuple[Estimate, Estimate, Est
 
 
 def _ratio(sums: _Sums, results: Sequence[float], limits: tuple[float, float] | None) -> Estimate:
-    """sum(results) / sum(weights), by its jackknife's values without and with each request; `limits` of what was weighed.
+    """sum(results) / sum(weights), by what each request adds to it (the jackknife); `limits` of what was weighed.
 
     A request that holds a share h of all weight pulls the ratio towards itself; 1 / (1 - h) undoes that.
     """
