@@ -129,3 +129,17 @@ def unit(
             raise BadRequest(f"there is no file {str(path)!r}; expected weights or a text", code="bad_corpus")
     kept = folder or default_folder() / "bench-unit" / ("quick" if quick else "full")
     main(quick, seed, kept, stories, books or ())
+
+
+@app.command("ledger")
+def ledger(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and seeds; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of rows.")] = 0,
+) -> None:
+    """The ledger's speed, what a kill loses, and whether intervals and alarms keep their promises; simulated traffic.
+
+    pointsman bench ledger --quick
+    """
+    from pointsman.bench.ledger import main
+
+    main(quick=quick, seed=seed)

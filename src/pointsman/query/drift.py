@@ -25,6 +25,9 @@ from pointsman.core.evidence import Evidence
 _MOST_RATIO = 5.0
 """Of a bill to its forecast, as far as `cost_down` is concerned. Chosen: the higher, the later a fall is seen."""
 
+SPAN = 200
+"""Answers by which the size of a drift is told. Chosen: whether there is one does not depend on it."""
+
 _KINDS = ("cost_up", "cost_down", "right_down", "right_up")
 
 _LOG = logging.getLogger("pointsman.query")
@@ -61,8 +64,8 @@ class Drift:
         kind: `cost_up`, `cost_down`, `right_down` or `right_up`.
         time_us: of the answer that showed it, microseconds in UTC.
         num_answers: that were compared.
-        size: of `cost_*`: bills over forecasts, less 1; of `right_*`: share right less what was forecast. Over all the
-            answers that were compared, so that it is less than what came last.
+        size: of `cost_*`: bills over forecasts, less 1; of `right_*`: share right less what was forecast. Of the last
+            `SPAN` answers or so: each counts a little less with every one that follows.
         evidence: how many times likelier the answers are by the best bets than the hypothesis allows.
     """
 
@@ -75,7 +78,7 @@ class Drift:
 
 
 class _Arm:
-    """One arm's evidence, sums and warnings."""
+    """One arm's evidence, sums of its last answers, and the warnings that it gave."""
 
     def __init__(self, number: int, limits: DriftLimits) -> None:
         self.number = number
@@ -83,13 +86,18 @@ class _Arm:
         least_right = -1 - limits.right_tolerance
         leasts = (-1 - limits.cost_tolerance, -most_down, least_right, least_right)
         self.evidence = {kind: Evidence(least) for kind, least in zip(_KINDS, leasts, strict=True)}
-        self.sums = dict.fromkeys(("billed", "forecast", "right", "expected"), 0.0)
+        self.sums = dict.fromkeys(("billed", "forecast", "right", "expected", "judged"), 0.0)
         self.warned: set[str] = set()
 
-    def sizes(self, kind: str) -> float:
+    def size(self, kind: str) -> float:
         if kind.startswith("cost"):
             return self.sums["billed"] / self.sums["forecast"] - 1
-        return (self.sums["right"] - self.sums["expected"]) / self.evidence[kind].num_values
+        return (self.sums["right"] - self.sums["expected"]) / self.sums["judged"]
+
+    def count(self, **values: float) -> None:
+        """Adds to sums that forget."""
+        for name, value in values.items():
+            self.sums[name] = self.sums[name] * (1 - 1 / SPAN) + value
 
 
 class DriftWatch:
@@ -165,15 +173,13 @@ class DriftWatch:
             self.num_skipped += 1
             return
         ratio, tolerance = billed / forecast, self.limits.cost_tolerance
-        arm.sums["billed"] += billed
-        arm.sums["forecast"] += forecast
+        arm.count(billed=billed, forecast=forecast)
         arm.evidence["cost_up"].add(ratio - 1 - tolerance)
         arm.evidence["cost_down"].add(1 - tolerance - min(ratio, _MOST_RATIO))
 
     def _compare_right(self, arm: _Arm, right: float, expected: float) -> None:
         tolerance = self.limits.right_tolerance
-        arm.sums["right"] += right
-        arm.sums["expected"] += expected
+        arm.count(right=right, expected=expected, judged=1.0)
         arm.evidence["right_down"].add(expected - right - tolerance)
         arm.evidence["right_up"].add(right - expected - tolerance)
 
@@ -183,7 +189,9 @@ class DriftWatch:
         for kind, evidence in arm.evidence.items():
             if kind not in arm.warned and evidence.value >= enough:
                 arm.warned.add(kind)
-                warning = Drift(name, kind, time_us, evidence.num_values, arm.sizes(kind), evidence.value)
-                _LOG.warning("%s of the arm %s: %+.3g over %d answers", kind, name, warning.size, warning.num_answers)
+                warning = Drift(name, kind, time_us, evidence.num_values, arm.size(kind), evidence.value)
+                _LOG.warning(
+                    "%s of the arm %s by %+.3g, seen after %d answers", kind, name, warning.size, warning.num_answers
+                )
                 found.append(warning)
         return found

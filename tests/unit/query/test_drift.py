@@ -50,6 +50,7 @@ def test_a_change_after_much_that_was_true_is_found() -> None:
     (found,) = warnings(replace(SMALL, cost_factor=1.5), 2, 1_000, watch)
     assert found.kind == "cost_up"
     assert found.num_answers - 4_000 <= 400
+    assert found.size == pytest.approx(0.5, abs=0.25), "of what came last"
 
 
 def test_within_the_tolerance_nothing_is_said() -> None:

@@ -17,7 +17,7 @@ NUM_COLOURS = 8
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A dot with its name; `x_range` and `y_range` are drawn as lines through it."""
+    """A dot with its name, which may be empty; `x_range` and `y_range` are drawn as lines through it."""
 
     x: float
     y: float
@@ -71,7 +71,7 @@ def scatter(title: str, points: Sequence[Point], x: Axis, y: Axis, *, diagonal: 
         parts.append(_line(_at(low, low, x, y), _at(high, high, x, y), "same"))
     for number, point in enumerate(points):
         place = _at(point.x, point.y, x, y)
-        colour = f"c{number % NUM_COLOURS}"
+        colour = f"c{number % NUM_COLOURS if point.name else 0}"
         if point.x_range is not None:
             low, high = point.x_range
             parts.append(_line(_at(low, point.y, x, y), _at(high, point.y, x, y), f"span {colour}"))
@@ -82,7 +82,7 @@ def scatter(title: str, points: Sequence[Point], x: Axis, y: Axis, *, diagonal: 
         if point.name:
             is_right = place[0] > _WIDTH * 0.7
             anchor, shift = ("end", -9) if is_right else ("start", 9)
-            parts.append(_text(place[0] + shift, place[1] - 7, point.name, anchor))
+            parts.append(_text(place[0] + shift, place[1] + (18 if point.is_marked else -7), point.name, anchor))
     return _svg(title, "".join(parts), _HEIGHT)
 
 
