@@ -135,7 +135,7 @@ def _measure_rows(report: Report, path: Path, sizes: _Sizes) -> None:
 
 
 def _measure_kills(report: Report, folder: Path, num_kills: int) -> None:
-    """Kills a process that adds a row every millisecond; how old the oldest row is that it had added and is not there."""
+    """Kills a process that adds a row every millisecond; how old the oldest is that it had added and is not there."""
     ages, counts = [], []
     for number in range(num_kills):
         path = folder / f"killed-{number}.db"

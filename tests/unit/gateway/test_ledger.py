@@ -228,6 +228,20 @@ def test_a_row_that_cannot_be_stored_is_counted_and_the_others_are(
     assert "req-1 cannot be stored" in caplog.text
 
 
+def test_what_is_no_record_is_counted_and_the_thread_goes_on(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    half = Forecast("small", 0.5, Cost(0, 0, 0.5, 0, 0.0))  # type: ignore[arg-type]
+    with open_ledger(path) as ledger:
+        ledger.append(Entry("half", 1, "query", Decision("small", "r", "v", forecasts=(half,))))
+        ledger.append(Entry("\ud800", 1, "query", Decision("small", "r", "v")))
+        ledger.append(Entry("arm", 1, "query", Decision("\ud800", "r", "v", {"\ud800": 1.0})))
+        ledger.settle("req-1", Outcome("", Cost(0, 0, 1.5, 0, 0.0), None))  # type: ignore[arg-type]
+        ledger.append(entry(1))
+        assert ledger.flush()
+        assert ledger.status.num_refused == 4
+    assert [item.request_id for item in read_entries(path)] == ["req-1"]
+    assert caplog.text.count("cannot be stored") == 4
+
+
 def test_while_another_holds_it_nothing_waits_and_nothing_is_lost(
     path: Path, held: sqlite3.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """Records as rows of the ledger's tables and back; every value returns as it was."""
 
+import operator
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Grid:
 
 
 def decision_row(entry: Entry) -> Row:
-    """Of `decisions`, without its place."""
+    """Of `decisions`, without its place. Raises TypeError or ValueError for what is no entry."""
     decision = entry.decision
     forecasts = [
         (item.arm, float(item.right), item.low, item.high, *_cost_row(item.cost)) for item in decision.forecasts
@@ -75,7 +76,7 @@ def decision_row(entry: Entry) -> Row:
 
 
 def outcome_row(request_id: str, outcome: Outcome) -> Row:
-    """Of `outcomes`, without its place. The output is left out."""
+    """Of `outcomes`, without its place. The output is left out. Raises as `decision_row`."""
     correct = None if outcome.correct is None else int(outcome.correct)
     return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), correct)
 
@@ -106,7 +107,8 @@ def grid_of(row: Sequence[Any]) -> Grid:
 
 
 def _cost_row(cost: Cost) -> Row:
-    return cost.prompt_tokens, cost.completion_tokens, cost.nano_usd, cost.moved_bytes, float(cost.seconds)
+    counts = cost.prompt_tokens, cost.completion_tokens, cost.nano_usd, cost.moved_bytes
+    return (*map(operator.index, counts), float(cost.seconds))
 
 
 def _forecast(item: tuple[str, float, float | None, float | None, int, int, int, int, float]) -> Forecast:

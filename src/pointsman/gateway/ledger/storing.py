@@ -12,7 +12,7 @@ RowOf: TypeAlias = tuple[str, Row]
 """A table's name and a row for it."""
 
 _STATEMENTS = {"decisions": ADD_DECISION, "outcomes": ADD_OUTCOME, "grids": ADD_GRID}
-_BAD_ROW = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError)
+_BAD_ROW = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
 
 _LOG = logging.getLogger("pointsman.gateway.ledger")
 

@@ -17,6 +17,7 @@ import logging
 import os
 import queue
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -186,7 +187,7 @@ class Ledger:
 
     def _store(self, items: Sequence[_Item]) -> None:
         """One transaction with what is held from before; then tells those who wait. Raises nothing."""
-        self._held += [_row_of(item) for item in items if not isinstance(item, threading.Event)]
+        self._held += [row for item in items if (row := self._row_of(item)) is not None]
         if self._held:
             try:
                 self._totals = self._totals.plus(store(self._connection, self._held))
@@ -196,6 +197,20 @@ class Ledger:
         for item in items:
             if isinstance(item, threading.Event):
                 item.set()
+
+    def _row_of(self, item: _Item) -> RowOf | None:
+        """None for an event, and for what is no record, which is counted."""
+        try:
+            if isinstance(item, Entry):
+                return "decisions", decision_row(item)
+            if isinstance(item, Grid):
+                return "grids", grid_row(item)
+            if isinstance(item, tuple):
+                return "outcomes", outcome_row(*item)
+        except (AttributeError, TypeError, ValueError, struct.error) as exc:
+            _LOG.error("a %s cannot be stored: %s", type(item).__name__, type(exc).__name__)
+            self._totals = self._totals.plus(Stored(num_refused=1))
+        return None
 
     def _failed(self, error: PointsmanError) -> None:
         if self._failure is None:
@@ -241,11 +256,3 @@ def open_ledger(
         connection.close()
         raise
     return Ledger(path, connection, key or os.urandom(32), max_held)
-
-
-def _row_of(item: _Record) -> RowOf:
-    if isinstance(item, Entry):
-        return "decisions", decision_row(item)
-    if isinstance(item, Grid):
-        return "grids", grid_row(item)
-    return "outcomes", outcome_row(*item)
