@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pointsman.core import BadRequest, Cost, Decision, Forecast, InternalError, Outcome, PointsmanError, Unsupported
 from pointsman.core.entries import Entry, Settled
 from pointsman.gateway.ledger import Grid, count_entries, open_ledger, read_entries, read_grids
-from pointsman.gateway.ledger.overflow import overflow_of
+from pointsman.gateway.ledger.overflow import overflow_of, spill
+from pointsman.gateway.ledger.rows import decision_row
 from pointsman.gateway.ledger.schema import explained
 
 COST = Cost(10, 20, 1_234_567_890_123, 7_000_000_000, 0.25)
@@ -288,6 +289,21 @@ def test_what_is_held_too_long_goes_beside_and_is_taken_in_later(
     shutil.move(copied, overflow_of(path))  # as if the process had died before it was removed
     open_ledger(path).close()
     assert list(read_entries(path)) == found
+
+
+def test_two_processes_write_one_ledger_and_overflow_is_used_by_one_alone(path: Path) -> None:
+    code = (
+        "import sys; from pointsman.core import Decision; from pointsman.core.entries import Entry; "
+        "from pointsman.gateway.ledger import open_ledger\n"
+        f"with open_ledger({str(path)!r}) as ledger:\n"
+        "    for number in range(1500):\n"
+        "        ledger.append(Entry(f'{sys.argv[1]}-{number}', 1, 'query', Decision('a', 'r', 'v')))\n"
+    )
+    spill(path, [("decisions", decision_row(entry(number))) for number in range(20)])
+    children = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "abc"]
+    assert [child.wait() for child in children] == [0, 0, 0]
+    assert count_entries(path) == 4_520
+    assert not overflow_of(path).exists()
 
 
 def test_where_neither_file_can_be_written_closing_says_how_much_is_lost(path: Path, held: sqlite3.Connection) -> None:

@@ -49,6 +49,15 @@ def test_many_bounded_values_are_covered_and_quick() -> None:
     assert found.high - found.low < 0.01
 
 
+def test_blocks_cost_little_where_few_values_have_a_great_weight() -> None:
+    rng = random.Random(1)
+    values = [30.0 * (rng.random() < 0.9) if rng.random() < 1 / 30 else 0.0 for _ in range(30_000)]
+    found = bounded_interval(values, 0.0, 30.0)
+    normal = 1.96 * statistics.stdev(values) / math.sqrt(len(values))
+    assert found.low <= 0.9 <= found.high
+    assert (found.high - found.low) / 2 <= 1.5 * normal
+
+
 def test_estimates_move_and_scale() -> None:
     found = Estimate(2.0, 1.0, 4.0)
     assert found.scaled(2) == Estimate(4.0, 2.0, 8.0)

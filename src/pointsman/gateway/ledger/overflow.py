@@ -1,11 +1,17 @@
-"""The ledger beside a ledger, for rows that the ledger itself could not take. It is one too, and can be read as one."""
+"""The ledger beside a ledger, for rows that the ledger itself could not take. It is one too, and can be read as one.
 
+Several processes may write one ledger. One alone at a time uses the file beside it, so that none adds rows to a file
+that another is about to remove; a lock on `NAME.overflow.lock` sees to that (POSIX only).
+"""
+
+import fcntl
 import logging
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from pointsman.core import BadRequest
 from pointsman.gateway.ledger.schema import connect, translated
 from pointsman.gateway.ledger.storing import RowOf, store
 
@@ -24,7 +30,7 @@ def overflow_of(path: Path) -> Path:
 def spill(path: Path, rows: Sequence[RowOf]) -> None:
     """Stores rows beside the ledger `path`. Raises as `schema.connect`."""
     beside = overflow_of(path)
-    with closing(connect(beside, timeout_s=_TIMEOUT_S)) as connection, translated(beside):
+    with _alone(beside), closing(connect(beside, timeout_s=_TIMEOUT_S)) as connection, translated(beside):
         store(connection, rows)
 
 
@@ -37,6 +43,13 @@ def take_in(path: Path, connection: sqlite3.Connection) -> None:
     beside = overflow_of(path)
     if not beside.exists():
         return
+    with _alone(beside):
+        _take_in(path, connection, beside)
+
+
+def _take_in(path: Path, connection: sqlite3.Connection, beside: Path) -> None:
+    if not beside.exists():
+        return  # another process was quicker
     with closing(connect(beside, timeout_s=_TIMEOUT_S)) as other, translated(beside):
         rows: list[RowOf] = []
         for table in _TABLES:
@@ -47,3 +60,16 @@ def take_in(path: Path, connection: sqlite3.Connection) -> None:
     for end in ("", "-wal", "-shm"):
         beside.with_name(beside.name + end).unlink(missing_ok=True)
     _LOG.warning("%d rows of %s are in the ledger now", stored.num_stored, beside)
+
+
+@contextmanager
+def _alone(beside: Path) -> Iterator[None]:
+    """Waits until no other process uses the file. Raises BadRequest `no_ledger` where the lock cannot be made."""
+    lock = beside.with_name(beside.name + ".lock")
+    try:
+        held = lock.open("ab")
+    except OSError as exc:
+        raise BadRequest(f"cannot write {str(lock)!r}: {exc.strerror}", code="no_ledger") from exc
+    with held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
