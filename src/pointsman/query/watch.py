@@ -9,7 +9,7 @@ Covered: audits drawn by chance, looked at after every one, for any number of re
 covered: a reference bill above `most_reference`, which is cut to that and counted (`num_cut`): the test is then too
 quick rather than too slow.
 
-Measured on simulated traffic, 10 % audited: see `docs/query.md`.
+False alarms and delays, on simulated traffic: `docs/query.md`.
 """
 
 import logging
