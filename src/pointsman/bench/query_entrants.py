@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
 from pointsman.query.difficulty.budgets import Budgets
 from pointsman.query.difficulty.joint import Joint, JointForecaster
 from pointsman.query.forecasting import Forecaster, Forecasts, Method, Sample

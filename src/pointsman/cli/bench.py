@@ -167,3 +167,17 @@ def query(
         raise BadRequest(f"--data takes a folder of outcome tables, and {str(data)!r} is none", code="bad_outcomes")
     effort = Effort(2, 4, with_rivals=False) if quick else Effort(splits, resplits)
     bench(data, effort, seed=seed, quick=quick)
+
+
+@app.command("ledger")
+def ledger(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and seeds; says so in the JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of rows.")] = 0,
+) -> None:
+    """The ledger's speed, what a kill loses, and whether intervals and alarms keep their promises; simulated traffic.
+
+    pointsman bench ledger --quick
+    """
+    from pointsman.bench.ledger import main
+
+    main(quick=quick, seed=seed)

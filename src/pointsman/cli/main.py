@@ -22,6 +22,8 @@ from pointsman.cli import (
     fit,
     generate,
     prove,
+    replay,
+    report,
     run,
     serve,
     show,
@@ -57,6 +59,8 @@ app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
 app.command("solve")(solve.solve_command)
+app.command("replay")(replay.replay_command)
+app.command("report")(report.report_command)
 app.command("suggest")(suggest.suggest_command)
 app.add_typer(train.app, name="train")
 app.add_typer(fit.app, name="fit")

@@ -10,12 +10,13 @@ from pointsman.core.errors import (
     Unverified,
     UpstreamError,
 )
-from pointsman.core.records import Cost, Decision, Outcome
+from pointsman.core.records import Cost, Decision, Forecast, Outcome
 
 __all__ = [
     "BadRequest",
     "Cost",
     "Decision",
+    "Forecast",
     "InternalError",
     "NotFound",
     "Outcome",

@@ -1,7 +1,14 @@
-"""The records that every level shares: what an answer cost, why it was chosen, what came of it."""
+"""The records that every level shares: what an answer cost, why it was chosen, what came of it.
 
-from dataclasses import dataclass
+Records are values: frozen, equal where their contents are, and hashable. What is outside its range raises.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
+
+from pointsman.core.errors import BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,37 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is expected of an arm before it answers a request.
+
+    Attributes:
+        arm: the arm's name.
+        right: the chance that it is right, from 0 to 1.
+        cost: what it is expected to bill, on average.
+        low: the least that `right` may be, where the forecaster knows; None where it does not.
+        high: the most that `right` may be.
+
+    Raises:
+        BadRequest: `invalid_forecast` for a chance outside 0 to 1, or bounds that `right` is not between.
+    """
+
+    arm: str
+    right: float
+    cost: Cost
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        low = 0.0 if self.low is None else self.low
+        high = 1.0 if self.high is None else self.high
+        if not 0 <= low <= self.right <= high <= 1:
+            problem = (
+                f"the arm {self.arm!r} is forecast right with {self.right!r}, between {self.low!r} and {self.high!r}"
+            )
+            raise BadRequest(f"{problem}; expected 0 <= low <= right <= high <= 1", code="invalid_forecast")
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Which arm answers, and why.
 
@@ -47,11 +85,38 @@ class Decision:
         arm: the arm's name, such as `program/bill` or `upstream/local`.
         reason: a stable, snake_case reason code.
         policy_version: the version of the policy that decided.
+        dials: of the arm, by name; finite numbers.
+        forecasts: what the policy chose among; empty where it looked at none.
+        propensity: the probability with which the policy takes this arm for this request; 1 without chance.
+        certificate: the version of the certificate that the decision keeps to; None where there is none.
+        is_audited: drawn by chance for an audit, in which the reference arm answers too and its answer is compared.
+
+    Raises:
+        BadRequest: `invalid_decision` for a propensity that is not above 0 and at most 1, or a dial that is not finite.
     """
 
     arm: str
     reason: str
     policy_version: str
+    dials: Mapping[str, float] = field(default_factory=dict, hash=False)
+    forecasts: tuple[Forecast, ...] = ()
+    propensity: float = 1.0
+    certificate: str | None = None
+    is_audited: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.propensity <= 1:
+            problem = f"the propensity of the arm {self.arm!r} is {self.propensity!r}"
+            raise BadRequest(f"{problem}; expected a number above 0 and at most 1", code="invalid_decision")
+        object.__setattr__(self, "dials", dict(self.dials))  # a copy that the caller cannot change
+        for name, value in self.dials.items():
+            if not math.isfinite(value):
+                problem = f"the dial {name!r} of the arm {self.arm!r} is {value!r}"
+                raise BadRequest(f"{problem}; expected a finite number", code="invalid_decision", param="dials")
+
+    def forecast_of(self, arm: str) -> Forecast | None:
+        """What was expected of an arm, or None where the policy did not look at it."""
+        return next((forecast for forecast in self.forecasts if forecast.arm == arm), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +125,14 @@ class Outcome:
 
     Attributes:
         output: the answer's text.
-        cost: what was billed, not what was forecast.
+        cost: what was billed, not what was forecast; `cost.seconds` is how long it took.
         correct: whether the output was right, or None where nobody knows.
+        arm: who answered, where it was not the arm that the decision names; None otherwise.
+        is_audit: an answer of the reference arm for comparison, which no client sees.
     """
 
     output: str
     cost: Cost
     correct: bool | None
+    arm: str | None = None
+    is_audit: bool = False

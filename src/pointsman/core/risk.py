@@ -120,6 +120,22 @@ def mean_is_below(limit: float, values: Sequence[float], within: tuple[float, fl
     return _greatest_log_wealth(shares, _stakes(shares, 1 - confidence), mean) >= -math.log(1 - confidence)
 
 
+def mean_interval(values: Sequence[float], low: float, high: float, confidence: float) -> tuple[float, float]:
+    """Between which numbers the mean is, from independent values between `low` and `high`: `mean_upper_bound` twice.
+
+    Each end is passed with half of 1 - confidence. Never narrower than the sample allows: fifty values of 1 do not
+    prove a mean of 1. `(low, high)` where there are no values.
+
+    Raises:
+        BadRequest: as `mean_upper_bound`.
+    """
+    side = 1 - (1 - confidence) / 2
+    most = high - low
+    above = mean_upper_bound([value - low for value in values], most, side)
+    below = mean_upper_bound([high - value for value in values], most, side)
+    return high - below, low + above
+
+
 def _stakes(shares: Sequence[float], error: float) -> list[float]:
     """What is staked on each share, from those before it alone: the predictable plug-in of the paper."""
     stakes, total, squares = [], 0.0, _FIRST_SPREAD

@@ -1,1 +1,1 @@
-"""Which arm answers a request: forecasts, prices, the policy and its guarantee; memory, solver and ledger beside it."""
+"""Which arm answers a request: forecasts, prices, the policy and its guarantee; solver, savings, alarms."""

@@ -27,6 +27,8 @@ def test_help_and_version(pm: Any) -> None:
         "coverage",
         "generate",
         "serve",
+        "replay",
+        "report",
         "suggest",
         "solve",
         "calibrate routes",

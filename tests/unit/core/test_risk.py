@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
-from pointsman.core.risk import mean_upper_bound, num_certified, p_value, upper_bound
+from pointsman.core.risk import mean_interval, mean_upper_bound, num_certified, p_value, upper_bound
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0.001, 0.999))
@@ -95,3 +95,19 @@ def test_a_mean_of_what_is_no_loss_is_refused(values: list[float], confidence: f
     with pytest.raises(BadRequest) as caught:
         mean_upper_bound(values, 2.0, confidence)
     assert caught.value.code == "invalid_risk"
+
+
+def test_an_interval_of_a_mean_covers_as_often_as_it_says_and_moves_with_its_range() -> None:
+    covered = 0
+    for seed in range(200):
+        rng = random.Random(seed)
+        low, high = mean_interval([rng.choice((-1.0, 1.0, 1.0)) for _ in range(60)], -1.0, 1.0, 0.9)
+        covered += low <= 1 / 3 <= high
+    assert covered / 200 >= 0.9
+    assert mean_interval([], -1.0, 2.0, 0.9) == (-1.0, 2.0)
+    values = [0.1, 0.4, 0.4, 0.9] * 10
+    low, high = mean_interval(values, 0.0, 1.0, 0.95)
+    moved = mean_interval([5 + 10 * value for value in values], 5.0, 15.0, 0.95)
+    assert moved == pytest.approx((5 + 10 * low, 5 + 10 * high), abs=1e-3)
+    with pytest.raises(BadRequest):
+        mean_interval([3.0], 0.0, 1.0, 0.95)

@@ -1,0 +1,129 @@
+"""Records as rows of the ledger's tables and back; every value returns as it was."""
+
+import operator
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import msgspec
+
+from pointsman.core import BadRequest, Cost, Decision, Forecast, Outcome
+from pointsman.core.entries import Entry, Settled
+
+Row: TypeAlias = tuple[Any, ...]
+
+ADD_DECISION = (
+    "INSERT INTO decisions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO NOTHING"
+)
+ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_GRID = "INSERT INTO grids VALUES (NULL, ?, ?, ?, ?)"
+
+_ANSWER = "arm, prompt_tokens, completion_tokens, nano_usd, moved_bytes, seconds, correct"
+SELECT_ENTRIES = f"""
+SELECT d.seq, d.request_id, d.time_us, d.level, d.arm, d.reason, d.policy, d.certificate, d.propensity, d.is_audited,
+    d.dials, d.forecasts, d.reference, d.features, d.digest,
+    {", ".join(f"b.{name}" for name in _ANSWER.split(", "))}, {", ".join(f"a.{name}" for name in _ANSWER.split(", "))}
+FROM decisions d
+LEFT JOIN outcomes b ON b.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 0)
+LEFT JOIN outcomes a ON a.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 1)
+WHERE d.seq > ? AND d.time_us >= ? ORDER BY d.seq LIMIT ?
+"""  # noqa: S608  fixed words
+"""Entries behind a place, from a time on, so many; each with the latest of its outcomes."""
+
+_encoder = msgspec.json.Encoder()
+_forecasts_of = msgspec.json.Decoder(
+    list[tuple[str, float, float | None, float | None, int, int, int, int, float]], strict=True
+).decode
+_dials_of = msgspec.json.Decoder(dict[str, float]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Shares from 0 to 1 for a heat map of one request.
+
+    Attributes:
+        request_id: whose.
+        level: `token` (a row a line of text, a column a place in it: what the large model wrote) or `unit` (a row a
+            unit of the model, a column a place: what was executed).
+        rows: all of one length, of 1 at least.
+    """
+
+    request_id: str
+    level: str
+    rows: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        widths = {len(row) for row in self.rows}
+        if len(widths) != 1 or 0 in widths or not all(0 <= share <= 1 for row in self.rows for share in row):
+            problem = f"the grid of {self.request_id!r} has rows of {sorted(widths)} shares"
+            raise BadRequest(f"{problem}; expected one length from 1 up, of numbers from 0 to 1", code="invalid_grid")
+
+
+def decision_row(entry: Entry) -> Row:
+    """Of `decisions`, without its place. Raises TypeError or ValueError for what is no entry."""
+    decision = entry.decision
+    forecasts = [
+        (item.arm, float(item.right), item.low, item.high, *_cost_row(item.cost)) for item in decision.forecasts
+    ]
+    return (
+        *(entry.request_id, entry.time_us, entry.level),
+        *(decision.arm, decision.reason, decision.policy_version, decision.certificate),
+        *(float(decision.propensity), int(decision.is_audited)),
+        *(_encoder.encode(dict(decision.dials)).decode(), _encoder.encode(forecasts).decode()),
+        *(entry.reference, _packed(entry.features), entry.digest),
+    )
+
+
+def outcome_row(request_id: str, outcome: Outcome) -> Row:
+    """Of `outcomes`, without its place. The output is left out. Raises as `decision_row`."""
+    correct = None if outcome.correct is None else int(outcome.correct)
+    return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), correct)
+
+
+def grid_row(grid: Grid) -> Row:
+    """Of `grids`, without its place."""
+    flat = tuple(share for row in grid.rows for share in row)
+    return grid.request_id, grid.level, len(grid.rows[0]), _packed(flat)
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """An entry from a row of `SELECT_ENTRIES`. Raises ValueError where a column does not hold what it should."""
+    arm, reason, policy, certificate, propensity, is_audited, dials, forecasts, reference = row[4:13]
+    decided = Decision(
+        *(arm, reason, policy, _dials_of(dials), tuple(map(_forecast, _forecasts_of(forecasts)))),
+        *(propensity, certificate, bool(is_audited)),
+    )
+    billed, audit = _settled(row[15:22], arm), _settled(row[22:29], reference or arm)
+    request_id, time_us, level = row[1:4]
+    return Entry(request_id, time_us, level, decided, reference, _unpacked(row[13]), row[14], billed, audit)
+
+
+def grid_of(row: Sequence[Any]) -> Grid:
+    """A grid from a row `request_id, level, num_columns, shares`."""
+    request_id, level, width, shares = row
+    flat = _unpacked(shares) or ()
+    return Grid(request_id, level, tuple(flat[at : at + width] for at in range(0, len(flat), width)))
+
+
+def _cost_row(cost: Cost) -> Row:
+    counts = cost.prompt_tokens, cost.completion_tokens, cost.nano_usd, cost.moved_bytes
+    return (*map(operator.index, counts), float(cost.seconds))
+
+
+def _forecast(item: tuple[str, float, float | None, float | None, int, int, int, int, float]) -> Forecast:
+    return Forecast(item[0], item[1], Cost(*item[4:]), item[2], item[3])
+
+
+def _settled(row: Sequence[Any], decided: str) -> Settled | None:
+    if row[1] is None:
+        return None
+    return Settled(row[0] or decided, Cost(*row[1:6]), None if row[6] is None else bool(row[6]))
+
+
+def _packed(numbers: Sequence[float] | None) -> bytes | None:
+    return None if numbers is None else struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+def _unpacked(data: bytes | None) -> tuple[float, ...] | None:
+    return None if data is None else struct.unpack(f"<{len(data) // 8}d", data)
