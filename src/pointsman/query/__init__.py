@@ -1,0 +1,1 @@
+"""The query level: which arm answers a request, and with what budget."""
