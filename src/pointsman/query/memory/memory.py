@@ -24,13 +24,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from pointsman.core import BadRequest, Cost, Unsupported
-from pointsman.query.memory.eviction import Shelf
+from pointsman.core import Cost, Unsupported
+from pointsman.query.memory.eviction import Shelf, Worth
 from pointsman.query.memory.keys import context_key, request_key, tenant_key
-from pointsman.query.memory.refusing import Refusal, refuses
+from pointsman.query.memory.looking import Look, LookReason, Settings, same_words
+from pointsman.query.memory.refusing import refuses
 from pointsman.query.memory.request import Request
 from pointsman.query.memory.store import Kept, Row, Store
 
@@ -38,83 +38,11 @@ if TYPE_CHECKING:  # numpy stays out of exact memory
     from pointsman.query.memory.policies import Policy
     from pointsman.query.memory.semantic import Seen, Semantic
 
-__all__ = ["Look", "LookReason", "Memory", "Settings", "same_words"]
+__all__ = ["Memory"]
 
-LookReason: TypeAlias = Literal["exact_hit", "semantic_hit", "miss", "unsure", "audited"] | Refusal
 _ENTRY_BYTES = (
     512  # of an entry beside its texts and vector: columns, index, the shelf; measured 2026-11-26, rounded up
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a memory works.
-
-    Attributes:
-        capacity_bytes: of all entries, with their vectors.
-        seconds_to_live: from when an answer was asked.
-        is_semantic: whether requests in other words may be answered.
-        has_guards: whether numbers, names, negations, quotes and code must agree for that.
-        delta: the most of semantic answers that may be wrong.
-        confidence: with which that holds.
-        audited: share of possible semantic answers that are asked all the same.
-        saved: what entries are kept for, money or bytes.
-        allowed: reasons of `refuses` that are waived.
-        default_temperature: of the model, where a request names none.
-        max_chars: of a text that semantic memory compares.
-        seed: of the audits.
-    """
-
-    capacity_bytes: int = 256 << 20
-    seconds_to_live: float = 7 * 86_400.0
-    is_semantic: bool = True
-    has_guards: bool = True
-    delta: float = 0.02
-    confidence: float = 0.95
-    audited: float = 0.05
-    saved: Literal["nano_usd", "moved_bytes"] = "nano_usd"
-    allowed: frozenset[Refusal] = frozenset()
-    default_temperature: float = 0.0
-    max_chars: int = 4_000
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.audited <= 1:
-            problem = f"audited is {self.audited!r}; expected a share from 0 to 1"
-            raise BadRequest(problem, code="invalid_share", param="audited")
-        if not self.seconds_to_live > 0:
-            problem = f"seconds_to_live is {self.seconds_to_live!r}; expected more than 0"
-            raise BadRequest(problem, code="invalid_time", param="seconds_to_live")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What memory says to a request.
-
-    Attributes:
-        kept: the answer; None where another arm has to be asked.
-        reason: why.
-        cost: of the lookup.
-        risk: the most that is promised of the answer being another one than the other arm's: 0, or delta.
-        entry: which entry answered.
-        tenant, key, context, text, seen: what `keep` needs; `key` is None where nothing may be kept.
-    """
-
-    kept: Kept | None
-    reason: LookReason
-    cost: Cost
-    risk: float = 0.0
-    entry: int | None = None
-    tenant: bytes = b""
-    key: bytes | None = None
-    context: bytes = b""
-    text: str = ""
-    seen: Seen | None = None
-
-
-def same_words(one: str, other: str) -> bool:
-    """Whether two answers are the same, apart from case and white space."""
-    return one.casefold().split() == other.casefold().split()
 
 
 class Memory:
@@ -159,6 +87,11 @@ class Memory:
         """Of all entries; never more than the capacity."""
         return self._shelf.kept_bytes
 
+    def worth(self, key: bytes) -> Worth | None:
+        """What the shelf knows of the entry with this key; None where it is not kept."""
+        entry = self._entries.get(key)
+        return None if entry is None else self._shelf.worth(entry)
+
     def look(self, api_key: str, request: Request) -> Look:
         """An answer from memory, or why there is none. Counts a use."""
         started = time.perf_counter()
@@ -172,12 +105,12 @@ class Memory:
             kept = None if entry is None else self._use(entry)
             if kept is not None:
                 cost = _cost(len(kept.answer.encode()), started)
-                return Look(kept, "exact_hit", cost, 0.0, entry, tenant)
+                return Look(kept, "exact_hit", cost, 0.0, tenant, key)
             return self._look_near(tenant, key, request, started)
 
     def keep(self, look: Look, answer: str, cost: Cost, arm: str) -> int | None:
         """Learns from the answer to a request that memory did not answer, and keeps it; returns the entry, if kept."""
-        if look.key is None:  # refused, or answered
+        if not look.key or look.kept is not None:  # refused, or answered
             return None
         with self._lock:
             is_known = look.seen is not None and self._learn(look.tenant, look.seen, answer)
@@ -275,11 +208,10 @@ class Memory:
             entry = seen.choice.near.entry
             kept = self._use(entry)
             if kept is not None:
-                return Look(
-                    kept, reason, _cost(moved + len(kept.answer.encode()), started), self.settings.delta, entry, tenant
-                )
+                cost = _cost(moved + len(kept.answer.encode()), started)
+                return Look(kept, reason, cost, self.settings.delta, *self._owners[entry])
             seen, reason = None, "miss"  # too old
-        return Look(None, reason, _cost(moved, started), 0.0, None, tenant, key, context, text, seen)
+        return Look(None, reason, _cost(moved, started), 0.0, tenant, key, context, text, seen)
 
     def _learn(self, tenant: bytes, seen: Seen, answer: str) -> bool:
         """Teaches the policy; returns whether the chosen candidate's answer was the true one."""
@@ -292,7 +224,6 @@ class Memory:
 
     def _add(self, look: Look, kept: Kept, is_known: bool) -> int | None:
         """Keeps an answer, where it is worth more per byte than what it would displace."""
-        assert look.key is not None
         old = self._entries.get(look.key)
         if old is not None:  # asked twice at once
             self._shelf.drop(old)

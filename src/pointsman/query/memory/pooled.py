@@ -22,8 +22,9 @@ from pointsman.query.memory.policies import Choice, Near
 __all__ = ["Pooled"]
 
 _BIAS, _BIAS_MEAN = 0, 1.0  # before anything is known, a near text's answer is more likely wrong than right
-_SHARED_PRECISION: Final = 0.3
+_SHARED_PRECISION: Final = 0.4
 _ENTRY_PRECISION: Final = 2.0  # entries differ less than kinds of differences do
+_NUM_LEARNED: Final = 3  # of the candidates, the least likely wrong; from all of them it learned worse
 _WIDTH: Final = 1.0  # standard deviations; the certificate answers for what the band misses
 
 
@@ -44,6 +45,8 @@ class Pooled:
         for near, is_wrong in wrong:
             if near.entry == choice.near.entry:
                 self.certificate.learn(choice.score, is_wrong)
+        likely = sorted(wrong, key=lambda one: self.belief.upper(_features(asked, one[0])))[:_NUM_LEARNED]
+        for near, is_wrong in likely:
             self.belief.learn(_features(asked, near), is_wrong)
 
     def forget(self, entry: int) -> None:

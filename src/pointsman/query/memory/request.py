@@ -4,9 +4,9 @@
     # turns (("user", "What is 2 + 2?"),), parameters (("model", '"m"'),)
 
 The normal form: Unicode NFC; line ends are line feeds; white space around a text is dropped; runs of spaces and tabs
-are one space, unless the text holds a backtick or a line that begins with one of them, as code does. Case is kept, since
-an answer may depend on it. Parameters that change nothing (`NEUTRAL`) are left out, and so are those that are null.
-Every other field of the body counts, also one that nobody here knows: two requests that differ in it are two requests.
+are one space, unless the text holds a backtick or a line that begins with one of them, as code does. Case is kept,
+since an answer may depend on it. Parameters that change nothing (`NEUTRAL`) are left out, and so are those that are
+null. Every other field of the body counts, also one that nobody here knows.
 
 Not done here: validating parameters, and telling defaults from values that are written out (`n: 1` and no `n` differ).
 """

@@ -100,4 +100,4 @@ def _fit(seen: Sequence[tuple[float, bool]]) -> tuple[float, float, float]:
 
 
 def _curve(similarity: float, slope: float, threshold: float) -> float:
-    return 1 / (1 + math.exp(-slope * (similarity - threshold)))
+    return 1 / (1 + math.exp(min(-slope * (similarity - threshold), 700.0)))
