@@ -75,12 +75,17 @@ class Reference:
 
 
 def replayed_nano_usd(references: Sequence[Reference], share: float, budget: Budget, prices: Prices) -> float:
-    """What these requests would have cost at a share, each: calls, audits, bytes kept and bytes read."""
+    """What a request costs at a share: calls, audits, bytes kept and bytes read.
+
+    The first half fills the shelf; the second is counted, since a memory that runs is a full one.
+    """
     capacity = budget.capacity_bytes(share, prices)
     mean_call = sum(one.call_nano_usd for one in references) / len(references)
     audited = budget.audited(share, mean_call)
     shelf, numbers, called = Shelf(capacity), dict[bytes, int](), 0.0
-    for one in references:
+    num_warm = len(references) // 2
+    for place, one in enumerate(references):
+        called = called if place != num_warm else 0.0
         number = numbers.setdefault(one.key, len(numbers))
         if number in shelf:
             shelf.touch(number)
@@ -88,8 +93,9 @@ def replayed_nano_usd(references: Sequence[Reference], share: float, budget: Bud
         else:
             called += one.call_nano_usd
             shelf.put(number, one.size_bytes, one.call_nano_usd)
-    moved = sum(one.moved_bytes for one in references) * prices.moved_nano_usd_per_byte if capacity else 0.0
-    return (called + moved) / len(references) + capacity * prices.kept_nano_usd_per_byte
+    counted = references[num_warm:]
+    moved = sum(one.moved_bytes for one in counted) * prices.moved_nano_usd_per_byte if capacity else 0.0
+    return (called + moved) / len(counted) + capacity * prices.kept_nano_usd_per_byte
 
 
 class ShareController:

@@ -178,7 +178,10 @@ class Store:
         names = _ENTRY.replace("answer", "''")
         found = self._connection.execute(f"SELECT entry, {names} FROM entries ORDER BY entry")  # noqa: S608  our own names
         return [
-            (row[0], Row(*row[1:5], bool(row[5]), *row[6:9], Kept("", Cost(*row[12:17]), row[10], row[11])))
+            (
+                row[0],
+                Row(*row[1:5], bool(row[5]), row[6], row[7], row[8], Kept("", Cost(*row[12:17]), row[10], row[11])),
+            )
             for row in found
         ]
 
