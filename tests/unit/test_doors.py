@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-DOORS = ["pointsman.core", "pointsman.embedded", "pointsman.gateway"]
+DOORS = ["pointsman.core", "pointsman.embedded", "pointsman.gateway", "pointsman.query.memory"]
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from pointsman.query.memory.traffic import Traffic, adversarial, asked, mixed
 
 __all__ = ["main"]
 
+_LOOSE: Final = 0.05  # the other bound that is tried without guards
 _SEEDS_FROM: Final = 7_000  # those below were used while this was written
 
 
@@ -35,8 +37,8 @@ def main(quick: bool, seed: int, plot: Path | None = None) -> None:
     """Prints tables, figures, and one JSON line. Raises Unverified `wrong_answer`."""
     report = Report("memory", seed, quick)
     _check_nearest(report.seed)
-    _policies(report, 8_000 if quick else 20_000)
-    _share(report, 4_000 if quick else 20_000, plot)
+    _policies(report, 8_000 if quick else 15_000)
+    _share(report, 4_000 if quick else 12_000, plot)
     _speed(report, (1_000, 10_000) if quick else (1_000, 10_000, 100_000))
     sys.stdout.write(report.text())
 
@@ -65,17 +67,18 @@ def _text(rng: random.Random) -> str:
 
 def _policies(report: Report, num_requests: int) -> None:
     """Ours and rivals, with guards and without, on usual and on adversarial traffic."""
-    ours: dict[bool, list[Ran]] = {True: [], False: []}
+    runs: dict[str, list[Ran]] = {}
     for name, traffic in (("mixed", mixed(num_requests)), ("adversarial", adversarial(num_requests))):
         for guards in (True, False):
             for policy, ran in _runs(traffic, guards, report):
                 _enter(report, f"{policy}.{name}.{'guards' if guards else 'no_guards'}", ran)
-                if policy == "ours":
-                    ours[guards].append(ran)
-    for guards, end in ((True, ""), (False, "_no_guards")):
-        hits, wrong = sum(ran.hits for ran in ours[guards]), sum(ran.wrong_hits for ran in ours[guards])
-        report.figures[f"wrong_semantic_hit_rate{end}"] = _wrong_rate(wrong, hits, DELTA)
-    usual = ours[True][0]
+                runs.setdefault(f"{policy}.{guards}", []).append(ran)
+    for key, end, bound in (
+        ("ours.True", "", DELTA), ("ours.False", "_no_guards", DELTA), ("ours_loose.False", "_no_guards_loose", _LOOSE)
+    ):  # fmt: skip
+        hits, wrong = sum(ran.hits for ran in runs[key]), sum(ran.wrong_hits for ran in runs[key])
+        report.figures[f"wrong_semantic_hit_rate{end}"] = _wrong_rate(wrong, hits, bound)
+    usual = runs["ours.True"][0]
     report.figures["hit_rate_exact"] = _rate(usual.reasons["exact_hit"], usual.num_requests)
     report.figures["hit_rate_semantic"] = _rate(usual.hits, usual.num_requests)
     report.figures["hit_rate_semantic_ceiling"] = _rate(usual.possible, usual.num_requests)
@@ -85,6 +88,8 @@ def _runs(traffic: Traffic, guards: bool, report: Report) -> list[tuple[str, Ran
     requests = list(asked(traffic, _SEEDS_FROM + report.seed))
     settings = Settings(has_guards=guards, delta=DELTA, seed=report.seed)
     found = [("ours", run_policy(requests, settings))]
+    if not guards:  # where less is answered, a looser bound shows more of it
+        found.append(("ours_loose", run_policy(requests, replace(settings, delta=_LOOSE))))
     rivals = {name: make for name, make in RIVALS.items() if not report.quick or name in ("vcache", "static_90")}
     for name, make in rivals.items():
         _say(f"policies: {name}, guards {guards}")
@@ -97,8 +102,7 @@ def _enter(report: Report, name: str, ran: Ran) -> None:
         f"{name}: exact {ran.reasons['exact_hit'] / ran.num_requests:.3f}, semantic {ran.hits / ran.num_requests:.4f} "
         f"(of {ran.possible / ran.num_requests:.4f} possible), wrong {ran.wrong_hits} of {ran.hits}"
     )
-    policy = name.partition(".")[0]
-    if policy != "ours":
+    if not name.startswith("ours"):
         report.figures[f"wrong_semantic_hit_rate.{name}"] = _wrong_rate(ran.wrong_hits, ran.hits)
     report.figures[f"hit_rate_semantic.{name}"] = _rate(ran.hits, ran.num_requests)
 

@@ -177,13 +177,7 @@ class Store:
         """Every entry, the older first, without answers' texts."""
         names = _ENTRY.replace("answer", "''")
         found = self._connection.execute(f"SELECT entry, {names} FROM entries ORDER BY entry")  # noqa: S608  our own names
-        return [
-            (
-                row[0],
-                Row(*row[1:5], bool(row[5]), row[6], row[7], row[8], Kept("", Cost(*row[12:17]), row[10], row[11])),
-            )
-            for row in found
-        ]
+        return [(row[0], _row(row)) for row in found]
 
     @_translated
     def learned(self, tenant: bytes) -> tuple[list[tuple[int, float, float]], list[list[Any]]]:
@@ -231,3 +225,9 @@ def _check(connection: sqlite3.Connection) -> None:
     (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if checked != "ok":
         raise ValueError(checked)
+
+
+def _row(row: tuple[Any, ...]) -> Row:
+    """A row of `entries`, its number first."""
+    kept = Kept(row[9], Cost(*row[12:17]), row[10], row[11])
+    return Row(row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7], row[8], kept)
