@@ -2,13 +2,12 @@
 
 from pointsman.query.memory.looking import Look, LookReason, Settings, same_words
 from pointsman.query.memory.memory import Memory
-from pointsman.query.memory.refusing import REFUSALS, Refusal, refuses
+from pointsman.query.memory.refusing import Refusal, refuses
 from pointsman.query.memory.request import Request
 from pointsman.query.memory.share import Budget, Prices, ShareController
 from pointsman.query.memory.store import Kept, Store
 
 __all__ = [
-    "REFUSALS",
     "Budget",
     "Kept",
     "Look",

@@ -23,6 +23,8 @@ __all__ = ["PerEntry", "Static"]
 _LEAST_OBSERVATIONS: Final = 6  # of vCache's code, before it fits an entry
 _MOST_OBSERVATIONS: Final = 64  # the latest; chosen
 _QUANTILES: Final = tuple((eps / 100, NormalDist().inv_cdf(1 - eps / 100)) for eps in (1, 2, 5, 10, 20, 30, 40, 49))
+_FIRST_ERROR: Final = 0.19  # where one cut separates all, and the likelihood has no maximum; chosen,
+_SHRINKING: Final = 1.6  # so that it shrinks faster than by the square root; both in vCache's favour
 _SLOPES: Final = (5.0, 10.0, 20.0, 40.0, 80.0)  # gamma, tried on a grid
 _THRESHOLDS: Final = tuple(t / 50 for t in range(20, 56))
 
@@ -94,6 +96,10 @@ def _fit(seen: Sequence[tuple[float, bool]]) -> tuple[float, float, float]:
         return -sum(math.log(max(chance if same else 1 - chance, 1e-9)) for chance, same in chances)
 
     slope, threshold = min(((s, t) for s in _SLOPES for t in _THRESHOLDS), key=lambda pair: loss(*pair))
+    right = [similarity for similarity, same in seen if same]
+    wrong = [similarity for similarity, same in seen if not same]
+    if not right or not wrong or min(right) > max(wrong):
+        return slope, threshold, _FIRST_ERROR * (_LEAST_OBSERVATIONS / len(seen)) ** _SHRINKING
     spread = [_curve(similarity, slope, threshold) for similarity, _ in seen]
     information = slope * slope * sum(chance * (1 - chance) for chance in spread)
     return slope, threshold, 1 / math.sqrt(max(information, 1e-6))

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
-from pointsman.query.memory import REFUSALS, Request, refuses
+from pointsman.query.memory import Request, refuses
 from pointsman.query.memory.keys import context_key, request_key, tenant_key
+from pointsman.query.memory.refusing import REFUSALS
 from pointsman.query.memory.request import normal_text
 
 SECRET = bytes(32)

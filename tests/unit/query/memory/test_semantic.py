@@ -134,25 +134,25 @@ def test_a_belief_learns_and_what_is_new_stays_unsure() -> None:
 def test_an_entry_that_is_an_exception_gets_its_own_threshold() -> None:
     policy = Pooled(Certificate(0.02))
     good, bad = (Near(entry, "How do I find it?", 0.8) for entry in (1, 2))
-    for _ in range(100):
+    for number in range(200):
         policy.learn("How can I find it?", Choice(good, 0.5, False), [(good, False)])
-    for _ in range(20):
-        policy.learn("How can I find it?", Choice(bad, 0.5, False), [(bad, True)])
+        if number % 5 == 0:
+            policy.learn("How can I find it?", Choice(bad, 0.5, False), [(bad, True)])
     assert policy.choose("How can I find it?", [bad, good]).near == good
     assert policy.choose("How can I find it?", [bad]).score > 2 * policy.choose("How can I find it?", [good]).score
 
 
 def test_a_certificate_is_seldom_given_to_what_is_wrong_too_often() -> None:
-    """400 streams at the bound itself, 1,500 lookups each: at most 5 % may pass, plus three standard errors."""
+    """200 streams at the bound itself, 800 lookups each: at most 5 % may pass, plus three standard errors."""
     passed = 0
-    for seed in range(400):
+    for seed in range(200):
         rng, certificate = random.Random(seed), Certificate(0.05)
-        for _ in range(1_500):
+        for _ in range(800):
             certificate.learn(0.01, rng.random() < 0.05)
             if certificate.covers(0.01):
                 passed += 1
                 break
-    assert passed / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+    assert passed / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
 
 
 def test_a_certificate_is_given_kept_and_taken_away() -> None:
