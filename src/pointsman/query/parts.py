@@ -9,11 +9,12 @@ exactly one piece: lead, marker or part.
 
 Covered: numbered and lettered lists, bullets, and several asking sentences with or without "also", "second", "finally".
 It does not split, and gives the reason, where a part may need another: `refers_back` (then, that, it, the result, the
-former, what about ..., a pronoun that an earlier part may explain, or nothing that it is about), `too_short` (a part of fewer than three words),
-`trailing_text` (a sentence that asks nothing, behind a question), `code_or_quotes`, `abbreviation` (a full stop that
-may end no sentence), `too_many`, `one_question`.
-Not covered: questions joined within one sentence ("Who wrote Emma and when?" stays one), references that none of these
-words shows, languages other than English.
+former, what about ...; a pronoun that an earlier part may explain; "the" with a noun that the part does not explain;
+"you"; nothing that it is about), `too_short` (a part of fewer than three words), `trailing_text` (a sentence that asks
+nothing, behind a question), `code_or_quotes`, `abbreviation` (a full stop that may end no sentence), `too_many`,
+`one_question`.
+Not covered: questions joined within one sentence ("Who wrote Emma and when?" stays one); references that none of these
+words shows ("Is glass a liquid? Do most experts agree?" is split, and wrongly); languages other than English.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ _GENERIC: Final = frozenset(
     "please many much all any some each every you know think say said mean people person thing things way ways time "
     "times find found out get got come came make made use used like about more most less least good best well long "
     "far two three four five words word short also there not really always ever never still yet".split()
+)
+_DEFINITE: Final = re.compile(
+    r"\b[Tt]he (?!(?:\w+ )?\w+ (?:of|in|at|between|for|from|on)\b)(?!(?:\w+ )?[A-Z\d])\w+|"
+    r"\b(?:do|did|are|were|have) you\b|\bwhat you\b"
 )
 _PERSON: Final = re.compile(r"\b(?:he|she|him|her|his|hers|they|their|theirs)\b", re.IGNORECASE)
 _NAME: Final = re.compile(r"(?<=[\w,] )[A-Z]\w+")
@@ -196,7 +201,7 @@ def _obstacle(lead: str, parts: Sequence[str]) -> SplitReason | None:
     has_names = False
     for number, part in enumerate(parts):
         needs_person = _PERSON.search(part) is not None and (has_names or (number > 0 and not lead.strip()))
-        if (number and (_BACK.search(part) or not _stands_alone(part))) or needs_person:
+        if (number and (_BACK.search(part) or _DEFINITE.search(part) or not _stands_alone(part))) or needs_person:
             return "refers_back"
         has_names = has_names or any(name not in lead for name in _NAME.findall(part))
     asking = [part.strip().endswith("?") or _ASKING.match(part.strip()) for part in parts]

@@ -41,6 +41,8 @@ WHOLE = [
     ("What is 3 + 4? Why?", "too_short"),
     ("Buy these:\n1. fresh whole milk\n2. brown farm eggs", "one_question"),
     ("Is glass a liquid? How did people find out?", "refers_back"),
+    ("What colour is cobalt? Does the season matter?", "refers_back"),
+    ("How long does rye bread keep? Where did you read so?", "refers_back"),
     (" ".join(f"What is {n} plus 1?" for n in range(13)), "too_many"),
 ]
 
@@ -101,22 +103,22 @@ def test_every_character_is_in_exactly_one_piece(text: str) -> None:
 # -- wordings that the rules were not written with --------------------------------------------------------------------
 
 QUESTIONS = [
-    "What colour is cobalt?", "How long does rye bread keep?", "Who composed Fidelio?", "Is 91 divisible by 7?",
-    "Name a river in Peru.", "Why do leaves turn red in autumn?", "How do I remove wax from a carpet?",
-    "What is 15 percent of 240?", "Would a cactus survive frost?", "When was the zip invented?",
-    "Tell me the plural of ox.", "How heavy can a hippo get?",
+    "Which metal melts at 30 degrees?", "How many strings has a cello?", "Who painted Guernica?",
+    "Is Malta a republic?",
+    "Find three rhymes for moon.", "Why does bread go stale?", "How should I store fresh basil?", "What is 7 cubed?",
+    "Can rabbits swim?", "When did Iceland join NATO?", "Suggest a title for a poem about rain.", "What is an isthmus?",
 ]  # fmt: skip
 TOGETHER = [
-    "{0} {1} {2}", "I wonder about two matters. {0} {1}", "i) {0} ii) {1}", "1- {0}\n2- {1}", "{0} Next, {1}",
-    "1) {0}\n\n2) {1}\n\n3) {2}", "{0} Moreover, {1}", "{0}\n{1}", "Dear assistant,\n{0}\n{1}", "{0} Third, {1}",
-    "- {0}\n- {1}\n- {2}", "Please answer both: {0} {1}", "{0} Plus: {1}", "a) {0} b) {1} c) {2}",
+    "{0} {1}", "Here are my questions: {0} {1}", "1: {0} 2: {1}", "(1) {0}\n(2) {1}", "{0} Furthermore, {1}",
+    "1. {0} 2. {1} 3. {2}", "{0} Also {1}", "{0}\n\n{1}", "Hey there! {0} {1}", "{0} Next question: {1}",
+    "* {0}\n* {1}\n* {2}", "Help me with a quiz.\n{0}\n{1}", "{0} Last, {1}", "A) {0}\nB) {1}",
 ]  # fmt: skip
 NEEDED_TOGETHER = [
-    "{0} Can you back up what you claim?", "{0} Does the season matter?", "{0} Where did you read about it?",
-    "{0} Show the calculation.", "{0} Would most experts agree?", "1. {0}\n2. Translate 1 into Greek.", "{0}",
-    "A friend wants to know: {0}", "{0} Name an exception.", "{0} How would you prove it to a child?", "{0} Are you kidding?",
-    "{0} What happens afterwards?", "{0} Give the opposite case.", "{0} Is the figure exact or rounded?", "{0} Write two lines.",
-    "{0} Do the experts differ?", "{0} List the exceptions to the rule.", "{0} And for a larger amount?",
+    "{0} How reliable is your knowledge?", "{0} Has science always agreed?", "{0} Where can I look it up?",
+    "{0} Show how to work this out.", "{0} Is there disagreement?", "1. {0}\n2. Say 1 in Danish.", "{0}",
+    "For my homework: {0}", "{0} Name some further cases.", "{0} Explain for a child of ten.", "{0} Do you agree?",
+    "{0} What follows?", "{0} Write it in capitals.", "{0} Is the number exact?", "{0} Use at most ten words.",
+    "{0} Who would object?", "{0} List the main arguments.", "{0} And next time?",
 ]  # fmt: skip
 
 
@@ -137,4 +139,4 @@ def test_precision_and_recall_on_new_wordings() -> None:
     right = sum(parts > 1 and len(split(text).texts) == parts for text, parts in cases)
     made = sum(len(split(text).texts) > 1 for text, _ in cases)
     wanted = sum(parts > 1 for _, parts in cases)
-    assert (round(right / made, 2), round(right / wanted, 2)) == (0.0, 0.0)
+    assert (round(right / made, 2), round(right / wanted, 2)) == (0.83, 0.85)
