@@ -188,7 +188,7 @@ def _speed(report: Report, sizes: tuple[int, ...]) -> None:
         read = size * DIMENSION * 4
         report.details.append(
             f"lookup without guards reads {read / 1e6:.0f} MB of {size:,} entries: "
-            f"{read / floor_gb_per_s / 1e6:.2f} ms at {floor_gb_per_s:.1f} GB/s, measured on one dot product, which is the floor"
+            f"{read / floor_gb_per_s / 1e6:.2f} ms at {floor_gb_per_s:.1f} GB/s of one dot product, which is the floor"
         )
 
 

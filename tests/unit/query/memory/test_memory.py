@@ -1,13 +1,14 @@
 """The arm: exact and semantic answers, isolation, time, restarts, damaged files."""
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.core import BadRequest, Cost
+from pointsman.core import BadRequest, Cost, Unsupported
 from pointsman.query.memory import Memory, Request, Settings, Store, same_words
 from pointsman.query.memory.traffic import adversarial, asked, mixed
 
@@ -168,6 +169,14 @@ def test_a_smaller_capacity_gives_up_entries() -> None:
     memory.resize(5_000)
     assert memory.kept_bytes <= 5_000
     assert 0 < len(memory) < 50
+
+
+def test_semantic_memory_without_numpy_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pointsman.query.memory.semantic", None)
+    tell(Memory(Store(), Settings(is_semantic=False)), "2 + 2?", "4")
+    with pytest.raises(Unsupported, match="needs numpy") as caught:
+        Memory(Store()).look("k", request("2 + 2?"))
+    assert caught.value.code == "needs_numpy"
 
 
 def test_exact_memory_alone_answers_nothing_in_other_words() -> None:
