@@ -138,8 +138,7 @@ class Memory:
 
     def close(self) -> None:
         """Writes everything and closes the store."""
-        if self._tenants:
-            self.save()
+        self.save()
         self._store.close()
 
     def _load(self) -> None:
@@ -193,6 +192,8 @@ class Memory:
         self._shelf.touch(entry)
         worth = self._shelf.worth(entry)
         self._store.used(entry, worth.uses, worth.priority)
+        if self._store.is_due:
+            self.save()
         return kept
 
     def _look_near(self, tenant: bytes, key: bytes, request: Request, started: float) -> Look:

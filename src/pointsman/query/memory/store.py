@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS weights (tenant BLOB, feature INTEGER, mean REAL, pre
     PRIMARY KEY (tenant, feature)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS certificates (tenant BLOB PRIMARY KEY, state TEXT NOT NULL);
 """
+_UNOWNED: Final = """
+DELETE FROM weights WHERE feature < 0 AND (-feature - 1) / 2 NOT IN (SELECT entry FROM entries);
+"""  # weights of entries that are gone; `pairs.py` numbers them so
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class Store:
             _check(connection)
             connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(_UNOWNED)
+            connection.commit()
         except BaseException:
             connection.close()
             raise

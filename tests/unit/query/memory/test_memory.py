@@ -127,6 +127,33 @@ def test_a_restart_gives_up_what_is_old_or_too_much(tmp_path: Path) -> None:
     again.close()
 
 
+def test_weights_of_entries_that_are_gone_go_with_them(tmp_path: Path) -> None:
+    store = Store(tmp_path / "m")
+    memory = Memory(store)
+    tell(memory, "How do I find it?", "so")
+    tell(memory, "How can I find it?", "so")
+    memory.save()
+    (tenant,) = {row.tenant for _, row in store.rows()}
+    features = {feature for feature, _, _ in store.learned(tenant)[0]}
+    assert {-3, -4} <= features  # of entry 1
+    store.drop([1])
+    store.close()
+    kept = {feature for feature, _, _ in Store(tmp_path / "m").learned(tenant)[0]}
+    assert kept == {feature for feature in features if feature >= 0}
+
+
+def test_hits_alone_are_saved_too(tmp_path: Path) -> None:
+    memory = Memory(Store(tmp_path / "m"))
+    tell(memory, "2 + 2?", "4")
+    for _ in range(64):
+        memory.look("k", request("2 + 2?"))
+    reader = sqlite3.connect(tmp_path / "m")  # what a crash would leave
+    ((uses,),) = reader.execute("SELECT uses FROM entries").fetchall()
+    reader.close()
+    assert uses > 30
+    memory.close()
+
+
 def test_damaged_and_other_files_are_named(tmp_path: Path) -> None:
     other = tmp_path / "other"
     connection = sqlite3.connect(other)
