@@ -13,7 +13,7 @@ After that a share of the band's answers is still asked, at random, and the evid
 Covered: lookups whose chance to be wrong, in a band, does not rise later; those that were asked at random stand for
 those that were answered. With zero wrong ones a band takes 257 lookups at delta 0.02, 101 at 0.05 (95 %).
 Not covered: a sudden change after the certificate. At an audited share of 0.05, traffic of only wrong lookups gets
-about 60 wrong answers before the certificate is gone.
+about 60 wrong answers of a band before its certificate is gone.
 """
 
 from __future__ import annotations

@@ -174,6 +174,22 @@ def test_a_certificate_is_given_kept_and_taken_away() -> None:
     assert certificate.covers(0.01)
 
 
+def test_a_sudden_change_costs_about_sixty_wrong_answers() -> None:
+    """The documented limit: a certified band, then wrong lookups only, one in twenty audited. 300 streams."""
+    given_out = []
+    for seed in range(300):
+        rng, certificate, wrong = random.Random(seed), Certificate(0.05), 0
+        for _ in range(101):
+            certificate.learn(0.01, False)
+        while certificate.covers(0.01):
+            if rng.random() < 0.05:
+                certificate.learn(0.01, True)
+            else:
+                wrong += 1
+        given_out.append(wrong)
+    assert sum(given_out) / 300 == pytest.approx(57, abs=3 * 33 / math.sqrt(300))  # 3 audits, 19 answers before each
+
+
 def test_a_test_that_goes_badly_begins_anew() -> None:
     certificate = Certificate(0.05)
     for _ in range(10):
