@@ -10,6 +10,7 @@ DOORS = [
     "pointsman.embedded",
     "pointsman.embedded.puzzles",
     "pointsman.gateway",
+    "pointsman.query.memory",
     "pointsman.query.solver",
     "pointsman.query.solver.text",
 ]

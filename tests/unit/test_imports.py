@@ -15,8 +15,8 @@ ALLOWED = {
     "engine": {"core"},
     "token": {"core", "engine"},
     "unit": {"core", "engine", "token"},  # the token level verifies its drafts
-    "query": {"core", "program", "engine", "token", "unit"},
     "embedded": {"core", "engine", "token"},
+    "query": {"core", "program", "engine", "token", "unit"},
     "gateway": {"core", "program", "engine", "token", "unit", "query"},
     "bench": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway"},
     "cli": {"core", "program", "engine", "token", "unit", "query", "embedded", "gateway", "bench"},
@@ -65,6 +65,12 @@ def test_loading_a_table_needs_no_solver() -> None:
     code = "import sys; from pointsman import load_table; print('z3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_exact_memory_needs_no_numpy() -> None:
+    code = "import sys, pointsman.query.memory; print({'numpy', 'torch', 'aiohttp'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_reading_requests_needs_no_numpy() -> None:

@@ -181,3 +181,23 @@ def ledger(
     from pointsman.bench.ledger import main
 
     main(quick=quick, seed=seed)
+
+
+@app.command("memory")
+def memory(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer requests, under a minute; says so in the JSON.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of generated traffic.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Draw the cost over memory's share, as SVG or PNG.")] = None,
+) -> None:
+    """Answers from memory against a static threshold and vCache: how many, how many wrong, how fast, at what share.
+
+    pointsman bench memory --quick
+
+    pointsman bench memory --plot share.svg
+    """
+    require_local()
+    from pointsman.bench.memory import main
+
+    main(quick, seed, plot)

@@ -1,1 +1,1 @@
-"""Which arm answers a request: forecasts, prices, the policy and its guarantee; solver, savings, alarms."""
+"""Which arm answers a request: forecasts, prices, the policy and its guarantee; memory, solver, savings, alarms."""
