@@ -36,20 +36,35 @@ _NORMAL_95 = 1.645
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What is promised: the mean loss of right answers against the reference arm, at most, with this confidence."""
+    """What is promised, with this confidence: share right >= `kept` * the reference arm's share right - `loss`.
+
+    `Promise()` allows a point; `Promise.of_quality(0.99)` keeps 99 % of what the reference arm gets right.
+    """
 
     loss: float = 0.01
     confidence: float = 0.95
+    kept: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.loss < 1 or not 0.5 <= self.confidence < 1:
-            problem = f"a loss of {self.loss!r} with confidence {self.confidence!r} cannot be promised; expected a loss"
-            raise BadRequest(f"{problem} above 0 and below 1 and a confidence from 0.5 to below 1", code="bad_promise")
+        if not 0 <= self.loss < 1 or not 0.5 <= self.confidence < 1 or not 0 < self.kept <= 1 or self.slack <= 0:
+            problem = f"a loss of {self.loss!r}, {self.kept!r} of the quality, with confidence {self.confidence!r}"
+            expected = "expected a loss from 0, a share of up to 1, some slack, and a confidence from 0.5 to below 1"
+            raise BadRequest(f"{problem} cannot be promised; {expected}", code="bad_promise")
+
+    @classmethod
+    def of_quality(cls, quality: float, confidence: float = 0.95) -> Promise:
+        """Of a share of the reference arm's quality."""
+        return cls(0.0, confidence, quality)
+
+    @property
+    def slack(self) -> float:
+        """What may be lost of a reference arm that is always right."""
+        return self.loss + 1 - self.kept
 
     @property
     def fewest_rows(self) -> int:
         """With which a setting that loses nothing can pass: no bound says more of fewer."""
-        return math.ceil(math.log(1 - self.confidence) / math.log1p(-self.loss / (1 + self.loss)))
+        return math.ceil(math.log(1 - self.confidence) / math.log1p(-self.slack / (1 + self.slack)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,7 @@ class Certified:
         num_tested: settings, in the order that was fixed before.
         num_passed: of them.
         nano_usd: mean of the calibration rows under the setting; `reference_nano_usd` under the reference arm.
-        loss: mean of the calibration rows, lower is better; what is promised is the bound, not this.
+        loss: mean of the calibration rows, against what is kept; what is promised is the bound, not this.
     """
 
     setting: Setting | None
@@ -99,9 +114,9 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     return np.where(forecasts.novelty > most_novel, reference, chosen).astype(np.int64)
 
 
-def losses_of(outcomes: Outcomes, reference: int, arms: Ints) -> Floats:
-    """(N,) from -1 to 1: how much more right the reference arm was than the arm taken."""
-    return np.asarray(outcomes.right[:, reference] - outcomes.right[np.arange(len(arms)), arms])
+def losses_of(outcomes: Outcomes, reference: int, arms: Ints, kept: float = 1.0) -> Floats:
+    """(N,) from -1 to `kept`: how much more right that share of the reference arm was than the arm taken."""
+    return np.asarray(kept * outcomes.right[:, reference] - outcomes.right[np.arange(len(arms)), arms])
 
 
 def certify(
@@ -118,7 +133,7 @@ def certify(
     """
     forecasts, outcomes = calibration
     if len(outcomes) < promise.fewest_rows:
-        problem = f"{len(outcomes)} calibration rows cannot promise a loss of {promise.loss:g} with confidence"
+        problem = f"{len(outcomes)} calibration rows cannot promise to lose at most {promise.slack:g} with confidence"
         needed = f"{promise.confidence:g}; expected {promise.fewest_rows} or more, and some times that to save much"
         raise BadRequest(f"{problem} {needed}", code="too_few_rows")
     ordered = _ordered(*held_out, reference, promise, len(outcomes), most_novel)
@@ -128,8 +143,8 @@ def certify(
     num_passed = 0
     for setting in ordered:
         arms = choose(forecasts, reference, setting, most_novel)
-        losses = losses_of(outcomes, reference, arms)
-        if not mean_is_below(promise.loss, losses.tolist(), (-1.0, 1.0), promise.confidence):
+        losses = losses_of(outcomes, reference, arms, promise.kept)
+        if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
         cost = float(outcomes.nano_usd[rows, arms].mean())
@@ -147,7 +162,7 @@ def _ordered(
     rows = np.arange(len(outcomes))
     for setting in _grid(forecasts):
         arms = choose(forecasts, reference, setting, most_novel)
-        losses = losses_of(outcomes, reference, arms)
+        losses = losses_of(outcomes, reference, arms, promise.kept)
         spread = max(float(losses.std()), 1e-6)
         sureness = (promise.loss - float(losses.mean())) * math.sqrt(num_rows) / spread
         cost = float(outcomes.nano_usd[rows, arms].mean())
