@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from pointsman.query.difficulty.budgets import Budgets, fit_budgets
-from pointsman.query.difficulty.learners import LEARNERS, Fitted, HeldOut, Lesson, Neighbours
+from pointsman.query.difficulty.learners import LEARNERS, Fitted, HeldOut, Lesson, Neighbours, directions_view
 from pointsman.query.difficulty.novelty import Novelty, fit_novelty
 from pointsman.query.difficulty.prices import Prices, fit_prices
 from pointsman.query.difficulty.space import Points, Space, fit_space
@@ -93,7 +93,7 @@ class Joint:
         length_stack = self._stack(held, lengths, slice(num_arms, None))
         known = np.zeros(len(train))
         held_lengths = length_stack.combine([each.by_row[:, num_arms:] for each in held], known)
-        neighbours = Neighbours(points.directions.astype(np.float32), lesson.targets)
+        neighbours = _nearest(held, points, lesson.targets)
         fitted = JointForecaster(
             space=space,
             learners=tuple(each.fitted for each in held),
@@ -120,6 +120,14 @@ class Joint:
         sign = np.array([stack.directions[0, 0] for stack in alone])
         known, unknown = (np.vstack([getattr(stack, name) for stack in alone]) for name in ("known", "unknown"))
         return Stack(targets.mean(0), np.diag(sign), known, unknown)
+
+
+def _nearest(held: Sequence[HeldOut], points: Points, targets: Floats) -> Neighbours:
+    """Who tells novelty: the learner that looks at neighbours, where it takes part."""
+    for each in held:
+        if isinstance(each.fitted, Neighbours) and each.fitted.view is directions_view:
+            return each.fitted
+    return Neighbours(directions_view, 10, points.directions.astype(np.float32), targets)
 
 
 def _folds(points: Points, tasks: Sequence[str], seed: int) -> tuple[Ints, Ints]:
