@@ -139,7 +139,14 @@ def test_surface_features_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("text", "script"),
-    [("это", "cyrillic"), ("שלום", "semitic"), ("नमस्ते", "indic"), ("かな", "kana"), ("漢字", "han"), ("한글", "hangul")],
+    [
+        ("это", "cyrillic"),
+        ("שלום", "semitic"),
+        ("नमस्ते", "indic"),
+        ("かな", "kana"),
+        ("漢字", "han"),
+        ("한글", "hangul"),
+    ],
 )
 def test_scripts_are_told_apart(text: str, script: str) -> None:
     found = named(text)
