@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import prices_of
+from pointsman.query.frontier import best_of, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 
 __all__ = ["Certified", "Promise", "Setting", "certify", "choose", "losses_of"]
@@ -110,7 +110,7 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     if math.isinf(setting.price):
         chosen = forecasts.nano_usd.argmin(axis=1)
     else:
-        chosen = (value - setting.price * forecasts.nano_usd).argmax(axis=1)
+        chosen = best_of(value - setting.price * forecasts.nano_usd, forecasts.nano_usd)
     return np.where(forecasts.novelty > most_novel, reference, chosen).astype(np.int64)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import Curve, prices_of
+from pointsman.query.frontier import Curve, best_of, prices_of
 from pointsman.query.outcomes import Floats, Outcomes
 
 __all__ = ["Look", "Sequences", "fit_sequences"]
@@ -73,7 +73,7 @@ class Sequences:
     def _played(self, forecasts: Forecasts, outcomes: Outcomes, price: float) -> tuple[float, float]:
         rows = np.arange(len(outcomes))
         priced = price * forecasts.nano_usd
-        single = (forecasts.right - priced).argmax(1)
+        single = best_of(forecasts.right - priced, forecasts.nano_usd)
         best = (forecasts.right - priced)[rows, single]
         cost, right = outcomes.nano_usd[rows, single], outcomes.right[rows, single]
         for number, look in enumerate(self.looks):

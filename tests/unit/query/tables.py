@@ -51,7 +51,7 @@ def forecasts_of(right: Any, nano_usd: Any, novelty: Any = None) -> Forecasts:
 
 
 def tasks_sample(num_rows: int, seed: int, num_tasks: int = 6) -> Sample:
-    """Six tasks without a word in common, two arms. Arm 0 is good at even tasks only; arm 1, five times as dear, at all.
+    """Tasks without a word in common, two arms. Arm 0 is good at even tasks only; arm 1, five times as dear, at all.
 
     Bills are tokens times prices: 10 and 20 nano-dollars of arm 0, 50 and 100 of arm 1.
     """

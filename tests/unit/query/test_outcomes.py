@@ -52,7 +52,7 @@ def test_the_strongest_is_right_most_often_and_of_equals_the_cheapest(tables) ->
 
 def test_an_arm_is_found_by_name_and_an_unknown_one_is_refused(table) -> None:
     assert table.index("arm1") == 1
-    with pytest.raises(BadRequest, match="no arm 'arm9'.*arm0, arm1, arm2") as caught:
+    with pytest.raises(BadRequest, match=r"no arm 'arm9'.*arm0, arm1, arm2") as caught:
         table.index("arm9")
     assert (caught.value.code, caught.value.param) == ("unknown_arm", "arms")
 

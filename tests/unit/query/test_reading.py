@@ -79,7 +79,7 @@ def test_requests_that_lack_an_arm_are_left_out_and_counted(tmp_path: Path) -> N
     assert found.num_left_out == 2
     assert not {"q5", "q6"} & set(found.outcomes.ids)
     assert found.notes() == ["left out: 2 requests that not every arm has answered"]
-    assert read(tmp_path, rows_of(43) + [{"id": "z", "outcomes": {"small": cell()}}]).num_left_out == 1
+    assert read(tmp_path, [*rows_of(43), {"id": "z", "outcomes": {"small": cell()}}]).num_left_out == 1
 
 
 def test_too_few_rows_are_refused_with_the_counts_of_each_arm(tmp_path: Path) -> None:
