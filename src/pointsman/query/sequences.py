@@ -181,11 +181,11 @@ def _only(sequences: Sequences, numbers: Sequence[int]) -> Sequences:
 
 
 def _gain(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> float:
-    """What looks add to the area under the curve of single arms, as a share of the area."""
+    """What looks add to the area under the curve of single arms, as a share of the area; 0 where there is none."""
     prices = prices_of(forecasts, 24)
     cost = outcomes.nano_usd.mean(0)
     low, high = float(cost.min()), float(cost[outcomes.strongest])
     if high <= low:
         return 0.0
     alone = _only(sequences, []).play(forecasts, outcomes, prices).area(low, high)
-    return sequences.play(forecasts, outcomes, prices).area(low, high) / alone - 1
+    return sequences.play(forecasts, outcomes, prices).area(low, high) / alone - 1 if alone > 0 else 0.0

@@ -19,7 +19,7 @@ REFERENCE = 2
 
 
 class World:
-    """Requests of known chances: the true loss of a setting is a mean of chances, over 20,000 requests that it knows."""
+    """Requests of known chances: the true loss of a setting is a mean of chances, over 20,000 requests."""
 
     def __init__(self, tables, chance, forecast) -> None:
         self.tables, self.chance, self.forecast = tables, chance, forecast
