@@ -61,6 +61,13 @@ class Promise:
         """What may be lost of a reference arm that is always right."""
         return self.loss + 1 - self.kept
 
+    def keeps(self, quality: float) -> bool:
+        """Whether that share of the reference arm's right answers is promised.
+
+        A loss in points promises none: it is all of what a reference arm gets right that is seldom right.
+        """
+        return self.loss == 0 and quality <= self.kept
+
     @property
     def fewest_rows(self) -> int:
         """With which a setting that loses nothing can pass: no bound says more of fewer."""

@@ -172,7 +172,7 @@ class Policy:
         reference, certificate = self.arms.index(self.reference), self.certificate
         if certificate is None:
             return reference, "reference_without_certificate"
-        if quality is not None and quality > certificate.promise.kept - certificate.promise.loss:
+        if quality is not None and not certificate.promise.keeps(quality):
             return reference, "reference_above_certificate"
         if forecasts.novelty[0] > certificate.most_novel:
             return reference, "reference_for_novel_request"
