@@ -109,7 +109,7 @@ def test_a_cost_below_every_arm_is_refused_with_the_least() -> None:
     ) as caught:
         policy().decide("text", TOKENS, Wish(max_cost=0.5))
     assert caught.value.code == "max_cost_too_low"
-    with pytest.raises(OverBudget, match="the least is 4$"):
+    with pytest.raises(OverBudget, match=r"the least is 4$"):
         policy().decide("text", TOKENS, Wish(max_cost=2.0), ["middle", "large"])
 
 
