@@ -131,11 +131,17 @@ def _nearest(held: Sequence[HeldOut], points: Points, targets: Floats) -> Neighb
 
 
 def _folds(points: Points, tasks: Sequence[str], seed: int) -> tuple[Ints, Ints]:
-    """(N,) of each row, and of its task. Where a table has no tasks, clusters of its texts stand for them."""
+    """(N,) of each row, and of its task. Where a table has no tasks, clusters of its texts stand for them.
+
+    Where all texts are the same, nothing stands for tasks: both folds are those of rows.
+    """
     rng = np.random.default_rng(seed)
+    rows = rng.integers(0, _FOLDS, len(tasks))
     names, number = np.unique(tasks, return_inverse=True)
     if len(names) < _MIN_TASKS:
-        count = min(_PSEUDO_TASKS, len(tasks))
+        count = min(_PSEUDO_TASKS, len(np.unique(points.directions.round(6), axis=0)))
+        if count < 2:
+            return rows, rows
         number = KMeans(count, n_init=1, random_state=seed).fit_predict(points.directions)
         names = np.arange(count)
-    return rng.integers(0, _FOLDS, len(tasks)), (rng.permutation(len(names)) % _FOLDS)[number]
+    return rows, (rng.permutation(len(names)) % _FOLDS)[number]

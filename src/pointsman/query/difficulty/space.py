@@ -95,7 +95,11 @@ def fit_space(features: Features, seed: int) -> Space:
     rarity = (1 + np.log((1 + len(features)) / (1 + seen[buckets]))).astype(np.float32)
     weighted = _normalised(features.ngrams[:, buckets], rarity)
     dims = max(min(_TEXT_DIMS, min(weighted.shape) - 1), 1)
-    _, _, directions = randomized_svd(weighted, dims, n_iter=2, random_state=int(rng.integers(2**31)))
+    svd_seed = int(rng.integers(2**31))
+    if len(buckets):
+        _, _, directions = randomized_svd(weighted, dims, n_iter=2, random_state=svd_seed)
+    else:  # a table that keeps no texts
+        directions = np.zeros((dims, 0))
     plain = np.hstack([features.surface, features.extra])
     scale = plain.std(0)
     num_surface = features.surface.shape[1]
