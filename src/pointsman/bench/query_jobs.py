@@ -35,8 +35,6 @@ GRID = 33
 """Points at which curves are compared, from the cost of the cheapest arm (0) to that of the most accurate one (1)."""
 
 _BINS = 10
-_MOST_NOVEL = 0.5
-"""Requests that are rather unknown than known go to the reference arm, where tasks may shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def certified(sample: Sample, job: Job) -> CertifiedSplit:
     train, kept, test = (sample.rows(part) for part in parts)
     fitted, held_out = Joint().fit_held_out(train, job.seed)
     reference, promise = train.outcomes.strongest, Promise()
-    most_novel = _MOST_NOVEL if is_shifted else 1.0
+    most_novel = fitted.novelty.most_known if is_shifted else 1.0
     calibration = fitted.forecast(kept.features, kept.outcomes.prompt_tokens), kept.outcomes
     found = certify((held_out, train.outcomes), calibration, reference, promise, most_novel)
     forecasts = fitted.forecast(test.features, test.outcomes.prompt_tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pointsman.bench.report import Figure, quantile_figure
 from pointsman.query.certifying import Setting, choose
@@ -25,7 +26,11 @@ _WORDS = (
 def latency_figure(seed: int) -> Figure:
     """The 99th percentile over synthetic requests of 20 to 400 words, in milliseconds."""
     sample = synthetic_sample(_ROWS, _ARMS, seed)
-    server = Server.of(Joint().fit(sample, seed))
+    with threadpool_limits(1):
+        return _timed(Server.of(Joint().fit(sample, seed)), sample, seed)
+
+
+def _timed(server: Server, sample: Sample, seed: int) -> Figure:
     tokens = sample.outcomes.prompt_tokens[0]
     texts = synthetic_texts(_TIMED + _WARM_UP, seed + 1)
     taken_ms = []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.learners import TreeView, tree_view
 from pointsman.query.difficulty.space import Points
-from pointsman.query.difficulty.walking import mean_leaf
+from pointsman.query.difficulty.walking import mean_leaf, projected
 from pointsman.query.features import NUM_NGRAMS, hashed_ngrams, surface_of
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Floats
@@ -62,7 +62,7 @@ class Server:
         column = column[known]
         weights = counts[known] * space.rarity[column]
         length = max(float(np.sqrt(weights @ weights)), 1e-9)
-        projected = (weights / np.float32(length)) @ space.projection[column]
+        text_directions = projected(weights / np.float32(length), column, space.projection)
         surface = surface_of(text)
         plain = surface if extra is None else np.concatenate([surface, extra])
-        return space.placed(projected.astype(np.float64)[None, :], plain[None, :], len(surface))
+        return space.placed(text_directions[None, :], plain[None, :], len(surface))

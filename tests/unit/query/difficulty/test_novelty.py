@@ -24,7 +24,9 @@ def test_novelty_falls_with_similarity_and_stays_within_its_range(learned) -> No
     near, far = fitted.novelty.of(np.array([[1.0, 0.95], [0.1, 0.0]]))
     assert 0 <= near < 0.2
     assert 0.8 < far <= 1
-    assert Novelty(np.array([1e9, 1e9]), 0.0).of(np.array([[1.0, 1.0], [-1.0, -1.0]])).tolist() == pytest.approx([1, 0])
+    assert Novelty(np.array([1e9, 1e9]), 0.0, 1.0).of(np.array([[1.0, 1.0], [-1.0, -1.0]])).tolist() == pytest.approx(
+        [1, 0]
+    )
 
 
 def test_texts_of_another_language_are_novel(learned) -> None:
