@@ -55,8 +55,7 @@ def grow_policy(stored: StoredPolicy, outcomes: Outcomes, seed: int = 0) -> Stor
     fitted, seen = policy.server.fitted, stored.seen
     rows = seen.where(outcomes.ids)
     along = coordinates_of(fitted.right, seen.forecast_right)
-    right_along = np.where(rows[:, None] >= 0, along[rows], np.nan)
-    grown = with_arm(fitted, _sample(outcomes), right_along)
+    grown = with_arm(fitted, _sample(outcomes))
     return StoredPolicy(
         policy_of((*policy.arms, name), policy.reference, grown, kind=policy.kind),
         msgspec.structs.replace(stored.origin, joined=[*stored.origin.joined, name]),
