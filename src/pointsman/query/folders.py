@@ -62,7 +62,7 @@ def read_record(data: bytes, kind: type[_T], file: Path, format_version: int) ->
         if found != format_version:
             raise bad_policy(file, "format", f"is {found}; this version reads {format_version}")
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         told = str(exc)
         field = told.partition("`$.")[2].rstrip("`") or "json"
         raise bad_policy(file, field, told) from exc

@@ -159,14 +159,12 @@ def load_policy(folder: Path) -> Policy:
         BadRequest: `bad_policy`, naming the file and the field, for what is missing, damaged, of another format or does
             not belong together; `other_certificate` for the certificate of another policy.
     """
-    record, policy = _loaded(folder)
-    certificate = _load_certificate(folder, record.decides)
-    return replace(policy, certificate=certificate, version=_version(record.decides, certificate))
+    return _loaded_whole(folder)[1]
 
 
 def load_stored(folder: Path) -> StoredPolicy:
     """The same with all that stands beside it. Raises as `load_policy`."""
-    policy, (record, _) = load_policy(folder), _loaded(folder)
+    record, policy = _loaded_whole(folder)
     seen = SeenRows.read(read_arrays(folder / _HELD_OUT, record.held_out_sha256), len(policy.arms))
     prompts = record.prompts
     if prompts is not None and {len(prompts.base), len(prompts.per_byte), len(prompts.error)} != {len(policy.arms)}:
@@ -220,6 +218,12 @@ def _version(decides: _Decides, certificate: Certificate | None) -> str:
     if certificate is not None:
         digest = sha256(msgspec.json.encode(_certificate_file(certificate, decides))).hexdigest()
     return f"{POLICY_VERSION}+{digest[:16]}"
+
+
+def _loaded_whole(folder: Path) -> tuple[_PolicyFile, Policy]:
+    record, policy = _loaded(folder)
+    certificate = _load_certificate(folder, record.decides)
+    return record, replace(policy, certificate=certificate, version=_version(record.decides, certificate))
 
 
 def _loaded(folder: Path) -> tuple[_PolicyFile, Policy]:

@@ -347,6 +347,39 @@ def test_records_that_do_not_fit(folder: Path, field: str, change: Any) -> None:
     assert field in message
 
 
+@pytest.mark.parametrize("text", ["", "[]", "nonsense", "\udcff", '{"a":' * 100_000, '{"format": 1e999}'])
+def test_files_that_are_no_record(folder: Path, text: str) -> None:
+    for name in ("certificate.json", "policy.json"):
+        (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert name in refused(lambda: load_policy(folder))
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("format", {"format": 3}),
+        ("promise", {"kept": 1.5}),
+        ("setting", {"price": -1.0}),
+        ("setting", {"most_novel": 2.0}),
+        ("setting", {"num_rows": 0}),
+        ("caution", {"caution": None}),
+    ],
+)
+def test_certificates_that_do_not_fit(folder: Path, field: str, change: dict[str, Any]) -> None:
+    save_certificate(certificate(), folder)
+    path = folder / "certificate.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    message = refused(lambda: load_policy(folder))
+    assert f"certificate.json: {field}" in message
+
+
+def test_a_number_beyond_floats_is_refused(folder: Path) -> None:
+    intercept = json.loads((folder / "policy.json").read_text())["decides"]["forecaster"]["novelty"]["intercept"]
+    text = (folder / "policy.json").read_text()
+    (folder / "policy.json").write_text(text.replace(f'"intercept": {intercept!r}', '"intercept": 1e999'))
+    assert "intercept" in refused(lambda: load_policy(folder))
+
+
 def test_learners_of_others_are_not_stored(stored: StoredPolicy) -> None:
     class Other:
         def predict(self, points: Any) -> Any:
