@@ -152,6 +152,7 @@ def query(
     quick: Annotated[bool, typer.Option("--quick", help="Two splits, four resplits, no rivals; says so.")] = False,
     splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 10,
     resplits: Annotated[int, typer.Option(min=1, help="Thirds on which certificates are made and tested.")] = 200,
+    only: Annotated[list[str] | None, typer.Option(help="Only this table, such as bbh; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, learning and intervals.")] = 0,
 ) -> None:
     """The query level on outcome tables: gap closed, certificates, what each part adds, all rivals, latency.
@@ -166,7 +167,7 @@ def query(
     if not data.is_dir():
         raise BadRequest(f"--data takes a folder of outcome tables, and {str(data)!r} is none", code="bad_outcomes")
     effort = Effort(2, 4, with_rivals=False) if quick else Effort(splits, resplits)
-    bench(data, effort, seed=seed, quick=quick)
+    bench(data, effort, seed=seed, quick=quick, only=only or ())
 
 
 @app.command("ledger")

@@ -28,7 +28,9 @@ def query(
     quality: Annotated[
         float | None, typer.Option(help="Share of the reference arm's right answers to keep [default: 0.99].")
     ] = None,
-    loss: Annotated[float | None, typer.Option(help="Instead: share of all answers that may be lost.")] = None,
+    loss: Annotated[
+        float | None, typer.Option(help="Instead: share of all answers that may be lost; no quality is promised then.")
+    ] = None,
     confidence: Annotated[float, typer.Option(help="With which that is promised.")] = 0.95,
     most_novel: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Requests more novel than this go to the reference arm.")

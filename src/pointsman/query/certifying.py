@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import prices_of
+from pointsman.query.frontier import best_of, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 
 __all__ = ["Certified", "Promise", "Setting", "certify", "choose", "losses_of"]
@@ -60,6 +60,13 @@ class Promise:
     def slack(self) -> float:
         """What may be lost of a reference arm that is always right."""
         return self.loss + 1 - self.kept
+
+    def keeps(self, quality: float) -> bool:
+        """Whether that share of the reference arm's right answers is promised.
+
+        A loss in points promises none: it is all of what a reference arm gets right that is seldom right.
+        """
+        return self.loss == 0 and quality <= self.kept
 
     @property
     def fewest_rows(self) -> int:
@@ -110,7 +117,7 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     if math.isinf(setting.price):
         chosen = forecasts.nano_usd.argmin(axis=1)
     else:
-        chosen = (value - setting.price * forecasts.nano_usd).argmax(axis=1)
+        chosen = best_of(value - setting.price * forecasts.nano_usd, forecasts.nano_usd)
     return np.where(forecasts.novelty > most_novel, reference, chosen).astype(np.int64)
 
 

@@ -162,8 +162,9 @@ def _sentence(policy: Policy, choice: Choice, wish: Wish) -> str:
     if choice.reason == "reference_without_certificate":
         return f"without a certificate the reference arm, {reference}, answers; make one with calibrate query"
     if choice.reason == "reference_above_certificate" and certificate is not None:
-        kept = certificate.promise.kept - certificate.promise.loss
-        return f"{wish.quality:.1%} of the quality is asked for, {kept:.1%} is certified, so {reference} answers"
+        promise = certificate.promise
+        kept = f"a loss of {promise.loss:.4g} in points" if promise.loss else f"{promise.kept:.1%}"
+        return f"{wish.quality:.1%} of the quality is asked for, {kept} is certified, so {reference} answers"
     if choice.reason == "reference_for_novel_request" and certificate is not None:
         novelty = f"its novelty, {choice.novelty:.2f}, is above {certificate.most_novel:g}"
         return f"{novelty}, so the reference arm, {reference}, answers"

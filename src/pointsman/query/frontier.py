@@ -17,10 +17,12 @@ import numpy as np
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 
-__all__ = ["Curve", "apgr", "choices", "curve_of", "gap_closed", "mixture", "oracle", "prices_of", "saving"]
+__all__ = ["Curve", "apgr", "best_of", "choices", "curve_of", "gap_closed", "mixture", "oracle", "prices_of", "saving"]
 
 _SETTINGS = 240
 """Of the dial. With 1,000 the figures differ by less than 0.002."""
+
+_NO_GAP = 1e-9  # right answers; what rounding leaves of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,16 @@ class Curve:
         return float(np.trapezoid(np.interp(at, cost, right), at))
 
 
+def best_of(value: Floats, nano_usd: Floats) -> Ints:
+    """(N,) the arm of most value, of equals the cheapest: more budget that is forecast to help nobody is not bought."""
+    return np.asarray(np.where(value == value.max(1, keepdims=True), nano_usd, np.inf).argmin(axis=1), dtype=np.int64)
+
+
 def choices(forecasts: Forecasts, price: float) -> Ints:
     """(N,) the arm of most value: P(right) less cost, where `price` is what a nano-dollar is worth in right answers."""
     if np.isinf(price):
         return np.asarray(forecasts.nano_usd.argmin(axis=1), dtype=np.int64)
-    return np.asarray((forecasts.right - price * forecasts.nano_usd).argmax(axis=1), dtype=np.int64)
+    return best_of(forecasts.right - price * forecasts.nano_usd, forecasts.nano_usd)
 
 
 def prices_of(forecasts: Forecasts, settings: int = _SETTINGS) -> Floats:
@@ -106,12 +113,14 @@ def apgr(gain: Floats, outcomes: Outcomes) -> float:
     """RouteLLM's average performance gap recovered, over all shares of calls to the stronger of two arms.
 
     `gain`: (N,) scores by which requests go to it, the highest first; equal scores in no order (their mean).
-    Raises ValueError unless there are two arms.
+    NaN where both arms are right equally often: there is no gap. Raises ValueError unless there are two arms.
     """
     if len(outcomes.arms) != 2:
         raise ValueError("the average gap recovered is of two arms")
     strong = outcomes.strongest
     gained = outcomes.right[:, strong] - outcomes.right[:, 1 - strong]
+    if gained.sum() <= _NO_GAP:
+        return float("nan")
     values, group = np.unique(-gain, return_inverse=True)
     means = np.bincount(group, gained, len(values)) / np.bincount(group, minlength=len(values))
     ordered = np.sort(group)

@@ -7,7 +7,7 @@ R waves, M training rows, E learners, J directions. What is small is JSON, since
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,8 +22,10 @@ from pointsman.query.difficulty.learners import (
     Ridge,
     TreeView,
     View,
+    directions_view,
+    even_view,
     mixed_view,
-    surface_view,
+    text_directions_view,
     text_view,
 )
 from pointsman.query.difficulty.novelty import Novelty
@@ -37,15 +39,23 @@ from pointsman.query.outcomes import Floats
 
 __all__ = ["Packed", "pack", "unpack"]
 
-_VIEWS: dict[str, View] = {"text": text_view, "mixed": mixed_view, "surface": surface_view}
+_View = Literal["text", "even", "mixed", "directions", "text_directions"]
+_VIEWS: dict[_View, View] = {
+    "text": text_view,
+    "even": even_view,
+    "mixed": mixed_view,
+    "directions": directions_view,
+    "text_directions": text_directions_view,
+}
 _TREE_TEXT_DIMS = 40  # as `learners.tree_view` cuts them
 
 
 class LearnerPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What kind a learner is; `view` of a ridge only."""
+    """What kind a learner is, and what it looks at; `novelty` is the one whose neighbours tell novelty."""
 
-    kind: Literal["ridge", "trees", "neighbours"]
-    view: Literal["text", "mixed", "surface"] | None = None
+    kind: Literal["ridge", "trees", "neighbours", "novelty"]
+    view: _View = "mixed"
+    num_nearest: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class NoveltyPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +88,7 @@ class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of a forecaster but its arrays."""
 
     learners: list[LearnerPart]
+    neighbours: LearnerPart
     novelty: NoveltyPart
     right: StackPart
     lengths: StackPart
@@ -94,15 +105,20 @@ _TREES = ("roots", "feature", "threshold", "left", "right", "values")
 def pack(fitted: JointForecaster) -> tuple[Packed, dict[str, NDArray[Any]]]:
     """The record and the arrays. Raises BadRequest `not_storable` for learners that are not ours."""
     arrays: dict[str, NDArray[Any]] = {f"space.{name}": getattr(fitted.space, name) for name in _SPACE}
-    arrays |= {f"neighbours.{name}": getattr(fitted.neighbours, name) for name in ("directions", "targets")}
+    near, own = _packed_learner(fitted.neighbours)
+    arrays |= {f"neighbours.{name}": array for name, array in own.items()}
     parts = []
     for number, learner in enumerate(fitted.learners):
-        part, own = _packed_learner(learner, fitted.neighbours)
+        if learner is fitted.neighbours:
+            parts.append(LearnerPart("novelty"))
+            continue
+        part, own = _packed_learner(learner)
         parts.append(part)
         arrays |= {f"learner.{number}.{name}": array for name, array in own.items()}
     prices = {name: getattr(fitted.prices, name).tolist() for name in _PRICES}
     record = Packed(
         learners=parts,
+        neighbours=near,
         novelty=NoveltyPart(fitted.novelty.weights.tolist(), fitted.novelty.intercept),
         right=_packed_stack(fitted.right),
         lengths=_packed_stack(fitted.lengths),
@@ -112,19 +128,21 @@ def pack(fitted: JointForecaster) -> tuple[Packed, dict[str, NDArray[Any]]]:
     return record, arrays
 
 
-def _packed_learner(learner: Fitted, shared: Neighbours) -> tuple[LearnerPart, dict[str, NDArray[Any]]]:
-    if isinstance(learner, Ridge):
-        for name, view in _VIEWS.items():
-            if learner.view is view:
-                own = {"center": learner.center, "weights": learner.weights, "intercept": learner.intercept}
-                return LearnerPart("ridge", name), own  # type: ignore[arg-type]  # the names of _VIEWS
+def _packed_learner(learner: Fitted) -> tuple[LearnerPart, dict[str, NDArray[Any]]]:
+    if isinstance(learner, Ridge) and (name := _view_name(learner.view)):
+        own = {"center": learner.center, "weights": learner.weights, "intercept": learner.intercept}
+        return LearnerPart("ridge", name), own
     if isinstance(learner, TreeView):
         return LearnerPart("trees"), {name: getattr(learner.trees, name) for name in _TREES}
-    if isinstance(learner, Neighbours):
-        if all(np.array_equal(getattr(learner, name), getattr(shared, name)) for name in ("directions", "targets")):
-            return LearnerPart("neighbours"), {}
+    if isinstance(learner, Neighbours) and (view := _view_name(learner.view)):
+        near = {name: getattr(learner, name) for name in ("directions", "targets")}
+        return LearnerPart("neighbours", view, learner.num_nearest), near
     problem = f"a {type(learner).__name__} of this make cannot be stored; expected the learners of `Joint`"
     raise BadRequest(problem, code="not_storable")
+
+
+def _view_name(view: View) -> _View | None:
+    return next((name for name, each in _VIEWS.items() if each is view), None)
 
 
 def _packed_stack(stack: Stack) -> StackPart:
@@ -134,14 +152,20 @@ def _packed_stack(stack: Stack) -> StackPart:
 def unpack(record: Packed, arrays: Arrays, num_arms: int, file: Any) -> JointForecaster:
     """The forecaster of `num_arms` arms. `file`: whose record it is, for errors. Raises BadRequest `bad_policy`."""
     space, width = _space(arrays), 2 * num_arms
-    num_text = space.projection.shape[1] + len(space.center) - len(SURFACE)
-    near = arrays.take("neighbours.directions", "float32", None, num_text + len(SURFACE))
-    neighbours = Neighbours(near, arrays.take("neighbours.targets", "float64", len(near), width))
-    if not len(near):
-        raise bad_policy(arrays.file, "neighbours.directions", "is empty")
-    sizes = {"text": num_text, "surface": len(SURFACE), "mixed": num_text + len(space.phases) + len(SURFACE)}
+    num_text, num_surface = space.projection.shape[1] + len(space.center) - len(SURFACE), len(SURFACE)
+    whole = num_text + num_surface + len(space.phases)
+    sizes: dict[_View, int] = {
+        "text": num_text,
+        "even": whole,
+        "mixed": whole,
+        "directions": num_text + num_surface,
+        "text_directions": num_text,
+    }
+    if (record.neighbours.kind, record.neighbours.view) != ("neighbours", "directions"):
+        raise bad_policy(file, "neighbours", "are not those that tell novelty, of the view 'directions'")
+    neighbours = _neighbours(record.neighbours, arrays, "neighbours", sizes, width)
     learners = tuple(
-        _learner(part, arrays, f"learner.{number}", sizes, width, neighbours)
+        neighbours if part.kind == "novelty" else _learner(part, arrays, f"learner.{number}", sizes, width)
         for number, part in enumerate(record.learners)
     )
     read = _Record(file)
@@ -180,18 +204,24 @@ def _space(arrays: Arrays) -> Space:
     )
 
 
-def _learner(
-    part: LearnerPart, arrays: Arrays, name: str, sizes: dict[str, int], width: int, neighbours: Neighbours
-) -> Fitted:
+def _learner(part: LearnerPart, arrays: Arrays, name: str, sizes: dict[_View, int], width: int) -> Fitted:
     if part.kind == "neighbours":
-        return neighbours
+        return _neighbours(part, arrays, name, sizes, width)
     if part.kind == "trees":
-        asked = min(sizes["text"], _TREE_TEXT_DIMS) + sizes["surface"]
+        asked = min(sizes["text"], _TREE_TEXT_DIMS) + len(SURFACE)
         return TreeView(_trees(arrays, name, asked, width))
-    size = sizes[part.view or "text"]
+    size = sizes[part.view]
     weights = arrays.take(f"{name}.weights", "float64", size, width)
     center = arrays.take(f"{name}.center", "float64", size)
-    return Ridge(_VIEWS[part.view or "text"], center, weights, arrays.take(f"{name}.intercept", "float64", width))
+    return Ridge(_VIEWS[part.view], center, weights, arrays.take(f"{name}.intercept", "float64", width))
+
+
+def _neighbours(part: LearnerPart, arrays: Arrays, name: str, sizes: dict[_View, int], width: int) -> Neighbours:
+    directions = arrays.take(f"{name}.directions", "float32", None, sizes[part.view])
+    if not len(directions):
+        raise bad_policy(arrays.file, f"{name}.directions", "is empty")
+    targets = arrays.take(f"{name}.targets", "float64", len(directions), width)
+    return Neighbours(_VIEWS[part.view], part.num_nearest, directions, targets)
 
 
 def _trees(arrays: Arrays, name: str, num_asked: int, width: int) -> Trees:

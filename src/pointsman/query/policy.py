@@ -24,6 +24,7 @@ from pointsman.core import BadRequest, OverBudget
 from pointsman.query.certifying import Promise, Setting, choose
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.forecasting import Forecasts
+from pointsman.query.frontier import best_of
 from pointsman.query.outcomes import Floats
 
 __all__ = ["Certificate", "Choice", "Kind", "Policy", "Quote", "Reason", "Wish"]
@@ -162,20 +163,24 @@ class Policy:
             if cost.min() > wish.max_cost:
                 problem = f"no arm is forecast to cost {wish.max_cost:g} {self.kind} or less; the least is"
                 raise OverBudget(f"{problem} {cost.min():.6g}", code="max_cost_too_low")
-            return int(np.where(cost <= wish.max_cost, right, -np.inf).argmax()), "within_max_cost"
+            return _best(np.where(cost <= wish.max_cost, right, -np.inf), cost), "within_max_cost"
         if wish.price is not None:
-            return int((right * wish.price - cost).argmax()), "worth_its_price"
+            return _best(right * wish.price - cost, cost), "worth_its_price"
         return self._certified(forecasts, wish.quality)
 
     def _certified(self, forecasts: Forecasts, quality: float | None) -> tuple[int, Reason]:
         reference, certificate = self.arms.index(self.reference), self.certificate
         if certificate is None:
             return reference, "reference_without_certificate"
-        if quality is not None and quality > certificate.promise.kept - certificate.promise.loss:
+        if quality is not None and not certificate.promise.keeps(quality):
             return reference, "reference_above_certificate"
         if forecasts.novelty[0] > certificate.most_novel:
             return reference, "reference_for_novel_request"
         return int(choose(forecasts, reference, certificate.setting)[0]), "certified"
+
+
+def _best(value: Floats, cost: Floats) -> int:
+    return int(best_of(value[None, :], cost[None, :])[0])
 
 
 def _without(forecasts: Forecasts, runs: np.ndarray) -> Forecasts:

@@ -103,8 +103,8 @@ def read_outcomes(
         paths: JSON Lines, or those compressed by gzip.
         arms: only these; all that have a price if None.
         tariffs: replace the prices of the arms that they name.
-        votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more: the most frequent
-            answer of the first so many, at so many times the cost.
+        votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more, the first so many with
+            answers: the most frequent of these, at so many times the cost.
         fewest_rows: complete ones that are expected.
         fewest_arms: with a price that are expected.
 
@@ -216,7 +216,8 @@ def _chosen(
     chosen = list(dict.fromkeys(arms)) if arms else [name for name in names if name not in unpriced]
     if len(chosen) < fewest_arms:
         why = "; ".join(f"{name}, {reason}" for name, reason in unpriced.items()) or "no other arm"
-        problem = f"{len(chosen)} arms can be used, expected {fewest_arms} or more with a price. Left out: {why}"
+        expected = {1: "one", 2: "two"}.get(fewest_arms, fewest_arms)
+        problem = f"{len(chosen)} arms can be used, expected {expected} or more with a price. Left out: {why}"
         raise BadRequest(problem, code="unpriced_arm", param="arms")
     return chosen
 
@@ -243,7 +244,7 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes:
 
 
 def _with_votes(single: Outcomes, cells: Sequence[Sequence[_Outcome]], votes: int) -> Outcomes:
-    sampled = [i for i in range(len(single.arms)) if all(_num_samples(row[i]) >= votes for row in cells)]
+    sampled = [i for i in range(len(single.arms)) if all(_can_vote(row[i], votes) for row in cells)]
     if not sampled:
         problem = f"no arm has {votes} samples with answers for every request; leave --votes out"
         raise BadRequest(problem, code="bad_outcomes", param="votes")
@@ -301,5 +302,7 @@ def _answer(cell: _Outcome) -> str | None:
     return cell.ans if cell.ans is not None or not cell.samples else cell.samples[0][2]
 
 
-def _num_samples(cell: _Outcome) -> int:
-    return sum(answer is not None for _, _, answer in cell.samples or ())
+def _can_vote(cell: _Outcome, votes: int) -> bool:
+    """Whether the first so many samples are there and all have answers: what says nothing has no vote."""
+    cast = (cell.samples or [])[:votes]
+    return len(cast) == votes and all(answer is not None for _, _, answer in cast)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import Curve, prices_of
+from pointsman.query.frontier import Curve, best_of, prices_of
 from pointsman.query.outcomes import Floats, Outcomes
 
 __all__ = ["Look", "Sequences", "fit_sequences"]
@@ -73,7 +73,7 @@ class Sequences:
     def _played(self, forecasts: Forecasts, outcomes: Outcomes, price: float) -> tuple[float, float]:
         rows = np.arange(len(outcomes))
         priced = price * forecasts.nano_usd
-        single = (forecasts.right - priced).argmax(1)
+        single = best_of(forecasts.right - priced, forecasts.nano_usd)
         best = (forecasts.right - priced)[rows, single]
         cost, right = outcomes.nano_usd[rows, single], outcomes.right[rows, single]
         for number, look in enumerate(self.looks):
@@ -181,11 +181,11 @@ def _only(sequences: Sequences, numbers: Sequence[int]) -> Sequences:
 
 
 def _gain(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> float:
-    """What looks add to the area under the curve of single arms, as a share of the area."""
+    """What looks add to the area under the curve of single arms, as a share of the area; 0 where there is none."""
     prices = prices_of(forecasts, 24)
     cost = outcomes.nano_usd.mean(0)
     low, high = float(cost.min()), float(cost[outcomes.strongest])
     if high <= low:
         return 0.0
     alone = _only(sequences, []).play(forecasts, outcomes, prices).area(low, high)
-    return sequences.play(forecasts, outcomes, prices).area(low, high) / alone - 1
+    return sequences.play(forecasts, outcomes, prices).area(low, high) / alone - 1 if alone > 0 else 0.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
-from pointsman.core.risk import mean_interval, mean_upper_bound, num_certified, p_value, upper_bound
+from pointsman.core.risk import mean_interval, mean_is_below, mean_upper_bound, num_certified, p_value, upper_bound
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0.001, 0.999))
@@ -111,3 +111,54 @@ def test_an_interval_of_a_mean_covers_as_often_as_it_says_and_moves_with_its_ran
     assert moved == pytest.approx((5 + 10 * low, 5 + 10 * high), abs=1e-3)
     with pytest.raises(BadRequest):
         mean_interval([3.0], 0.0, 1.0, 0.95)
+
+
+RANGES = [(0.0, 1.0), (-1.0, 1.0), (-1.0, 0.97), (-3.0, 7.0)]
+
+
+@given(
+    st.sampled_from(RANGES),
+    st.lists(st.floats(0, 1), max_size=60),
+    st.floats(0.01, 0.99),
+    st.floats(0.5, 0.99),
+)
+def test_one_test_of_a_mean_says_what_the_bound_says(
+    within: tuple[float, float], shares: list[float], place: float, confidence: float
+) -> None:
+    """For limits above the sample's mean, where the bound starts; below it, the bet may still have been won early."""
+    low, high = within
+    values = [low + share * (high - low) * 0.999 for share in shares]
+    limit = low + place * (high - low)
+    bound = low + mean_upper_bound([value - low for value in values], high - low, confidence)
+    below = mean_is_below(limit, values, within, confidence)
+    near = 3e-6 * (high - low)
+    if bound < limit - near:
+        assert below
+    if limit + near < bound and values and limit > sum(values) / len(values):
+        assert not below
+    if not values:
+        assert not below
+
+
+@pytest.mark.parametrize("chance", [0.2, 0.5])
+def test_a_test_of_a_mean_passes_what_is_not_below_no_more_often_than_it_says(chance: float) -> None:
+    rng, wrong = random.Random(4), 0
+    for _ in range(400):
+        values = [rng.choice((-1.0, 0.0)) if rng.random() < chance else rng.choice((0.0, 1.0)) for _ in range(80)]
+        wrong += mean_is_below(0.5 - chance, values, (-1.0, 1.0), 0.9)  # the mean itself
+    assert wrong / 400 < 0.13  # 0.1 and two deviations
+
+
+def test_a_limit_beyond_what_values_can_be_needs_no_values() -> None:
+    assert mean_is_below(1.0, [], (-1.0, 1.0), 0.95)
+    assert not mean_is_below(-1.0, [-1.0] * 9_000, (-1.0, 1.0), 0.95)
+    assert mean_is_below(-0.9, [-1.0] * 9_000, (-1.0, 1.0), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("values", "confidence"), [([0.1], 1.0), ([0.1], 0.0), ([-1.1], 0.9), ([1.1], 0.9), ([math.nan], 0.9)]
+)
+def test_a_test_of_what_is_no_loss_is_refused(values: list[float], confidence: float) -> None:
+    with pytest.raises(BadRequest) as caught:
+        mean_is_below(0.5, values, (-1.0, 1.0), confidence)
+    assert caught.value.code == "invalid_risk"

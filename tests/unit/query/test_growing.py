@@ -82,8 +82,8 @@ def test_thirty_outcomes_are_nearly_a_full_fit(train: Sample, test: tuple[Sample
         worst = error(np.full(500, few.outcomes.right.mean()), chance[:, new])
         best = error(full.right[:, new], chance[:, new])
         gone.append((worst - error(found.right[:, -1], chance[:, new])) / (worst - best))
-    assert min(gone) > 0.6, "of the way from the mean alone to a fit of 400 rows"
-    assert np.mean(gone) > 0.8
+    assert min(gone) > 0.5, "of the way from the mean alone to a fit of 400 rows"
+    assert np.mean(gone) > 0.7
 
 
 def test_costs_of_the_new_arm(base: JointForecaster, test: tuple[Sample, Floats]) -> None:

@@ -277,6 +277,7 @@ def _set(name: str, value: float) -> Callable[[dict[str, Any]], object]:
         ("space.buckets", _set("space.buckets", -1)),
         ("learner.0.weights", _set("learner.0.weights", np.inf)),
         ("learner.3.intercept", lambda a: a.update({"learner.3.intercept": a["learner.3.intercept"].astype("f4")})),
+        ("learner.6.directions", lambda a: a.update({"learner.6.directions": a["learner.6.directions"][:0].copy()})),
         ("learner.4", _set("learner.4.left", 0)),
         ("learner.4", _set("learner.4.feature", 10_000)),
         ("learner.4", _set("learner.4.roots", 10**8)),
@@ -337,6 +338,8 @@ _FORECASTER = _within("decides", "forecaster")
         ("budgets", _FORECASTER(lambda f: f.update(budgets=[[[7, True]]]))),
         ("forecaster", _FORECASTER(lambda f: f.update(surprise=1))),
         ("learners", _FORECASTER(lambda f: f["learners"][0].update(kind="pickle"))),
+        ("learners", _FORECASTER(lambda f: f["learners"][6].update(num_nearest=0))),
+        ("neighbours", _FORECASTER(lambda f: f["neighbours"].update(view="text"))),
         ("prompts", lambda r: r["prompts"]["base"].pop()),
     ],
 )
@@ -404,9 +407,7 @@ def test_subsets_of_learners_are_stored(tmp_path: Path) -> None:
     from pointsman.query.seen import SeenRows
 
     outcomes = table(100, 0)
-    fitted, held_out = Joint(learners=("surface", "text")).fit_held_out(
-        Sample(outcomes, features_of(outcomes.texts)), 0
-    )
+    fitted, held_out = Joint(learners=("smooth", "text")).fit_held_out(Sample(outcomes, features_of(outcomes.texts)), 0)
     whole = fit_policy(table(60, 2))
     policy = policy_of(outcomes.names, "arm2", fitted)
     save_policy(replace(whole, policy=policy, seen=SeenRows.of(outcomes, held_out)), tmp_path)

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from pointsman.query.difficulty.budgets import Budgets, fit_budgets
-from pointsman.query.difficulty.learners import LEARNERS, Fitted, HeldOut, Lesson, Neighbours
+from pointsman.query.difficulty.learners import LEARNERS, Fitted, HeldOut, Lesson, Neighbours, directions_view
 from pointsman.query.difficulty.novelty import Novelty, fit_novelty
 from pointsman.query.difficulty.prices import Prices, fit_prices
 from pointsman.query.difficulty.space import Points, Space, fit_space
@@ -101,7 +101,7 @@ class Joint:
         length_stack = self._stack(held, lengths, slice(num_arms, None))
         known = np.zeros(len(train))
         held_lengths = length_stack.combine([each.by_row[:, num_arms:] for each in held], known)
-        neighbours = Neighbours(points.directions.astype(np.float32), lesson.targets)
+        neighbours = _nearest(held, points, lesson.targets)
         fitted = JointForecaster(
             space=space,
             learners=tuple(each.fitted for each in held),
@@ -130,12 +130,26 @@ class Joint:
         return Stack(targets.mean(0), np.diag(sign), known, unknown)
 
 
+def _nearest(held: Sequence[HeldOut], points: Points, targets: Floats) -> Neighbours:
+    """Who tells novelty: the learner that looks at neighbours, where it takes part."""
+    for each in held:
+        if isinstance(each.fitted, Neighbours) and each.fitted.view is directions_view:
+            return each.fitted
+    return Neighbours(directions_view, 10, points.directions.astype(np.float32), targets)
+
+
 def _folds(points: Points, tasks: Sequence[str], seed: int) -> tuple[Ints, Ints]:
-    """(N,) of each row, and of its task. Where a table has no tasks, clusters of its texts stand for them."""
+    """(N,) of each row, and of its task. Where a table has no tasks, clusters of its texts stand for them.
+
+    Where all texts are the same, nothing stands for tasks: both folds are those of rows.
+    """
     rng = np.random.default_rng(seed)
+    rows = rng.integers(0, _FOLDS, len(tasks))
     names, number = np.unique(tasks, return_inverse=True)
     if len(names) < _MIN_TASKS:
-        count = min(_PSEUDO_TASKS, len(tasks))
+        count = min(_PSEUDO_TASKS, len(np.unique(points.directions.round(6), axis=0)))
+        if count < 2:
+            return rows, rows
         number = KMeans(count, n_init=1, random_state=seed).fit_predict(points.directions)
         names = np.arange(count)
-    return rng.integers(0, _FOLDS, len(tasks)), (rng.permutation(len(names)) % _FOLDS)[number]
+    return rows, (rng.permutation(len(names)) % _FOLDS)[number]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.query.difficulty.joint import JointForecaster
-from pointsman.query.difficulty.learners import Neighbours, TreeView, tree_view
+from pointsman.query.difficulty.learners import TreeView, tree_view
 from pointsman.query.difficulty.space import Points
 from pointsman.query.difficulty.walking import mean_leaf
 from pointsman.query.features import NUM_NGRAMS, hashed_ngrams, surface_of
@@ -40,16 +40,19 @@ class Server:
         """Of one request. `prompt_tokens`: (A,); `extra`: (X,) where the forecaster has learned with such features."""
         fitted = self.fitted
         points = self._points(text, extra)
-        directions = points.directions
+        ranks: Floats | None = None
         found: list[Floats] = []
         for learner in fitted.learners:
             if isinstance(learner, TreeView):
                 found.append(mean_leaf(learner.trees, tree_view(points)[0].astype(np.float32))[None, :])
-            elif isinstance(learner, Neighbours):
-                found.append(learner.predict_with(directions)[0])
+            elif learner is fitted.neighbours:
+                predicted, ranks = fitted.neighbours.predict_with(points.directions)
+                found.append(predicted)
             else:
                 found.append(learner.predict(points))
-        return fitted.combined(found, fitted.neighbours.predict_with(directions)[1], prompt_tokens[None, :])
+        if ranks is None:
+            ranks = fitted.neighbours.predict_with(points.directions)[1]
+        return fitted.combined(found, ranks, prompt_tokens[None, :])
 
     def _points(self, text: str, extra: NDArray[np.float32] | None) -> Points:
         space = self.fitted.space

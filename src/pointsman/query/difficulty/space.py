@@ -19,7 +19,7 @@ from sklearn.utils.extmath import randomized_svd
 from pointsman.query.forecasting import Features
 from pointsman.query.outcomes import Floats
 
-__all__ = ["Points", "Space", "fit_space"]
+__all__ = ["Points", "Space", "fit_space", "unit"]
 
 _TEXT_DIMS = 128
 _WAVES = 200
@@ -49,7 +49,7 @@ class Points:
     @property
     def directions(self) -> Floats:
         """(N, K + X + S) of length 1, for similarities."""
-        return _unit(np.hstack([_unit(self.text), 0.7 * _unit(self.surface)]))
+        return unit(np.hstack([unit(self.text), 0.7 * unit(self.surface)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,11 @@ def fit_space(features: Features, seed: int) -> Space:
     rarity = (1 + np.log((1 + len(features)) / (1 + seen[buckets]))).astype(np.float32)
     weighted = _normalised(features.ngrams[:, buckets], rarity)
     dims = max(min(_TEXT_DIMS, min(weighted.shape) - 1), 1)
-    _, _, directions = randomized_svd(weighted, dims, n_iter=2, random_state=int(rng.integers(2**31)))
+    svd_seed = int(rng.integers(2**31))
+    if len(buckets):
+        _, _, directions = randomized_svd(weighted, dims, n_iter=2, random_state=svd_seed)
+    else:  # a table that keeps no texts
+        directions = np.zeros((dims, 0))
     plain = np.hstack([features.surface, features.extra])
     scale = plain.std(0)
     num_surface = features.surface.shape[1]
@@ -116,5 +120,6 @@ def _normalised(counts: csr_matrix, rarity: Singles) -> csr_matrix:
     return diags(1 / np.maximum(lengths, 1e-9)) @ weighted
 
 
-def _unit(rows: Floats) -> Floats:
+def unit(rows: Floats) -> Floats:
+    """Rows of length 1, or 0."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))

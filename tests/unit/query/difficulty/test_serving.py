@@ -1,0 +1,52 @@
+"""One request at a time against all at once."""
+
+import numpy as np
+import pytest
+
+from pointsman.query.difficulty.joint import Joint
+from pointsman.query.difficulty.serving import Server
+from pointsman.query.features import Features, features_of
+
+STRANGE = ("", " ", "\ud800", "Привет, мир!", "9" * 6_000, "word " * 2_000, "violin chord 12 + 7 = ?\n\nA) x")
+
+
+def assert_same(one, together, row: int) -> None:
+    """Texts are projected in float32, in another order."""
+    np.testing.assert_allclose(one.right[0], together.right[row], atol=1e-5)
+    np.testing.assert_allclose(one.nano_usd[0], together.nano_usd[row], rtol=1e-4)
+    np.testing.assert_allclose(one.novelty[0], together.novelty[row], atol=1e-5)
+
+
+def test_rows_are_forecast_as_by_the_forecaster(learned, tables) -> None:
+    _, fitted, _ = learned
+    server, test = Server.of(fitted), tables.tasks_sample(80, seed=1)
+    together = fitted.forecast(test.features, test.outcomes.prompt_tokens)
+    for row, text in enumerate(test.outcomes.texts):
+        assert_same(server.forecast(text, test.outcomes.prompt_tokens[row]), together, row)
+
+
+@pytest.mark.parametrize("text", STRANGE, ids=range(len(STRANGE)))
+def test_strange_texts_are_forecast_as_by_the_forecaster(text: str, learned) -> None:
+    _, fitted, _ = learned
+    tokens = np.array([3.0, 4.0])
+    assert_same(Server.of(fitted).forecast(text, tokens), fitted.forecast(features_of([text]), tokens[None, :]), 0)
+
+
+def test_extra_features_are_used(tables) -> None:
+    train = tables.tasks_sample(120, seed=0)
+    extra = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
+    features = Features(train.features.ngrams, train.features.surface, extra)
+    fitted = Joint().fit(type(train)(train.outcomes, features), 0)
+    together = fitted.forecast(features, train.outcomes.prompt_tokens)
+    server = Server.of(fitted)
+    for row in range(0, 120, 10):
+        found = server.forecast(train.outcomes.texts[row], train.outcomes.prompt_tokens[row], extra[row])
+        assert_same(found, together, row)
+
+
+def test_a_table_without_texts_is_served(tables) -> None:
+    right = (np.random.default_rng(0).random((60, 2)) < [0.3, 0.9]).astype(float)
+    fitted = Joint().fit(tables.sample_of([""] * 60, right, [1.0, 3.0]), 0)
+    unknown = np.full(2, np.nan)
+    found = Server.of(fitted).forecast("anything", unknown)
+    assert_same(found, fitted.forecast(features_of(["anything"]), unknown[None, :]), 0)
