@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from pointsman.query.difficulty.budgets import Budgets
 from pointsman.query.difficulty.joint import Joint, JointForecaster
-from pointsman.query.forecasting import Forecaster, Forecasts, Method, Sample
+from pointsman.query.forecasting import Features, Forecaster, Forecasts, Method, Sample
 from pointsman.query.frontier import Curve, curve_of, oracle
+from pointsman.query.outcomes import Floats
 from pointsman.query.rivals import cascades, rivals, single_axes
 from pointsman.query.sequences import fit_sequences
 
@@ -46,7 +47,7 @@ def entries(train: Sample, test: Sample, seed: int, *, with_rivals: bool = True)
     yield Entry("oracle", oracle(test.outcomes))
     if not with_rivals:
         return
-    yield from _ablations(train, test, seed, fitted)
+    yield from _ablations(train, test, seed, fitted, ours)
     for method in rivals().values():
         yield _played(method, train, test, seed)
     for cascade in cascades().values():
@@ -54,27 +55,36 @@ def entries(train: Sample, test: Sample, seed: int, *, with_rivals: bool = True)
         yield Entry(cascade.name, Curve(played.nano_usd, played.right))
 
 
-def _ablations(train: Sample, test: Sample, seed: int, fitted: JointForecaster) -> Iterator[Entry]:
+def _ablations(train: Sample, test: Sample, seed: int, fitted: JointForecaster, ours: Forecasts) -> Iterator[Entry]:
     """Without the shared difficulty; and where models have budgets, without the gate and along single axes."""
     alone = replace(Joint(), shares_difficulty=False)
     yield replace(_played(alone, train, test, seed), name=f"{_LEFT_OUT}shared difficulty")
     if not train.outcomes.budgets():
         return
-    ungated = replace(fitted, budgets=Budgets(()))
-    yield replace(_played(_Already(ungated), train, test, seed), name=f"{_LEFT_OUT}gate")
-    for method in single_axes(_Already(fitted)).values():
+    ungated = replace(fitted, budgets=Budgets(())).forecast(test.features, test.outcomes.prompt_tokens)
+    yield Entry(f"{_LEFT_OUT}gate", curve_of(ungated, test.outcomes), ungated)
+    for method in single_axes(_Already(ours, train.outcomes.names)).values():
         yield _played(method, train, test, seed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Already:
-    """A method that has learned from these rows before."""
+    """A method that has forecast the test rows before, of all arms; fitted to some of them it gives those."""
 
-    fitted: Forecaster
+    forecasts: Forecasts
+    names: tuple[str, ...]
     name: str = OURS
 
     def fit(self, train: Sample, seed: int) -> Forecaster:
-        return self.fitted
+        return _Given(self.forecasts.columns([self.names.index(name) for name in train.outcomes.names]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    forecasts: Forecasts
+
+    def forecast(self, features: Features, prompt_tokens: Floats) -> Forecasts:
+        return self.forecasts
 
 
 def _played(method: Method, train: Sample, test: Sample, seed: int) -> Entry:

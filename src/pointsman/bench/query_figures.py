@@ -87,7 +87,9 @@ def curves_of(splits: Sequence[Measured]) -> list[dict[str, Any]]:
 
 
 def _axis(name: str) -> str:
-    return "over_" + name.replace("pointsman ", "").replace(" ", "_").replace("-", "_")
+    return "over_" + name.removeprefix(f"{OURS}, ").replace("budget -1", "largest budget").replace(", ", "_").replace(
+        " ", "_"
+    )
 
 
 def _plain_mean(splits: Sequence[Measured], name: str, key: str) -> float:

@@ -3,7 +3,8 @@
 `gap_closed`: area under the policy's curve between the mean costs of the cheapest and of the most accurate arm, as a
 share of the way from random mixtures of single arms (0) to the oracle (1), which takes the cheapest right arm at every
 price. The cost axis is linear. A policy's curve is what its dial gives on the test rows, joined by straight lines (a
-coin between two settings); it is not hulled, so a dial that makes things worse is seen.
+coin between two settings); it is not hulled, so a dial that makes things worse is seen. Where no setting is as cheap as
+the cheapest arm, the line goes on to that arm.
 
 Axes: N requests, A arms, D settings of the dial.
 """
@@ -104,6 +105,9 @@ def gap_closed(curve: Curve, outcomes: Outcomes) -> float:
     low, high = float(cost.min()), float(cost[outcomes.strongest])
     if high <= low:
         return float("nan")
+    if curve.nano_usd.min() > low:
+        start = float(outcomes.right[:, int(cost.argmin())].mean())
+        curve = Curve(np.append(curve.nano_usd, low), np.append(curve.right, start))
     least = mixture(outcomes).area(low, high)
     most = oracle(outcomes).area(low, high)
     return (curve.area(low, high) - least) / (most - least) if most > least else float("nan")
