@@ -27,10 +27,11 @@ from pointsman.query.difficulty.learners import (
     mixed_view,
     text_directions_view,
     text_view,
+    tree_view,
 )
 from pointsman.query.difficulty.novelty import Novelty
 from pointsman.query.difficulty.prices import Prices
-from pointsman.query.difficulty.space import Space
+from pointsman.query.difficulty.space import Points, Space
 from pointsman.query.difficulty.stacking import Stack
 from pointsman.query.difficulty.trees import Trees
 from pointsman.query.features import NUM_NGRAMS, SURFACE
@@ -47,7 +48,6 @@ _VIEWS: dict[_View, View] = {
     "directions": directions_view,
     "text_directions": text_directions_view,
 }
-_TREE_TEXT_DIMS = 40  # as `learners.tree_view` cuts them
 
 
 class LearnerPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,20 +152,13 @@ def _packed_stack(stack: Stack) -> StackPart:
 def unpack(record: Packed, arrays: Arrays, num_arms: int, file: Any) -> JointForecaster:
     """The forecaster of `num_arms` arms. `file`: whose record it is, for errors. Raises BadRequest `bad_policy`."""
     space, width = _space(arrays), 2 * num_arms
-    num_text, num_surface = space.projection.shape[1] + len(space.center) - len(SURFACE), len(SURFACE)
-    whole = num_text + num_surface + len(space.phases)
-    sizes: dict[_View, int] = {
-        "text": num_text,
-        "even": whole,
-        "mixed": whole,
-        "directions": num_text + num_surface,
-        "text_directions": num_text,
-    }
+    num_text = space.projection.shape[1] + len(space.center) - len(SURFACE)
+    nothing = Points(*(np.zeros((1, size)) for size in (num_text, len(SURFACE), len(space.phases))))
     if (record.neighbours.kind, record.neighbours.view) != ("neighbours", "directions"):
         raise bad_policy(file, "neighbours", "are not those that tell novelty, of the view 'directions'")
-    neighbours = _neighbours(record.neighbours, arrays, "neighbours", sizes, width)
+    neighbours = _neighbours(record.neighbours, arrays, "neighbours", nothing, width)
     learners = tuple(
-        neighbours if part.kind == "novelty" else _learner(part, arrays, f"learner.{number}", sizes, width)
+        neighbours if part.kind == "novelty" else _learner(part, arrays, f"learner.{number}", nothing, width)
         for number, part in enumerate(record.learners)
     )
     read = _Record(file)
@@ -204,20 +197,20 @@ def _space(arrays: Arrays) -> Space:
     )
 
 
-def _learner(part: LearnerPart, arrays: Arrays, name: str, sizes: dict[_View, int], width: int) -> Fitted:
+def _learner(part: LearnerPart, arrays: Arrays, name: str, nothing: Points, width: int) -> Fitted:
+    """`nothing`: one request in the space, for the widths of views."""
     if part.kind == "neighbours":
-        return _neighbours(part, arrays, name, sizes, width)
+        return _neighbours(part, arrays, name, nothing, width)
     if part.kind == "trees":
-        asked = min(sizes["text"], _TREE_TEXT_DIMS) + len(SURFACE)
-        return TreeView(_trees(arrays, name, asked, width))
-    size = sizes[part.view]
+        return TreeView(_trees(arrays, name, tree_view(nothing).shape[1], width))
+    size = _VIEWS[part.view](nothing).shape[1]
     weights = arrays.take(f"{name}.weights", "float64", size, width)
     center = arrays.take(f"{name}.center", "float64", size)
     return Ridge(_VIEWS[part.view], center, weights, arrays.take(f"{name}.intercept", "float64", width))
 
 
-def _neighbours(part: LearnerPart, arrays: Arrays, name: str, sizes: dict[_View, int], width: int) -> Neighbours:
-    directions = arrays.take(f"{name}.directions", "float32", None, sizes[part.view])
+def _neighbours(part: LearnerPart, arrays: Arrays, name: str, nothing: Points, width: int) -> Neighbours:
+    directions = arrays.take(f"{name}.directions", "float32", None, _VIEWS[part.view](nothing).shape[1])
     if not len(directions):
         raise bad_policy(arrays.file, f"{name}.directions", "is empty")
     targets = arrays.take(f"{name}.targets", "float64", len(directions), width)
