@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pointsman.cli.calibrate_query import query
 from pointsman.cli.extras import require_local
 from pointsman.cli.lines import decoded, filled_lines
 from pointsman.cli.progress import counted
@@ -26,10 +27,13 @@ def _calibrate() -> None:
     """Find out what may be promised, from a sample of requests.
 
     pointsman calibrate program airline.route.json --data requests.jsonl --model models/small --model models/large
+
+    pointsman calibrate query policy --outcomes kept.jsonl
     """
 
 
 app.command("routes")(routes)
+app.command("query")(query)
 
 
 @app.command("program")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from pointsman.cli.extras import require_local
+from pointsman.cli.fit_query import query
 from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # torch is loaded by the commands, not by --help
@@ -35,7 +36,12 @@ def _fit() -> None:
     pointsman fit token --small models/small --large models/large --data tasks.jsonl -o router
 
     pointsman fit unit --model models/large --data book.txt -o units
+
+    pointsman fit query --outcomes outcomes.jsonl -o policy
     """
+
+
+app.command("query")(query)
 
 
 @app.command("token")

@@ -19,6 +19,7 @@ from pointsman.cli import (
     coverage,
     diff,
     evaluate,
+    explain,
     fit,
     generate,
     prove,
@@ -59,6 +60,7 @@ app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
 app.command("solve")(solve.solve_command)
+app.command("explain")(explain.explain_command)
 app.command("replay")(replay.replay_command)
 app.command("report")(report.report_command)
 app.command("suggest")(suggest.suggest_command)

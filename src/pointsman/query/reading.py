@@ -93,6 +93,9 @@ def read_outcomes(
     arms: Sequence[str] | None = None,
     tariffs: Mapping[str, Tariff] | None = None,
     votes: int | None = None,
+    *,
+    fewest_rows: int = _MIN_ROWS,
+    fewest_arms: int = 2,
 ) -> ReadTable:
     """The table in `paths`, which are read as one.
 
@@ -102,6 +105,8 @@ def read_outcomes(
         tariffs: replace the prices of the arms that they name.
         votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more, the first so many with
             answers: the most frequent of these, at so many times the cost.
+        fewest_rows: complete ones that are expected.
+        fewest_arms: with a price that are expected.
 
     Raises:
         BadRequest: `bad_outcomes` for what cannot be read, a value out of range, an id that occurs twice, or too little
@@ -112,12 +117,12 @@ def read_outcomes(
     names = sorted({name for row in rows for name in row.outcomes})
     costs = {name: _costs(rows, name, (tariffs or {}).get(name)) for name in names}
     unpriced = {name: cost for name, cost in costs.items() if isinstance(cost, str)}
-    chosen = _chosen(names, unpriced, arms)
+    chosen = _chosen(names, unpriced, arms, fewest_arms)
     kept = [i for i, row in enumerate(rows) if all(_answered(row, name) for name in chosen)]
-    if len(kept) < _MIN_ROWS:
+    if len(kept) < fewest_rows:
         counts = Counter(name for row in rows for name in chosen if _answered(row, name))
         seen = ", ".join(f"{name} {counts[name]}" for name in chosen)
-        problem = f"{len(kept)} of {len(rows)} requests have an outcome of every arm ({seen}); expected {_MIN_ROWS}"
+        problem = f"{len(kept)} of {len(rows)} requests have an outcome of every arm ({seen}); expected {fewest_rows}"
         raise BadRequest(f"{problem} or more; name fewer arms", code="bad_outcomes", param="arms")
     billed = np.array([[costs[name][i] for name in chosen] for i in kept], dtype=np.float64)
     shown = {name: str(why) for name, why in unpriced.items()} if arms is None else {}
@@ -198,7 +203,9 @@ def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
     return (read * tariff.input_usd + written * tariff.output_usd) / 1e6 + tariff.request_usd
 
 
-def _chosen(names: Sequence[str], unpriced: Mapping[str, Any], arms: Sequence[str] | None) -> list[str]:
+def _chosen(
+    names: Sequence[str], unpriced: Mapping[str, Any], arms: Sequence[str] | None, fewest_arms: int
+) -> list[str]:
     for name in arms or ():
         if name not in names:
             problem = f"there is no arm {name!r} in the table; there is {', '.join(names)}"
@@ -207,9 +214,10 @@ def _chosen(names: Sequence[str], unpriced: Mapping[str, Any], arms: Sequence[st
             problem = f"{name!r} is an arm {unpriced[name]}; give its price with --costs, or leave it out"
             raise BadRequest(problem, code="unpriced_arm", param="arms")
     chosen = list(dict.fromkeys(arms)) if arms else [name for name in names if name not in unpriced]
-    if len(chosen) < 2:
+    if len(chosen) < fewest_arms:
         why = "; ".join(f"{name}, {reason}" for name, reason in unpriced.items()) or "no other arm"
-        problem = f"{len(chosen)} arms can be used, expected two or more with a price. Left out: {why}"
+        expected = {1: "one", 2: "two"}.get(fewest_arms, fewest_arms)
+        problem = f"{len(chosen)} arms can be used, expected {expected} or more with a price. Left out: {why}"
         raise BadRequest(problem, code="unpriced_arm", param="arms")
     return chosen
 

@@ -32,6 +32,9 @@ def test_help_and_version(pm: Any) -> None:
         "suggest",
         "solve",
         "calibrate routes",
+        "calibrate query",
+        "fit query",
+        "explain",
         "bench",
     ):
         long, short = pm(*command.split(), "--help"), pm(*command.split(), "-h")

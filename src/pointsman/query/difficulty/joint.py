@@ -53,6 +53,14 @@ class JointForecaster:
         found = [learner.predict(points) for learner in self.learners]
         return self.combined(found, self.neighbours.predict_with(points.directions)[1], prompt_tokens)
 
+    def along(self, features: Features) -> tuple[Floats, Floats]:
+        """(N, J) coordinates of N requests along the shared directions: of outcomes, and of lengths."""
+        points, num_arms = self.space.points(features), len(self.right.mean)
+        found = [learner.predict(points) for learner in self.learners]
+        novelty = self.novelty.of(self.neighbours.predict_with(points.directions)[1])
+        right = self.right.along([each[:, :num_arms] for each in found], novelty)
+        return right, self.lengths.along([each[:, num_arms:] for each in found], novelty)
+
     def combined(self, predicted: Sequence[Floats], ranks: Floats, prompt_tokens: Floats) -> Forecasts:
         """From what each learner predicts, (N, T) each, and (N, 2) similarities to the nearest training rows."""
         num_arms, novelty = len(self.right.mean), self.novelty.of(ranks)

@@ -40,10 +40,13 @@ class Stack:
 
     def combine(self, predicted: Sequence[Floats], novelty: Floats) -> Floats:
         """(N, A) of E predictions (N, A) each and (N,) novelty from 0 to 1."""
+        return np.asarray(self.mean + self.along(predicted, novelty) @ self.directions.T)
+
+    def along(self, predicted: Sequence[Floats], novelty: Floats) -> Floats:
+        """(N, J) coordinates of `combine` along the directions, from the same."""
         along = np.stack([(found - self.mean) @ self.directions for found in predicted], axis=2)  # (N, J, E)
         known, unknown = ((along * weights).sum(2) for weights in (self.known, self.unknown))
-        blended = known + novelty[:, None] * (unknown - known)
-        return np.asarray(self.mean + blended @ self.directions.T)
+        return np.asarray(known + novelty[:, None] * (unknown - known))
 
 
 def fit_stack(by_row: Sequence[Floats], by_task: Sequence[Floats], targets: Floats, max_directions: int) -> Stack:
@@ -53,7 +56,7 @@ def fit_stack(by_row: Sequence[Floats], by_task: Sequence[Floats], targets: Floa
     """
     mean = targets.mean(0)
     average = np.mean([found - mean for found in by_row], axis=0)
-    directions = np.linalg.svd(average, full_matrices=False)[2].T[:, :max_directions]
+    directions = np.ascontiguousarray(np.linalg.svd(average, full_matrices=False)[2].T[:, :max_directions])
     along = (targets - mean) @ directions
     known = [[(found - mean) @ direction for found in by_row] for direction in directions.T]
     unknown = [[(found - mean) @ direction for found in by_task] for direction in directions.T]

@@ -1,0 +1,111 @@
+"""``pointsman calibrate query``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pointsman.cli.extras import require_learning
+from pointsman.cli.progress import counted
+from pointsman.core import BadRequest
+
+if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
+    from pointsman.query.certifying import Promise, Setting
+    from pointsman.query.learning import Calibration
+
+__all__ = ["promised", "query", "setting_shown"]
+
+_QUALITY = 0.99
+
+
+def query(
+    policy: Annotated[Path, typer.Argument(help="Folder of `fit query`; the certificate is written into it.")],
+    outcomes: Annotated[
+        list[Path], typer.Option("--outcomes", help="Tables of requests that the policy was not fitted on; repeatable.")
+    ],
+    quality: Annotated[
+        float | None, typer.Option(help="Share of the reference arm's right answers to keep [default: 0.99].")
+    ] = None,
+    loss: Annotated[
+        float | None, typer.Option(help="Instead: share of all answers that may be lost; no quality is promised then.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="With which that is promised.")] = 0.95,
+    most_novel: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Requests more novel than this go to the reference arm.")
+    ] = 1.0,
+    costs: Annotated[Path | None, typer.Option(help="JSON of prices by arm, as for `fit query`.")] = None,
+) -> None:
+    """Certify how much a policy saves while it keeps the reference arm's quality; exit 1 where nothing may be promised.
+
+    pointsman calibrate query policy --outcomes kept.jsonl --quality 0.98
+
+    pointsman calibrate query policy --outcomes kept.jsonl --loss 0.01 --most-novel 0.5
+    """
+    require_learning()
+    from pointsman.query.certifying import Promise
+    from pointsman.query.learning import best_reachable, calibrate_policy
+    from pointsman.query.reading import read_outcomes, read_tariffs
+    from pointsman.query.storing import load_stored, save_certificate
+
+    if quality is not None and loss is not None:
+        raise BadRequest("--quality and --loss are given; expected one of them", code="conflicting_options")
+    if loss is None:
+        promise = Promise.of_quality(_QUALITY if quality is None else quality, confidence)
+    else:
+        promise = Promise(loss, confidence)
+    stored = load_stored(policy)
+    with counted("reading, certifying", 2) as tick:
+        read = read_outcomes(outcomes, stored.policy.arms, None if costs is None else read_tariffs(costs))
+        tick(1)
+        found = calibrate_policy(stored, read.outcomes, promise, most_novel)
+        tick(1)
+    reference = stored.policy.reference
+    print("\n".join([*read.notes(), f"promise: {promised(promise, reference)}"]))
+    if found.certificate is None:
+        print(_refused(found, len(read.outcomes), reference))
+        print(_reachable(best_reachable(stored, read.outcomes, promise, most_novel), reference))
+        if stored.policy.certificate is not None:
+            print(f"{policy}: its former certificate stays: {promised(stored.policy.certificate.promise, reference)}")
+        raise typer.Exit(1)
+    save_certificate(found.certificate, policy)
+    print(_certified(found, reference))
+    print(f"{policy}: certificate written; try: pointsman explain {policy} REQUEST")
+
+
+def promised(promise: Promise, reference: str) -> str:
+    """In words."""
+    kept = f"at least {promise.kept:.4g} of the share that {reference} gets right"
+    less = f", less {promise.loss:.4g}" if promise.loss else ""
+    return f"right answers: {kept}{less}; confidence {promise.confidence:.4g}"
+
+
+def setting_shown(setting: Setting) -> str:
+    """A price as what a right answer is worth, since that can be imagined."""
+    worth = "any cost" if setting.price == 0 else f"up to {1 / setting.price / 1e9:.4g} USD"
+    return f"a right answer is worth {worth}, caution {setting.caution:g}"
+
+
+def _certified(found: Calibration, reference: str) -> str:
+    certified, certificate = found.certified, found.certificate
+    assert certificate is not None
+    lines = [
+        f"certified on {certificate.num_rows:,} rows: saves {certificate.saving:.1%} of what {reference} costs on them",
+        f"setting: {setting_shown(certificate.setting)}",
+        f"settings: {certified.num_tested} tested, in an order fixed before, {certified.num_passed} passed",
+        "covered: requests drawn like these rows, on average; not covered: other requests, and any single one",
+    ]
+    return "\n".join(lines)
+
+
+def _refused(found: Calibration, num_rows: int, reference: str) -> str:
+    told = f"nothing that saves is certified on {num_rows:,} rows, so {reference} answers all"
+    return f"{told}; {found.certified.num_tested} settings tested, {found.certified.num_passed} passed"
+
+
+def _reachable(quality: float | None, reference: str) -> str:
+    if quality is None:
+        return "best reachable on these rows: not even half of the quality"
+    told = f"best reachable on these rows: {quality:.3f} of what {reference} gets right"
+    return f"{told}; not promised, since it was looked for afterwards: to promise it, calibrate with other rows"

@@ -1,0 +1,133 @@
+"""``pointsman fit query``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pointsman.cli.extras import require_learning
+from pointsman.cli.progress import counted
+from pointsman.core import BadRequest
+
+if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
+    from pointsman.query.outcomes import Outcomes
+    from pointsman.query.reading import ReadTable
+    from pointsman.query.storing import StoredPolicy
+
+__all__ = ["names_of", "query"]
+
+
+def query(
+    outcomes: Annotated[
+        list[Path], typer.Option("--outcomes", help="Outcome tables, JSON Lines or those in gzip; repeatable.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the policy.")] = Path("policy"),
+    arms: Annotated[
+        str | None, typer.Option(help="Only these arms, with commas between [default: all priced].")
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option(help="JSON of prices by arm: [input, output] US dollars per million tokens.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="That savings and losses are counted against [default: most often right].")
+    ] = None,
+    onto: Annotated[
+        Path | None, typer.Option(help="Let new arms join this policy, with ten rows or more of each.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of learning.")] = 0,
+) -> None:
+    """Learn from outcomes which arm a request needs; all rows are learned from, so keep others to calibrate with.
+
+    pointsman fit query --outcomes outcomes.jsonl -o policy
+
+    pointsman fit query --outcomes a.jsonl --outcomes b.jsonl.gz --arms small,large --costs costs.json
+
+    pointsman fit query --onto policy --outcomes new.jsonl -o policy2
+    """
+    require_learning()
+    from pointsman.query.reading import read_tariffs
+
+    if onto is not None and reference is not None:
+        raise BadRequest("--reference is the policy's own with --onto; leave it out", code="conflicting_options")
+    tariffs = None if costs is None else read_tariffs(costs)
+    if onto is None:
+        _fit(outcomes, output, names_of(arms), tariffs, reference, seed)
+    else:
+        _join(outcomes, output, names_of(arms), tariffs, onto, seed)
+
+
+def names_of(arms: str | None) -> list[str] | None:
+    """Of arms with commas between. Raises BadRequest `unknown_arm` where there are none."""
+    if arms is None:
+        return None
+    names = [name.strip() for name in arms.split(",") if name.strip()]
+    if not names:
+        raise BadRequest("--arms is empty; expected names with commas between", code="unknown_arm", param="arms")
+    return names
+
+
+def _fit(
+    files: list[Path], folder: Path, arms: list[str] | None, tariffs: object, reference: str | None, seed: int
+) -> None:
+    from pointsman.query.frontier import curve_of, gap_closed
+    from pointsman.query.learning import fit_policy
+    from pointsman.query.reading import read_outcomes
+    from pointsman.query.storing import save_policy
+
+    with counted("reading, learning, writing", 3) as tick:
+        read = read_outcomes(files, arms, tariffs)  # type: ignore[arg-type]  # of `read_tariffs`
+        tick(1)
+        stored = fit_policy(read.outcomes, reference, seed)
+        tick(1)
+        save_policy(stored, folder)
+        tick(1)
+    found = read.outcomes
+    print("\n".join([*read.notes(), *_means(found)]))
+    held_out, _ = stored.seen.for_certify(found.names)
+    gap = gap_closed(curve_of(held_out, found), found)
+    told = "nothing to route: the cheapest arm is as good as any" if gap != gap else f"{gap:.1%} of the gap closed"
+    print(f"held out: {told}, from random mixtures of arms (0 %) to an oracle (100 %); no learner saw these rows")
+    print(_written(stored, folder))
+
+
+def _join(files: list[Path], folder: Path, arms: list[str] | None, tariffs: object, onto: Path, seed: int) -> None:
+    from pointsman.query.difficulty.growing import FEWEST_ROWS
+    from pointsman.query.learning import grow_policy
+    from pointsman.query.reading import read_outcomes
+    from pointsman.query.storing import load_stored, save_policy
+
+    stored = load_stored(onto)
+    read = read_outcomes(files, arms, tariffs, fewest_rows=FEWEST_ROWS, fewest_arms=1)  # type: ignore[arg-type]
+    new = _new_arms(read, stored)
+    with counted("arms joined", len(new)) as tick:
+        for name in new:
+            stored = grow_policy(stored, read.outcomes.columns([read.outcomes.index(name)]), seed)
+            tick(1)
+        save_policy(stored, folder)
+    joined = read.outcomes.columns([read.outcomes.index(name) for name in new])
+    print("\n".join([*read.notes(), *_means(joined)]))
+    print(f"joined: {', '.join(new)}, with {len(joined)} rows; what is unlike the other arms in them is not known yet")
+    print(_written(stored, folder))
+
+
+def _new_arms(read: ReadTable, stored: StoredPolicy) -> list[str]:
+    new = [name for name in read.outcomes.names if name not in stored.policy.arms]
+    if not new:
+        problem = f"the policy has all arms of the table, {', '.join(read.outcomes.names)}; expected a new one"
+        raise BadRequest(problem, code="arm_exists", param="outcomes")
+    return new
+
+
+def _means(outcomes: Outcomes) -> list[str]:
+    width = max(len("arm"), *(len(name) for name in outcomes.names))
+    right, cost = outcomes.right.mean(0), outcomes.nano_usd.mean(0) / 1e6  # of 1,000 requests
+    rows = [f"{name.ljust(width)}  {r:.3f}  {c:.6g}" for name, r, c in zip(outcomes.names, right, cost, strict=True)]
+    return [f"{'arm'.ljust(width)}  right  USD per 1,000 requests", *rows]
+
+
+def _written(stored: StoredPolicy, folder: Path) -> str:
+    policy = stored.policy
+    told = f"{folder}: {len(policy.arms)} arms, reference arm {policy.reference}, {policy.version}"
+    return f"{told}; not certified yet: pointsman calibrate query {folder} --outcomes OTHER_ROWS"

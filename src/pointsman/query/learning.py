@@ -1,0 +1,158 @@
+"""From outcome tables to a policy that can be stored: fitted, joined by new arms, calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from pointsman.core import BadRequest
+from pointsman.query.certifying import Certified, Promise, certify
+from pointsman.query.difficulty.growing import coordinates_of, with_arm
+from pointsman.query.difficulty.joint import Joint, JointForecaster
+from pointsman.query.features import features_of
+from pointsman.query.forecasting import Forecasts, Sample
+from pointsman.query.outcomes import Floats, Outcomes
+from pointsman.query.policy import Certificate
+from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
+from pointsman.query.seen import SeenRows, digest_of
+from pointsman.query.storing import Origin, StoredPolicy, policy_of
+
+__all__ = ["Calibration", "best_reachable", "calibrate_policy", "fit_policy", "forecasts_of", "grow_policy"]
+
+_STEPS = 8
+"""Of the bisection for the best reachable quality: to within 0.002."""
+
+_LEAST_QUALITY = 0.5
+
+
+def fit_policy(outcomes: Outcomes, reference: str | None = None, seed: int = 0) -> StoredPolicy:
+    """A policy without a certificate, fitted on all rows. `reference`: the arm most often right where None.
+
+    Raises BadRequest: `unknown_arm`; `no_texts` where the table does not keep its requests' texts.
+    """
+    chosen = outcomes.names[outcomes.strongest if reference is None else outcomes.index(reference)]
+    sample = _sample(outcomes)
+    fitted, held_out = Joint().fit_held_out(sample, seed)
+    origin = Origin(digest_of(outcomes), len(outcomes), seed)
+    policy = policy_of(outcomes.names, chosen, fitted)
+    return StoredPolicy(policy, origin, SeenRows.of(outcomes, held_out), fit_prompt_lengths(outcomes))
+
+
+def grow_policy(stored: StoredPolicy, outcomes: Outcomes, seed: int = 0) -> StoredPolicy:
+    """The policy with one more arm, which `outcomes` are of, and without a certificate.
+
+    On rows that the new arm has not answered, draws from its forecasts stand in for its outcomes. They only order the
+    settings that calibration tests; what is certified comes from calibration rows that all arms have answered.
+
+    Raises BadRequest as `with_arm`; `arm_exists`; `no_texts`.
+    """
+    policy, name = stored.policy, outcomes.names[0]
+    if name in policy.arms:
+        problem = f"the policy has an arm {name!r} already; expected the outcomes of another"
+        raise BadRequest(problem, code="arm_exists", param="outcomes")
+    fitted, seen = policy.server.fitted, stored.seen
+    rows = seen.where(outcomes.ids)
+    along = coordinates_of(fitted.right, seen.forecast_right)
+    grown = with_arm(fitted, _sample(outcomes))
+    return StoredPolicy(
+        policy_of((*policy.arms, name), policy.reference, grown, kind=policy.kind),
+        msgspec.structs.replace(stored.origin, joined=[*stored.origin.joined, name]),
+        _seen_with(seen, grown, along, rows, outcomes, seed),
+        _prompts_with(stored.prompts, outcomes),
+    )
+
+
+def _seen_with(
+    seen: SeenRows, grown: JointForecaster, along: Floats, rows: np.ndarray, outcomes: Outcomes, seed: int
+) -> SeenRows:
+    right = grown.right.mean[-1] + along @ grown.right.directions[-1]
+    cost = np.full(len(right), float(outcomes.nano_usd.mean()))
+    drawn = (np.random.default_rng(seed).random(len(right)) < right).astype(np.float64)
+    known, billed = rows >= 0, cost.copy()
+    drawn[rows[known]], billed[rows[known]] = outcomes.right[known, 0], outcomes.nano_usd[known, 0]
+    own = SeenRows.of(outcomes, Forecasts(outcomes.right, outcomes.nano_usd, np.zeros(len(outcomes))))
+    return SeenRows(
+        right=np.column_stack([seen.right, drawn]),
+        nano_usd=np.column_stack([seen.nano_usd, billed]),
+        forecast_right=np.column_stack([seen.forecast_right, right]),
+        forecast_nano_usd=np.column_stack([seen.forecast_nano_usd, cost]),
+        is_billed=np.append(seen.is_billed, False),
+        ids=np.vstack([seen.ids, own.ids]),
+        texts=np.vstack([seen.texts, own.texts]),
+    )
+
+
+def _prompts_with(prompts: PromptLengths | None, outcomes: Outcomes) -> PromptLengths | None:
+    own = fit_prompt_lengths(outcomes)
+    return None if prompts is None or own is None else prompts.plus(own)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What became of it. `certificate`: None where nothing that saves passed."""
+
+    certified: Certified
+    certificate: Certificate | None
+
+
+def calibrate_policy(
+    stored: StoredPolicy, outcomes: Outcomes, promise: Promise, most_novel: float = 1.0
+) -> Calibration:
+    """A certificate from rows that the policy was not fitted on; arms of `outcomes` as the policy's.
+
+    Raises BadRequest: `calibration_overlaps`; `too_few_rows`; `no_texts`; `prompt_tokens_unknown`.
+    """
+    policy = stored.policy
+    stored.seen.refuse_overlap(outcomes)
+    forecasts = forecasts_of(policy.server.fitted, outcomes)
+    reference = policy.arms.index(policy.reference)
+    found = certify(stored.seen.for_certify(policy.arms), (forecasts, outcomes), reference, promise, most_novel)
+    if found.setting is None:
+        return Calibration(found, None)
+    data = digest_of(outcomes)
+    made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data)
+    return Calibration(found, made)
+
+
+def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, most_novel: float = 1.0) -> float | None:
+    """The largest share of the reference arm's quality that these rows certify; None where not even half.
+
+    Found by looking at the rows again and again, so it is no promise: to promise it takes other rows.
+    """
+    policy = stored.policy
+    forecasts = forecasts_of(policy.server.fitted, outcomes)
+    held_out, reference = stored.seen.for_certify(policy.arms), policy.arms.index(policy.reference)
+
+    def passes(kept: float) -> bool:
+        try:
+            wanted = replace(promise, loss=0.0, kept=kept)
+            found = certify(held_out, (forecasts, outcomes), reference, wanted, most_novel)
+        except BadRequest:  # too few rows for so much
+            return False
+        return found.setting is not None
+
+    low, high = _LEAST_QUALITY, min(promise.kept - promise.loss, 0.9999)
+    if not passes(low):
+        return None
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return low
+
+
+def forecasts_of(fitted: JointForecaster, outcomes: Outcomes) -> Forecasts:
+    """Of a table's requests. Raises BadRequest: `no_texts`; `prompt_tokens_unknown` where prices are by token."""
+    if fitted.prices.is_by_token and np.isnan(outcomes.prompt_tokens).any():
+        problem = "prices of this policy are by token, and the table lacks input_tokens of some outcomes"
+        raise BadRequest(problem, code="prompt_tokens_unknown", param="outcomes")
+    return fitted.forecast(_sample(outcomes).features, outcomes.prompt_tokens)
+
+
+def _sample(outcomes: Outcomes) -> Sample:
+    missing = sum(not text for text in outcomes.texts)
+    if missing:
+        problem = f"{missing} of {len(outcomes)} rows have no prompt; expected the text of each request"
+        raise BadRequest(problem, code="no_texts", param="prompt")
+    return Sample(outcomes, features_of(outcomes.texts))

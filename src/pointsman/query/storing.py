@@ -1,0 +1,280 @@
+"""A policy as a folder: what decides, the rows it comes from, and the certificate beside it. No pickle, no torch.
+
+    policy.json           format version, what decides but for its arrays, where it comes from
+    policy.safetensors    arrays of the space, the learners, the neighbours and the forest
+    held_out.safetensors  forecasts of the fitted rows, their outcomes, and digests of the requests (`seen.py`)
+    certificate.json      where it was calibrated; `certificate.dropped-N.json` are former ones, with the reason
+
+Covered: each file is written whole or not at all, policy.json last, and names the sha256 of the others; what does not
+belong together is refused, so that a save which ends early over another policy leaves a folder that does not load.
+Not covered: who may write into the folder may write another policy there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pointsman.core import BadRequest
+from pointsman.query.certifying import Promise, Setting
+from pointsman.query.difficulty.joint import JointForecaster
+from pointsman.query.difficulty.serving import Server
+from pointsman.query.folders import bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
+from pointsman.query.packing import Packed, pack, unpack
+from pointsman.query.policy import POLICY_VERSION, Certificate, Kind, Policy
+from pointsman.query.prompts import PromptLengths
+from pointsman.query.seen import SeenRows
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Origin",
+    "StoredPolicy",
+    "drop_certificate",
+    "load_policy",
+    "load_stored",
+    "policy_of",
+    "save_certificate",
+    "save_policy",
+]
+
+FORMAT_VERSION: Final = 1
+_POLICY, _ARRAYS, _HELD_OUT, _CERTIFICATE = (
+    "policy.json",
+    "policy.safetensors",
+    "held_out.safetensors",
+    "certificate.json",
+)
+_LIBRARIES = ("pointsman", "numpy", "scikit-learn")
+
+
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a policy comes from; nothing of it decides.
+
+    Attributes:
+        data_sha256: of the outcomes, see `seen.digest_of`.
+        num_rows: of them.
+        seed: of the fit.
+        versions: of the libraries that fitted.
+        joined: arms that joined later, in order.
+    """
+
+    data_sha256: str
+    num_rows: int
+    seed: int
+    versions: dict[str, str] = msgspec.field(default_factory=lambda: {name: version(name) for name in _LIBRARIES})
+    joined: list[str] = []
+
+
+class _Decides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rule: str
+    arms: list[str]
+    reference: str
+    kind: Kind
+    arrays_sha256: str
+    forecaster: Packed
+
+    @property
+    def digest(self) -> str:
+        return sha256(msgspec.json.encode(self)).hexdigest()
+
+
+class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: int
+    decides: _Decides
+    origin: Origin
+    held_out_sha256: str
+    prompts: PromptLengths | None = None
+
+
+class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`price`: None where it is infinite. `policy`: digest of what decides."""
+
+    format: int
+    policy: str
+    loss: float
+    confidence: float
+    kept: float
+    price: float | None
+    caution: float
+    most_novel: float
+    num_rows: int
+    saving: float
+    arms: list[str]
+    data_sha256: str
+    dropped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """A policy with what stands beside it in its folder. `prompts`: None where tables did not count prompts."""
+
+    policy: Policy
+    origin: Origin
+    seen: SeenRows
+    prompts: PromptLengths | None = None
+
+
+def policy_of(
+    arms: tuple[str, ...],
+    reference: str,
+    fitted: JointForecaster,
+    certificate: Certificate | None = None,
+    kind: Kind = "nano_usd",
+) -> Policy:
+    """A policy whose version is a digest of what decides. Raises as `Policy`, and BadRequest `not_storable`."""
+    decides, _ = _decides(arms, reference, kind, fitted)
+    found = _version(decides, certificate)
+    return Policy(arms, reference, kind, Server.of(fitted), certificate, found)
+
+
+def save_policy(stored: StoredPolicy, folder: Path) -> None:
+    """Writes a policy; a certificate of another one is dropped first, and the policy's own is written last.
+
+    Raises:
+        BadRequest: `not_storable` for learners that are not ours.
+        OSError: where the folder cannot be written.
+    """
+    policy = stored.policy
+    decides, arrays = _decides(policy.arms, policy.reference, policy.kind, policy.server.fitted)
+    held_out = encode_arrays(stored.seen.arrays())
+    record = _PolicyFile(FORMAT_VERSION, decides, stored.origin, sha256(held_out).hexdigest(), stored.prompts)
+    folder.mkdir(parents=True, exist_ok=True)
+    drop_certificate(folder, "another policy was written into its folder")
+    write_whole(folder / _ARRAYS, arrays)
+    write_whole(folder / _HELD_OUT, held_out)
+    write_whole(folder / _POLICY, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    if policy.certificate is not None:
+        save_certificate(policy.certificate, folder)
+
+
+def load_policy(folder: Path) -> Policy:
+    """The policy in a folder, with its certificate where there is one.
+
+    Raises:
+        BadRequest: `bad_policy`, naming the file and the field, for what is missing, damaged, of another format or does
+            not belong together; `other_certificate` for the certificate of another policy.
+    """
+    return _loaded_whole(folder)[1]
+
+
+def load_stored(folder: Path) -> StoredPolicy:
+    """The same with all that stands beside it. Raises as `load_policy`."""
+    record, policy = _loaded_whole(folder)
+    seen = SeenRows.read(read_arrays(folder / _HELD_OUT, record.held_out_sha256), len(policy.arms))
+    prompts = record.prompts
+    if prompts is not None and {len(prompts.base), len(prompts.per_byte), len(prompts.error)} != {len(policy.arms)}:
+        raise bad_policy(folder / _POLICY, "prompts", f"must have a number for each of {len(policy.arms)} arms")
+    return StoredPolicy(policy, record.origin, seen, prompts)
+
+
+def save_certificate(certificate: Certificate, folder: Path) -> None:
+    """Writes the certificate of the policy in the folder; a former one is kept as dropped.
+
+    Raises BadRequest: `bad_policy`; `other_certificate` where its arms are not the policy's.
+    """
+    record, policy = _loaded(folder)
+    replace(policy, certificate=certificate)  # refuses other arms
+    drop_certificate(folder, "replaced by a newer one")
+    write_whole(folder / _CERTIFICATE, msgspec.json.encode(_certificate_file(certificate, record.decides)) + b"\n")
+
+
+def drop_certificate(folder: Path, reason: str) -> Path | None:
+    """Renames the certificate to `certificate.dropped-N.json`, with the reason in it; None where there is none.
+
+    What cannot be read as a certificate is moved as it is, with the reason in a file beside it.
+    """
+    path = folder / _CERTIFICATE
+    if not path.exists():
+        return None
+    number = 1
+    while (target := folder / f"certificate.dropped-{number}.json").exists():
+        number += 1
+    data = read_file(path)
+    try:
+        record = read_record(data, _CertificateFile, path, FORMAT_VERSION)
+    except BadRequest:
+        write_whole(target.with_suffix(".reason.txt"), reason.encode() + b"\n")
+        path.replace(target)
+        return target
+    write_whole(target, msgspec.json.encode(msgspec.structs.replace(record, dropped=reason)) + b"\n")
+    path.unlink()
+    return target
+
+
+def _decides(arms: tuple[str, ...], reference: str, kind: Kind, fitted: JointForecaster) -> tuple[_Decides, bytes]:
+    record, arrays = pack(fitted)
+    data = encode_arrays(arrays)
+    return _Decides(POLICY_VERSION, list(arms), reference, kind, sha256(data).hexdigest(), record), data
+
+
+def _version(decides: _Decides, certificate: Certificate | None) -> str:
+    """`joint/1+` and a digest of what decides: the forecaster, and the certificate where there is one."""
+    digest = decides.digest
+    if certificate is not None:
+        digest = sha256(msgspec.json.encode(_certificate_file(certificate, decides))).hexdigest()
+    return f"{POLICY_VERSION}+{digest[:16]}"
+
+
+def _loaded_whole(folder: Path) -> tuple[_PolicyFile, Policy]:
+    record, policy = _loaded(folder)
+    certificate = _load_certificate(folder, record.decides)
+    return record, replace(policy, certificate=certificate, version=_version(record.decides, certificate))
+
+
+def _loaded(folder: Path) -> tuple[_PolicyFile, Policy]:
+    """Without the certificate."""
+    path = folder / _POLICY
+    record = read_record(read_file(path), _PolicyFile, path, FORMAT_VERSION)
+    decides = record.decides
+    if decides.rule != POLICY_VERSION:
+        raise bad_policy(path, "decides.rule", f"is {decides.rule!r}; this version decides by {POLICY_VERSION!r}")
+    if len(decides.arms) < 2 or len(set(decides.arms)) < len(decides.arms):
+        raise bad_policy(path, "decides.arms", f"are {decides.arms!r}; expected two or more, all different")
+    if decides.reference not in decides.arms:
+        raise bad_policy(path, "decides.reference", f"{decides.reference!r} is none of {', '.join(decides.arms)}")
+    arrays = read_arrays(folder / _ARRAYS, decides.arrays_sha256)
+    fitted = unpack(decides.forecaster, arrays, len(decides.arms), path)
+    arms = tuple(decides.arms)
+    return record, Policy(arms, decides.reference, decides.kind, Server.of(fitted), None, _version(decides, None))
+
+
+def _certificate_file(certificate: Certificate, decides: _Decides) -> _CertificateFile:
+    promise, setting = certificate.promise, certificate.setting
+    return _CertificateFile(
+        format=FORMAT_VERSION,
+        policy=decides.digest,
+        loss=promise.loss,
+        confidence=promise.confidence,
+        kept=promise.kept,
+        price=None if setting.price == float("inf") else setting.price,
+        caution=setting.caution,
+        most_novel=certificate.most_novel,
+        num_rows=certificate.num_rows,
+        saving=certificate.saving,
+        arms=list(certificate.arms),
+        data_sha256=certificate.data,
+    )
+
+
+def _load_certificate(folder: Path, decides: _Decides) -> Certificate | None:
+    path = folder / _CERTIFICATE
+    if not path.exists():
+        return None
+    record = read_record(read_file(path), _CertificateFile, path, FORMAT_VERSION)
+    if record.policy != decides.digest:
+        problem = f"{path} was made for policy {record.policy[:16]}; this one is {decides.digest[:16]}"
+        raise BadRequest(f"{problem}; calibrate again", code="other_certificate")
+    try:
+        promise = Promise(record.loss, record.confidence, record.kept)
+    except BadRequest as exc:
+        raise bad_policy(path, "promise", exc.message) from exc
+    setting = Setting(float("inf") if record.price is None else record.price, record.caution)
+    if setting.price < 0 or not 0 <= record.most_novel <= 1 or record.num_rows < 1:
+        raise bad_policy(path, "setting", "has a price, a novelty or a number of rows out of range")
+    arms = tuple(record.arms)
+    return Certificate(promise, setting, record.most_novel, record.num_rows, record.saving, arms, record.data_sha256)
