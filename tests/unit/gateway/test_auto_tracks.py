@@ -20,11 +20,11 @@ CHAT, EXPLAIN = "/v1/chat/completions", "/v1/pointsman/explain/"
 KEY = [(b"authorization", b"Bearer sk-one")]
 PUZZLE = (
     "Three houses stand in a row and are numbered 1 to 3 from left to right. One person lives in each house. The "
-    "people are Cyta, Jovin and Oldy. The drinks are juice, cider and milk. The colours are yellow, blue and white. Everyone "
-    "has a different drink and a different colour. Cyta is a direct neighbour of whoever lives in the blue house. The "
-    "person in the white house lives somewhere to the left of Oldy. The person who drinks milk does not live in the "
-    "blue house. Cyta lives somewhere to the left of whoever drinks juice. Whoever lives in the white house lives "
-    "somewhere between whoever lives in the blue house and the juice drinker. Who lives in the white house?"
+    "people are Cyta, Jovin and Oldy. The drinks are juice, cider and milk. The colours are yellow, blue and white. "
+    "Everyone has a different drink and a different colour. Cyta is a direct neighbour of whoever lives in the blue "
+    "house. The person in the white house lives somewhere to the left of Oldy. The person who drinks milk does not "
+    "live in the blue house. Cyta lives somewhere to the left of whoever drinks juice. Whoever lives in the white "
+    "house lives somewhere between whoever lives in the blue house and the juice drinker. Who lives in the white house?"
 )
 
 
