@@ -236,10 +236,10 @@ async def test_correctness_is_in_the_ledger_where_it_is_configured(setup: Setup,
     app = setup.app(comparer="reference_is_right")
     async with app.router.lifespan_context(app):
         client = client_of(app)
-        for says in ("so 4", "so 5"):
+        for says, wish in (("so 4", {}), ("so 5", {}), ("", {"quality": 0.9999})):
             setup.small.says = says
-            reply = await client.chat(setup.fakes.asking())
+            reply = await client.chat(setup.fakes.asking(pointsman=wish))
             await audited(client, reply.headers["x-request-id"])
     settled = [(entry.billed, entry.audit) for entry in read_entries(setup.path)]
-    found = [(billed.correct, audit.correct) for billed, audit in settled if billed and audit]
-    assert found == [(True, True), (False, True)]
+    found = [(billed and billed.correct, audit and audit.correct) for billed, audit in settled]
+    assert found == [(True, True), (False, True), (True, None)], "the last one was the reference arm's"

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pointsman.core import BadRequest, UpstreamError
-from pointsman.gateway import Config, Opened, RoutingConfig, ServerConfig, create_app, open_routing
+from pointsman.core import BadRequest, Unsupported, UpstreamError
+from pointsman.gateway import Config, Opened, RoutingConfig, ServerConfig, create_app, open_routing, serve
 from pointsman.gateway.ledger import open_ledger, read_entries
 
 pytestmark = pytest.mark.anyio
@@ -162,6 +163,35 @@ def test_everything_that_is_configured_is_opened(tmp_path: Path, fakes: Any) -> 
     with pytest.raises(BadRequest) as caught:
         open_routing(Config(routing=RoutingConfig(memory=tmp_path / "m", ledger=tmp_path / "bad")), load)
     assert caught.value.code == "invalid_ledger"
+
+
+def test_a_policy_is_loaded_by_the_query_level(fakes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Served(Exception):
+        pass
+
+    def listens(*_: Any) -> Any:
+        raise Served
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError(name, name="numpy")
+
+    policy, loaded = fakes.policy_of(("embedded/small", "embedded/large")), []
+    storing = SimpleNamespace(load_policy=lambda folder: loaded.append(folder) or policy)
+    monkeypatch.setattr("pointsman.gateway.server._listening", listens)
+    monkeypatch.setattr("pointsman.gateway.server.import_module", lambda name: storing)
+    routing = RoutingConfig(policy=tmp_path, ledger=tmp_path / "l")
+    sources = [fakes.source(f"embedded/{name}", fakes.Writer()) for name in ("small", "large")]
+    for _ in range(2):
+        with pytest.raises(Served):
+            serve(Config(routing=routing), sources)
+    assert loaded == [tmp_path] * 2
+    with pytest.raises(BadRequest) as caught:
+        serve(Config(routing=routing), [])
+    assert caught.value.code == "invalid_arm"
+    monkeypatch.setattr("pointsman.gateway.server.import_module", missing)
+    with pytest.raises(Unsupported, match=r"pointsman\[local\]") as lacking:
+        serve(Config(routing=routing), sources)
+    assert lacking.value.code == "extra_missing"
 
 
 def test_who_infers_still_has_to_be_there(fakes: Any) -> None:

@@ -135,7 +135,12 @@ async def test_without_a_policy_a_wish_is_refused(fakes: Any, client_of: Any, tm
 
 async def test_what_was_not_calibrated_goes_to_the_reference_arm(setup: Setup, client_of: Any) -> None:
     client, fakes = client_of(setup.app()), setup.fakes
-    for request in (fakes.asking(response_format={"type": "text"}), fakes.asking(tools=[])):
+    for request in (
+        fakes.asking(response_format={"type": "text"}),
+        fakes.asking(tools=[]),
+        fakes.asking(logprobs=True),
+        fakes.asking(guided_choice=["a"]),
+    ):
         reply = await client.chat(request)
         assert reply.headers["x-pointsman-reason"] == "reference_for_unread_request"
         assert reply.headers["x-pointsman-arm"] == "large"
@@ -201,6 +206,15 @@ async def test_an_arm_that_is_no_model_stops_the_server_from_starting(setup: Set
     with pytest.raises(BadRequest, match=r"policy\.most_reference") as caught:
         setup.app()
     assert caught.value.code == "invalid_config"
+
+
+async def test_a_header_that_clients_could_not_take_is_left_out(setup: Setup, client_of: Any) -> None:
+    arms = [f"small?max_tokens={number}" for number in range(1, 80)]
+    setup.policy = setup.fakes.policy_of([*arms, "large"], [0.5] * 80, [10.0] * 80)
+    reply = await client_of(setup.app()).chat(setup.fakes.asking())
+    assert len(setup.fakes.note(reply)["forecasts"]) == 80
+    assert "x-pointsman-forecasts" not in reply.headers
+    assert "x-pointsman-dials" in reply.headers
 
 
 async def test_a_budget_is_passed_on(setup: Setup, client_of: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.core import Cost, InternalError, Unsupported, UpstreamError
+from pointsman.core import BadRequest, Cost, InternalError, Unsupported, UpstreamError
 from pointsman.gateway import Config, Opened, RoutingConfig, ServerConfig, UpstreamConfig, create_app, open_routing
 from pointsman.gateway.ledger import open_ledger, read_entries
 from pointsman.program.runtime import Answer
@@ -114,6 +114,21 @@ async def test_memory_forgets_and_refuses(remembering: Any, fakes: Any, writer: 
     assert len(writer.seen) == 6
 
 
+async def test_a_memory_that_is_broken_stops_nobody(
+    remembering: Any, fakes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: Any) -> Any:
+        raise BadRequest("the file is locked", code="memory_locked")
+
+    monkeypatch.setattr(Memory, "keep", breaks)
+    assert (await ask(remembering, fakes.asking())).status == 200
+    monkeypatch.setattr(Memory, "look", breaks)
+    reply = await ask(remembering, fakes.asking())
+    assert (fakes.said(reply), (await tried(remembering, reply))["memory"]) == ("4", "memory_locked")
+    assert "memory does not keep an answer: the file is locked" in caplog.text
+    assert "memory does not answer: the file is locked" in caplog.text.replace(f"{reply.headers['x-request-id']}: ", "")
+
+
 async def test_of_an_upstream_s_model_the_default_temperature_is_not_known(tmp_path: Path) -> None:
     upstream = UpstreamConfig("u", "http://127.0.0.1:1/v1", ("m",))
     routing = RoutingConfig(memory=tmp_path / "m", seconds_to_live=5.0, capacity_bytes=99, semantic=True)
@@ -196,6 +211,12 @@ async def test_a_solver_that_contradicts_itself_is_not_believed(
     assert "solver_disagrees" in caplog.text
 
 
+async def test_a_busy_solver_lets_others_pass(solving: Any, fakes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.gateway.auto.tracks._MOST_WAITING", 0)
+    reply = await ask(solving, fakes.asking(PUZZLE))
+    assert (await tried(solving, reply))["solver"] == "busy"
+
+
 def test_a_solver_that_is_switched_on_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pointsman.gateway.auto.building.find_spec", lambda _: None)
     with pytest.raises(Unsupported) as caught:
@@ -219,11 +240,11 @@ async def test_parts_go_through_the_tracks_alone(fakes: Any, client_of: Any, tmp
     app = create_app(config, [], [fakes.source("m", writer)], None, opened)
     async with app.router.lifespan_context(app):
         client = client_of(app)
-        reply = await ask(client, fakes.asking(QUESTIONS, stream=stream, max_tokens=9))
+        reply = await ask(client, fakes.asking(QUESTIONS, stream=stream, seed=9))
         assert fakes.said(reply) == "1) 4\n2) Jane Austen"
         assert (fakes.note(reply)["arm"], fakes.note(reply)["reason"]) == ("parts", "split")
         assert (fakes.note(reply)["cost"]["prompt_tokens"], fakes.note(reply)["cost"]["moved_bytes"]) == (10, 20)
-        assert [request.sampling["max_tokens"] for request in writer.seen] == [9, 9]
+        assert [request.sampling["seed"] for request in writer.seen] == [9, 9]
         found = await client.ask("GET", EXPLAIN + reply.headers["x-request-id"], headers=KEY)
         assert found.json["parts"] == [f"{found.json['id']}.1", f"{found.json['id']}.2"]
         for name in found.json["parts"]:
@@ -234,6 +255,31 @@ async def test_parts_go_through_the_tracks_alone(fakes: Any, client_of: Any, tmp
     counted = [(entry.request_id[-2:], entry.decision.arm) for entry in read_entries(tmp_path / "l")]
     assert sorted(counted)[:2] == [(".1", "m"), (".2", "m")]
     assert len(counted) == 3, "the parts are counted, and not the whole once more"
+
+
+async def test_a_limit_of_the_whole_answer_keeps_a_request_whole(fakes: Any, client_of: Any, writer: Any) -> None:
+    config = Config(ServerConfig(infer="m"), routing=RoutingConfig(parts=True))
+    client = client_of(create_app(config, [], [fakes.source("m", writer)]))
+    for limit in ({"max_tokens": 1}, {"stop": "x"}, {"logprobs": True}):
+        reply = await ask(client, fakes.asking(QUESTIONS, **limit))
+        assert (await tried(client, reply))["parts"] == "has_limits"
+    reply = await ask(client, fakes.asking(QUESTIONS, n=1, max_tokens=None, logprobs=False))
+    assert (await tried(client, reply)) == {"memory": "off", "program": "off", "solver": "off", "parts": "split"}
+
+
+async def test_parts_share_what_the_whole_may_cost(fakes: Any, client_of: Any) -> None:
+    sources = [fakes.source(name, fakes.Writer(by_question)) for name in ("small", "large")]
+    config = Config(routing=RoutingConfig(audit_share=0, parts=True))
+    opened = Opened(fakes.policy_of(cost=(10, 100), kind="nano_usd"))
+    client = client_of(create_app(config, [], sources, None, opened))
+    whole = fakes.asking("What is 2 + 2?", pointsman={"max_cost_usd": 150e-9})
+    assert (await ask(client, whole)).headers["x-pointsman-arm"] == "large"
+    reply = await ask(client, fakes.asking(QUESTIONS, pointsman={"max_cost_usd": 150e-9}))
+    found = await client.ask("GET", EXPLAIN + reply.headers["x-request-id"] + ".1", headers=KEY)
+    assert (found.json["arm"], found.json["reason"]) == ("small?mode=direct", "within_max_cost")
+    reply = await ask(client, fakes.asking(QUESTIONS, pointsman={"max_cost_usd": 15e-9}))
+    assert (await tried(client, reply))["parts"] == "max_cost_too_low"
+    assert fakes.said(reply) == "Jane Austen", "the whole request may still cost as much"
 
 
 async def test_where_a_part_fails_the_request_stays_whole(fakes: Any, client_of: Any) -> None:

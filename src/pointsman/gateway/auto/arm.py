@@ -22,7 +22,7 @@ from starlette.types import Message, Receive, Send
 from pointsman.core import BadRequest, Cost, Decision, PointsmanError, UpstreamError
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Arm, Call, Ending, send_answer
-from pointsman.gateway.auto.asked import Asked, Plan, read_preference
+from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.auto.guarding import Guard
@@ -100,8 +100,7 @@ class AutoArm:
             BadRequest: `not_covered` where no model infers; `no_policy`, `invalid_parameter` for a wish that cannot be.
             OverBudget: `max_cost_too_low`.
         """
-        preference = read_preference(call.body, has_policy=self._tracks.policy is not None)
-        await self._answer(Asked(call, wire.sole_text(call.request), preference), receive, send)
+        await self._answer(Asked.of(call, has_policy=self._tracks.policy is not None), receive, send)
 
     async def ask_reference(self, asked: Asked) -> Heard:
         """What the reference arm says to a request; it goes nowhere."""
@@ -134,7 +133,6 @@ class AutoArm:
     async def _answer(self, asked: Asked, receive: Receive, send: Send | None, *, is_part: bool = False) -> Heard:
         call = asked.call
         trail = self._trails.open(call.request_id, call.api_key, self._recorder.now_us())
-        is_drawn = self.auditor is not None and self.auditor.draws()
         try:
             plan = await self._plan(asked, trail, receive, is_part=is_part)
         except BaseException:
@@ -142,7 +140,7 @@ class AutoArm:
             raise
         if isinstance(plan, _Joined):
             return await self._send_joined(asked, plan, trail, send)
-        if is_drawn:
+        if self.auditor is not None and self.auditor.draws():
             plan = replace(plan, decision=replace(plan.decision, is_audited=True))
         tap = Tap(None)
         try:
@@ -245,14 +243,14 @@ class AutoArm:
         """Each part by itself through the same tracks, at once; None where it is one question, or a part fails."""
         from pointsman.query.parts import split
 
-        if asked.text is None:
-            trail.tried.append(("parts", "not_one_text"))
+        if asked.text is None or asked.is_shaped or asked.is_limited:
+            trail.tried.append(("parts", "not_one_text" if asked.text is None else "has_limits"))
             return None
         found = split(asked.text)
         if len(found.texts) < 2:
             trail.tried.append(("parts", found.reason))
             return None
-        parts = [asked.part(number, text) for number, text in enumerate(found.texts, 1)]
+        parts = [asked.part(number, text, len(found.texts)) for number, text in enumerate(found.texts, 1)]
         trail.parts = [part.call.request_id for part in parts]
         heard: list[Heard] = []
 
@@ -276,13 +274,14 @@ class AutoArm:
 
     async def _send_joined(self, asked: Asked, joined: _Joined, trail: Trail, send: Send | None) -> Heard:
         """The parts' answers as one. The books have each part by itself, so the whole is not counted again."""
-        plan = Plan(Decision("parts", "split", POLICY), "query", joined.text, joined.cost)
+        decision = Decision("parts", "split", POLICY)
+        plan = Plan(decision, "query", joined.text, joined.cost, is_billed=joined.is_billed)
         tap = self._tap(asked, plan, send)
-        trail.decided(plan, None)
+        trail.decided(plan, self._standard)
         try:
             await self._perform(asked, plan, _silence, tap)
         finally:
-            trail.answered_by, trail.billed = "parts", joined.cost
+            trail.answered_by, trail.billed = "parts", joined.cost if joined.is_billed else None
             trail.state = "answered" if tap.heard.is_answer else "failed"
         return tap.heard
 
@@ -299,6 +298,10 @@ class _Joined:
         from pointsman.query.parts import join
 
         return join(self.split, [one.text for one in self.heard])
+
+    @property
+    def is_billed(self) -> bool:
+        return all(one.billed is not None for one in self.heard)
 
     @property
     def cost(self) -> Cost:

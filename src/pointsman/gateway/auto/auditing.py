@@ -1,6 +1,6 @@
 r"""Audits: the reference arm answers some requests too, after the client has its answer, which it never changes.
 
-A request is drawn by chance before anything is known of it, so whoever answers it has no say. What an audit finds:
+A request is drawn by chance alone, so whoever answers it has no say in it. What an audit finds:
 
 - *agreement*, always: the final answers of both texts are the same. The final answer is the last line that is not
   blank; where that holds a number, the last number of it, without thousands separators; else the line in small
@@ -20,7 +20,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from pointsman.core import PointsmanError
@@ -51,7 +50,7 @@ def final_answer(text: str) -> str:
     if not numbers:
         return " ".join(lines[-1].casefold().split()).strip(_AROUND)
     number = str(numbers[-1]).replace(",", "")
-    return (number.rstrip("0").rstrip(".") if "." in number else number).removeprefix("+")
+    return number.rstrip("0").rstrip(".") if "." in number else number
 
 
 def agree(one: str, other: str) -> bool:
@@ -90,7 +89,7 @@ class Auditor:
         self._is_stopping = False
 
     def draws(self) -> bool:
-        """Whether the next request is audited; asked once a request, before anything is decided."""
+        """Whether a request is audited; asked once a request, and by chance alone."""
         is_drawn = self._rng.random() < self._share
         self._counts["drawn"] += is_drawn
         return is_drawn
@@ -100,8 +99,9 @@ class Auditor:
         if entry.billed is None:
             self._ended(trail, entry, "skipped_no_bill")
         elif entry.decision.arm == entry.reference:
-            correct = True if self._is_reference_right else None
-            self._ended(trail, replace(entry, billed=replace(entry.billed, correct=correct)), "is_reference")
+            if self._is_reference_right:
+                entry = self._recorder.judged(entry, correct=True)
+            self._ended(trail, entry, "is_reference")
         elif self._is_stopping or len(self._tasks) >= _MOST_WAITING:
             self._ended(trail, entry, "skipped_stopping" if self._is_stopping else "skipped_too_many")
         else:
@@ -117,11 +117,6 @@ class Auditor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def settle(self) -> None:
-        """Waits until nothing runs or waits."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def told(self) -> dict[str, Any]:
         """Numbers, as JSON."""
@@ -151,10 +146,10 @@ class Auditor:
             return
         agrees = agree(text, heard.text)
         self._counts["agree" if agrees else "disagree"] += 1
-        correct = (agrees, True) if self._is_reference_right else (None, None)
-        assert entry.reference is not None
-        audited = self._recorder.audited(entry, entry.reference, heard.text, heard.billed, correct)
-        self._ended(trail, audited, "done")
+        if self._is_reference_right:
+            entry = self._recorder.judged(entry, correct=agrees)
+        is_right = True if self._is_reference_right else None
+        self._ended(trail, self._recorder.audited(entry, heard.billed, correct=is_right), "done")
         trail.audit = AuditTrail("done", heard.billed, agrees)
 
     def _ended(self, trail: Trail, entry: Entry, state: str) -> None:

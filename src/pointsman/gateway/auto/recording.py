@@ -65,16 +65,21 @@ class Recorder:
             trail.state = "unsettled" if cost is None else "answered"
         return entry if cost is None else replace(entry, billed=Settled(trail.decision.arm, cost, None))
 
-    def audited(self, entry: Entry, arm: str, text: str, cost: Cost, correct: tuple[bool | None, bool | None]) -> Entry:
-        """The reference arm's second answer. `correct`: of the client's answer, and of this one."""
-        billed_correct, audit_correct = correct
+    def judged(self, entry: Entry, *, correct: bool) -> Entry:
+        """Says whether the client's answer was right; a later outcome in the ledger replaces the first."""
+        assert entry.billed is not None
+        if self._ledger is not None:
+            self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, correct))
+        return replace(entry, billed=replace(entry.billed, correct=correct))
+
+    def audited(self, entry: Entry, cost: Cost, *, correct: bool | None) -> Entry:
+        """The reference arm's second answer, and whether it was right."""
+        assert entry.reference is not None
         self.num_audits += 1
         if self._ledger is not None:
-            self._ledger.settle(entry.request_id, Outcome(text, cost, audit_correct, arm=arm, is_audit=True))
-            if entry.billed is not None and billed_correct is not None:  # a later outcome replaces the first
-                self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, billed_correct))
-        billed = None if entry.billed is None else replace(entry.billed, correct=billed_correct)
-        return replace(entry, billed=billed, audit=Settled(arm, cost, audit_correct))
+            outcome = Outcome("", cost, correct, arm=entry.reference, is_audit=True)
+            self._ledger.settle(entry.request_id, outcome)
+        return replace(entry, audit=Settled(entry.reference, cost, correct))
 
     def observe(self, entry: Entry) -> None:
         """Gives a request, with its audit where it has one, to the guard."""

@@ -3,7 +3,8 @@
 Prompt tokens are counted by the tokenizer of an arm's model where that is loaded on this machine. For an upstream's,
 and for a model that no request has loaded yet, they are estimated as a quarter of the text's bytes, and told as such.
 
-What the policy was not calibrated on goes to the reference arm: content that is not text, tools, response formats.
+What the policy was not calibrated on goes to the reference arm: content that is not text, tools, response
+formats, several choices, log-probabilities, grammars.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class PolicyTrack:
         """
         wish = asked.preference.wish(self.policy.kind)
         prompt = wire.all_texts(asked.call.request)
-        if prompt is None:
+        if prompt is None or asked.is_shaped:
             return self.reference("reference_for_unread_request")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._chosen, asked, prompt, wish)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pointsman.core import Cost, Decision, Forecast
 from pointsman.core.entries import cost_of
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pointsman.query.policy import Certificate
 
 __all__ = ["Standard", "Telling", "certificate_told", "forecasts_told", "saved"]
+
+_MOST_BYTES: Final = 4_000
+"""Of a header; a longer one is left out, and stands in the `pointsman` field only. Chosen: clients take 8 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,11 @@ class Telling:
         known = ("billed", "saved_against_reference") if heard.is_complete else ()
         names = ("dials", "forecasts", "certificate", *known)
         rest = [(f"x-pointsman-{name.replace('_', '-')}".encode(), wire.encode(told[name])) for name in names]
+        short = [item for item in rest if len(item[1]) <= _MOST_BYTES]
         return [
             (b"x-pointsman-arm", str(told["arm"]).encode()),
             (b"x-pointsman-reason", told["reason"].encode()),
-            *rest,
+            *short,
         ]
 
     def note(self, heard: Heard) -> Mapping[str, object]:
@@ -61,13 +65,14 @@ class Telling:
     def _told(self, heard: Heard) -> dict[str, Any]:
         decision = self.plan.decision
         is_named = self.plan.spec is not None or not heard.arm
+        billed = heard.billed if self.plan.is_billed else None
         return {
             "arm": decision.arm if is_named else heard.arm,
             "reason": decision.reason,
             "dials": {} if self.plan.spec is None else dict(self.plan.spec.settings),
             "forecasts": forecasts_told(decision, self.standard, self.plan.counted),
-            "billed": heard.billed,
-            "saved_against_reference": saved(decision, heard.billed, self.standard),
+            "billed": billed,
+            "saved_against_reference": saved(decision, billed, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
         }
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pointsman.core import Cost, Decision, InternalError
+from pointsman.core import BadRequest, Cost, Decision, InternalError
+from pointsman.gateway import wire
 from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.programs import PREFIX
 from pointsman.gateway.tap import Heard
@@ -26,6 +27,9 @@ POLICY: Final = "route-or-infer/1"
 
 _SOLVE_S: Final = 2.0
 """Seconds for one problem. Chosen: above the 99th percentile of `bench solver`, short of what a model would take."""
+
+_MOST_WAITING: Final = 4
+"""Problems that are solved or wait; what comes besides is not kept waiting. Chosen."""
 
 _PROVED: Final = ("unique", "optimal")
 """Verdicts that answer. The questions that `query.solver.text` reads ask for values, never whether there is a solution
@@ -46,7 +50,11 @@ class MemoryTrack:
         api_key = asked.call.api_key
         if api_key is None:
             return "no_api_key", None
-        look = await asyncio.get_running_loop().run_in_executor(self._thread, self._look, api_key, asked)
+        try:
+            look = await asyncio.get_running_loop().run_in_executor(self._thread, self._look, api_key, asked)
+        except BadRequest as error:  # of messages, or of the file: another arm answers, or says what is wrong
+            _LOG.warning("%s: memory does not answer: %s (%s)", asked.call.request_id, error.message, error.code)
+            return error.code, None
         if look.kept is None:
             return look.reason, look
         return Plan(Decision("memory", look.reason, POLICY), "memory", look.kept.answer, look.cost), look
@@ -54,7 +62,7 @@ class MemoryTrack:
     def keep(self, look: Look, heard: Heard, arm: str) -> None:
         """Keeps an answer that ended by itself, later and on another thread."""
         if heard.is_answer and heard.billed is not None and heard.finish_reason == "stop" and heard.num_choices == 1:
-            self._thread.submit(self._memory.keep, look, heard.text, heard.billed, arm)
+            self._thread.submit(self._keep, look, heard.text, heard.billed, arm)
 
     def told(self) -> dict[str, int]:
         """Numbers, as JSON."""
@@ -65,10 +73,16 @@ class MemoryTrack:
         self._thread.shutdown(wait=True)
         self._memory.close()
 
+    def _keep(self, look: Look, text: str, cost: Cost, arm: str) -> None:
+        try:
+            self._memory.keep(look, text, cost, arm)
+        except BadRequest as error:
+            _LOG.warning("memory does not keep an answer: %s (%s)", error.message, error.code)
+
     def _look(self, api_key: str, asked: Asked) -> Look:
         from pointsman.query.memory import Request
 
-        body = msgspec.json.decode(asked.call.body)
+        body = wire.read(msgspec.json.decode, asked.call.body, "the request body", "invalid_json")
         return self._memory.look(api_key, Request.of(body, asked.preference.quality))
 
 
@@ -106,16 +120,23 @@ class SolverTrack:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="solver")
+        self._num_waiting = 0
 
     async def find(self, asked: Asked) -> Plan | str:
         """A plan, or why not."""
         from pointsman.query.solver.text import recognise
 
-        if asked.text is None:
+        if asked.text is None or asked.is_shaped:
             return "not_one_text"
         if recognise(asked.text) is None:
             return "no_such_problem"
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._solved, asked.text)
+        if self._num_waiting >= _MOST_WAITING:
+            return "busy"
+        self._num_waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._solved, asked.text)
+        finally:
+            self._num_waiting -= 1
 
     def close(self) -> None:
         """Ends the thread after the problem that it is at."""
