@@ -82,6 +82,25 @@ async def test_what_fails_has_a_decision_and_no_bill(fakes: Any, client_of: Any,
     assert entry.billed is None
 
 
+async def test_times_are_those_of_the_request(fakes: Any, client_of: Any, ledger_path: Path) -> None:
+    now = [1000.0]
+
+    def says(_: Any) -> str:
+        now[0] += 5  # while the model writes
+        return "4"
+
+    sources = [fakes.source(name, fakes.Writer(says)) for name in ("small", "large")]
+    opened = Opened(fakes.policy_of(), ledger=open_ledger(ledger_path), clock=lambda: now[0])
+    app = create_app(Config(routing=RoutingConfig(audit_share=0)), [], sources, None, opened)
+    async with app.router.lifespan_context(app):
+        client = client_of(app)
+        reply = await client.chat(fakes.asking())
+        found = await client.ask("GET", EXPLAIN + reply.headers["x-request-id"])
+        await client.chat({**fakes.asking(), "model": "large"})
+    assert found.json["time_us"] == 1_000_000_000
+    assert [entry.time_us for entry in read_entries(ledger_path)] == [1_000_000_000, 1_005_000_000]
+
+
 async def test_a_request_is_explained_to_who_asked_it(app_of: Any, client_of: Any, fakes: Any) -> None:
     client = client_of(app_of())
     body = json.dumps(fakes.asking("a secret question")).encode()

@@ -11,9 +11,9 @@ that nothing is taken back: text that a client has seen is never written anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -26,6 +26,7 @@ from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.auto.guarding import Guard
+from pointsman.gateway.auto.joining import PARTS, joined, parts_of
 from pointsman.gateway.auto.recording import Recorder
 from pointsman.gateway.auto.routing import PolicyTrack
 from pointsman.gateway.auto.telling import Standard, Telling
@@ -33,9 +34,6 @@ from pointsman.gateway.auto.tracks import POLICY, MemoryTrack, ProgramTrack, Sol
 from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.http import while_connected
 from pointsman.gateway.tap import Heard, PriceOf, Tap
-
-if TYPE_CHECKING:
-    from pointsman.query.parts import Split
 
 __all__ = ["AUTO", "AutoArm", "Tracks"]
 
@@ -138,7 +136,7 @@ class AutoArm:
         except BaseException:
             trail.state = "failed"
             raise
-        if isinstance(plan, _Joined):
+        if plan.decision.arm == PARTS:
             return await self._send_joined(asked, plan, trail, send)
         if self.auditor is not None and self.auditor.draws():
             plan = replace(plan, decision=replace(plan.decision, is_audited=True))
@@ -150,7 +148,7 @@ class AutoArm:
             self._after(asked, plan, trail, tap.heard)
         return tap.heard
 
-    async def _plan(self, asked: Asked, trail: Trail, receive: Receive, *, is_part: bool) -> Plan | _Joined:
+    async def _plan(self, asked: Asked, trail: Trail, receive: Receive, *, is_part: bool) -> Plan:
         """Who answers, or the answer."""
         tracks = self._tracks
         if self._is_off and tracks.policy is not None:
@@ -168,9 +166,10 @@ class AutoArm:
                 return _tried(trail, name, found)
             trail.tried.append((name, found))
         if tracks.parts and not is_part:
-            joined = await self._joined(asked, trail, receive)
-            if joined is not None:
-                return joined
+            found = await self._parts(asked, trail, receive)
+            if isinstance(found, Plan):
+                return _tried(trail, "parts", found)
+            trail.tried.append(("parts", found))
         plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
         return _tried(trail, "policy" if tracks.policy is not None else "infer", replace(plan, look=look))
 
@@ -239,23 +238,16 @@ class AutoArm:
         else:
             self._recorder.observe(entry)
 
-    async def _joined(self, asked: Asked, trail: Trail, receive: Receive) -> _Joined | None:
-        """Each part by itself through the same tracks, at once; None where it is one question, or a part fails."""
-        from pointsman.query.parts import split
-
-        if asked.text is None or asked.is_shaped or asked.is_limited:
-            trail.tried.append(("parts", "not_one_text" if asked.text is None else "has_limits"))
-            return None
-        found = split(asked.text)
-        if len(found.texts) < 2:
-            trail.tried.append(("parts", found.reason))
-            return None
-        parts = [asked.part(number, text, len(found.texts)) for number, text in enumerate(found.texts, 1)]
-        trail.parts = [part.call.request_id for part in parts]
+    async def _parts(self, asked: Asked, trail: Trail, receive: Receive) -> Plan | str:
+        """Each part by itself through the same tracks, at once; or why the request stays whole."""
+        parts = parts_of(asked)
+        if isinstance(parts, str):
+            return parts
+        trail.parts = parts.names
         heard: list[Heard] = []
 
         async def ask_all() -> None:
-            asking = (self._answer(part, _silence, None, is_part=True) for part in parts)
+            asking = (self._answer(part, _silence, None, is_part=True) for part in parts.asked)
             for answer in await asyncio.gather(*asking, return_exceptions=True):
                 if isinstance(answer, BaseException):
                     raise answer
@@ -264,48 +256,19 @@ class AutoArm:
         try:
             await while_connected(receive, ask_all())
         except PointsmanError as error:
-            trail.tried.append(("parts", error.code))
-            return None
-        if not all(one.is_answer for one in heard):
-            trail.tried.append(("parts", "part_failed"))
-            return None
-        trail.tried.append(("parts", "split"))
-        return _Joined(found, tuple(heard))
+            return error.code
+        return joined(parts, heard)
 
-    async def _send_joined(self, asked: Asked, joined: _Joined, trail: Trail, send: Send | None) -> Heard:
+    async def _send_joined(self, asked: Asked, plan: Plan, trail: Trail, send: Send | None) -> Heard:
         """The parts' answers as one. The books have each part by itself, so the whole is not counted again."""
-        decision = Decision("parts", "split", POLICY)
-        plan = Plan(decision, "query", joined.text, joined.cost, is_billed=joined.is_billed)
         tap = self._tap(asked, plan, send)
         trail.decided(plan, self._standard)
         try:
             await self._perform(asked, plan, _silence, tap)
         finally:
-            trail.answered_by, trail.billed = "parts", joined.cost if joined.is_billed else None
+            trail.answered_by, trail.billed = PARTS, plan.cost if plan.is_billed else None
             trail.state = "answered" if tap.heard.is_answer else "failed"
         return tap.heard
-
-
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    """Answers to the parts of a request."""
-
-    split: Split
-    heard: Sequence[Heard]
-
-    @property
-    def text(self) -> str:
-        from pointsman.query.parts import join
-
-        return join(self.split, [one.text for one in self.heard])
-
-    @property
-    def is_billed(self) -> bool:
-        return all(one.billed is not None for one in self.heard)
-
-    @property
-    def cost(self) -> Cost:
-        return sum((one.cost for one in self.heard if one.cost is not None), Cost.zero())
 
 
 def _tried(trail: Trail, track: str, plan: Plan) -> Plan:

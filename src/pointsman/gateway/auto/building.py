@@ -44,12 +44,21 @@ configuration does not say. Chosen: a bill above is cut to that, which makes the
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What `auto` works with and has to be opened first. `close` it where no application takes it over."""
+    """What `auto` works with and has to be opened first. `close` it where no application takes it over.
+
+    Attributes:
+        policy: chooses among models.
+        memory: answers again.
+        ledger: keeps the books.
+        has_solver: whether problems are solved.
+        clock: seconds since 1970, for the books.
+    """
 
     policy: Policy | None = None
     memory: Memory | None = None
     ledger: Ledger | None = None
     has_solver: bool = False
+    clock: Callable[[], float] = time.time
 
     def close(self) -> None:
         """Closes the files. Blocks."""
@@ -115,7 +124,6 @@ class Auto:
         router: programs and when they cover a request; None for none.
         arms: all arms, by name; upstreams may join later.
         models: of this machine.
-        clock: seconds since 1970.
 
     Raises:
         BadRequest: `invalid_arm` where an arm of the policy is none of this server's models.
@@ -128,7 +136,6 @@ class Auto:
         router: Router | None,
         arms: Mapping[str, Arm],
         models: Sequence[ModelSource],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._config, self._opened, self._arms = config, opened, arms
         policy = opened.policy
@@ -136,7 +143,7 @@ class Auto:
         self._memory = None if opened.memory is None else MemoryTrack(opened.memory)
         self._guard = None if policy is None else _guard(config, policy)
         self.trails = Trails(config.routing.explained)
-        self.recorder = Recorder(opened.ledger, self._guard, clock)
+        self.recorder = Recorder(opened.ledger, self._guard, opened.clock)
         self._levels = {source.name: source.level for source in models}
         self.arm = self._made(router)
 
