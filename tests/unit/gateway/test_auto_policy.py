@@ -182,6 +182,21 @@ async def test_the_reference_arm_stands_in_for_one_that_cannot(
     assert len(setup.fakes.note(reply)["forecasts"]) == 2
 
 
+async def test_what_a_client_allows_is_not_passed_by_the_reference_arm(setup: Setup, client_of: Any) -> None:
+    setup.policy = setup.fakes.policy_of(kind="nano_usd")
+    setup.small.error = UpstreamError("gone", retryable=True)
+    client = client_of(setup.app())
+    reply = await client.chat(setup.fakes.asking(pointsman={"max_cost_usd": 50e-9}))
+    assert (reply.status, reply.error["code"]) == (502, "upstream_error")
+    for fields in ({"logprobs": True}, {"tools": []}):
+        reply = await client.chat(setup.fakes.asking(pointsman={"max_cost_usd": 1}, **fields))
+        assert (reply.status, reply.error["code"]) == (429, "max_cost_unknown")
+    assert setup.large.seen == []
+    setup.policy = setup.fakes.policy_of(kind="nano_usd", right=(0.99, 0.9))
+    reply = await client_of(setup.app()).chat(setup.fakes.asking(pointsman={"max_cost_usd": 500e-9}))
+    assert reply.headers["x-pointsman-reason"] == "arm_unavailable", "the reference arm is within it"
+
+
 async def test_a_fault_of_the_request_or_of_the_reference_arm_is_told(setup: Setup, client_of: Any) -> None:
     setup.small.error = BadRequest("wrong", code="invalid_parameter")
     reply = await client_of(setup.app()).chat(setup.fakes.asking())

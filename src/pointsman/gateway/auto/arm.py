@@ -96,7 +96,7 @@ class AutoArm:
 
         Raises:
             BadRequest: `not_covered` where no model infers; `no_policy`, `invalid_parameter` for a wish that cannot be.
-            OverBudget: `max_cost_too_low`.
+            OverBudget: `max_cost_too_low`, `max_cost_unknown`.
         """
         await self._answer(Asked.of(call, has_policy=self._tracks.policy is not None), receive, send)
 
@@ -152,7 +152,7 @@ class AutoArm:
         """Who answers, or the answer."""
         tracks = self._tracks
         if self._is_off and tracks.policy is not None:
-            return tracks.policy.reference("routing_off")
+            return tracks.policy.refer(asked, "routing_off")
         look = None
         found: Plan | str = "off"
         if tracks.memory is not None:
@@ -189,14 +189,13 @@ class AutoArm:
             await self._perform(asked, plan, receive, tap)
         except PointsmanError as error:
             policy = self._tracks.policy
-            is_reference = policy is None or plan.decision.arm == policy.policy.reference
-            if policy is None or is_reference or tap.has_started or not _is_arms_fault(error):
+            if policy is None or tap.has_started or not _is_arms_fault(error):
+                raise
+            other = policy.instead(asked, plan, "arm_unavailable")
+            if other is None:
                 raise
             trail.tried.append((plan.decision.arm, error.code))
-            audited = plan.decision.is_audited
-            plan = policy.instead(plan, "arm_unavailable")
-            plan = replace(plan, decision=replace(plan.decision, is_audited=audited))
-            tap = self._tap(asked, plan, send)
+            plan, tap = other, self._tap(asked, other, send)
             await self._perform(asked, plan, receive, tap)
         return tap, plan
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pointsman.core import Cost, Decision, Forecast
+from pointsman.core import Cost, Decision, Forecast, OverBudget
 from pointsman.gateway import wire
 from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.spec import ArmSpec
@@ -56,22 +56,39 @@ class PolicyTrack:
 
         Raises:
             BadRequest: `invalid_parameter` for a wish that cannot be.
-            OverBudget: `max_cost_too_low`.
+            OverBudget: `max_cost_too_low`, `max_cost_unknown`.
         """
         wish = asked.preference.wish(self.policy.kind)
         prompt = wire.all_texts(asked.call.request)
         if prompt is None or asked.is_shaped:
-            return self.reference("reference_for_unread_request")
+            return self.refer(asked, "reference_for_unread_request")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._chosen, asked, prompt, wish)
 
     def reference(self, reason: str) -> Plan:
         """The reference arm, without a forecast."""
         return Plan(Decision(self.policy.reference, reason, self.policy.version), "query", spec=self._reference)
 
-    def instead(self, plan: Plan, reason: str) -> Plan:
-        """The reference arm in place of the one that was chosen, with what was forecast."""
-        decision = Decision(self.policy.reference, reason, self.policy.version, forecasts=plan.decision.forecasts)
-        return replace(plan, decision=replace(decision, dials=self._reference.dials), spec=self._reference)
+    def refer(self, asked: Asked, reason: str) -> Plan:
+        """The reference arm for a request that is not forecast.
+
+        Raises:
+            OverBudget: `max_cost_unknown` where the client allows so much and no more.
+        """
+        if asked.preference.max_cost_usd is not None:
+            problem = f"what this request would cost is not forecast ({reason}), so that max_cost_usd cannot be kept"
+            raise OverBudget(problem, code="max_cost_unknown")
+        return self.reference(reason)
+
+    def instead(self, asked: Asked, plan: Plan, reason: str) -> Plan | None:
+        """The reference arm in place of the one that was chosen; None where that is it, or may cost too much."""
+        forecast, most = plan.decision.forecast_of(self.policy.reference), asked.preference.max_cost_usd
+        is_too_dear = most is not None and (forecast is None or forecast.cost.nano_usd > most * 1e9)
+        if is_too_dear or plan.decision.arm == self.policy.reference:
+            return None
+        decision = replace(
+            plan.decision, arm=self.policy.reference, reason=reason, dials=self._reference.dials, certificate=None
+        )
+        return replace(plan, decision=decision, spec=self._reference)
 
     def close(self) -> None:
         """Ends the threads."""
