@@ -14,6 +14,7 @@ from pointsman.gateway import Config, Opened, RoutingConfig, create_app
 from pointsman.gateway.ledger import open_ledger, read_entries
 from pointsman.query.certifying import Promise, Setting
 from pointsman.query.difficulty.joint import Joint
+from pointsman.query.difficulty.learners import LEARNERS
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.policy import Certificate, Policy
 
@@ -26,8 +27,8 @@ QUESTION = "What is 2 + 3?"
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     """Fitted to made-up outcomes; its certificate takes the cheapest arm."""
-    server = Server.of(Joint(learners=("text", "surface")).fit(synthetic_sample(120, 2, 1), 1))
-    certificate = Certificate(Promise(), Setting(float("inf"), 0.0), 1.0, 120, 0.5, ARMS, "made up")
+    server = Server.of(Joint(learners=tuple(LEARNERS)[:2]).fit(synthetic_sample(120, 2, 1), 1))
+    certificate = Certificate(Promise.of_quality(0.99), Setting(float("inf"), 0.0), 1.0, 120, 0.5, ARMS, "made up")
     return Policy(ARMS, ARMS[1], "moved_bytes", server, certificate, "policy/made-up")
 
 
