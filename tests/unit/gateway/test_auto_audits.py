@@ -232,6 +232,16 @@ async def test_bills_above_their_forecast_drop_the_certificate(
     await stays_off(setup, client, caplog)
 
 
+async def test_a_request_is_told_by_what_held_when_it_was_decided(setup: Setup, client_of: Any) -> None:
+    setup.small.moved_bytes = 10**6
+    client = client_of(setup.app(0.0))
+    reply = await client.chat(setup.fakes.asking())
+    assert (await client.ask("GET", STATUS)).json["routing"]["state"] == "off", "its own bill does that"
+    found = (await client.ask("GET", EXPLAIN + reply.headers["x-request-id"])).json
+    assert found["certificate"] == setup.fakes.note(reply)["certificate"]
+    assert found["certificate"]["data"] == "sha"
+
+
 async def test_correctness_is_in_the_ledger_where_it_is_configured(setup: Setup, client_of: Any) -> None:
     app = setup.app(comparer="reference_is_right")
     async with app.router.lifespan_context(app):

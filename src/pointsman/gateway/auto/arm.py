@@ -140,11 +140,11 @@ class AutoArm:
             return await self._send_joined(asked, plan, trail, send)
         if self.auditor is not None and self.auditor.draws():
             plan = replace(plan, decision=replace(plan.decision, is_audited=True))
+        trail.decided(plan, self._standard)  # as it is now: what switches routing off meanwhile is for later requests
         tap = Tap(None)
         try:
             tap, plan = await self._carry_out(asked, plan, trail, receive, send)
         finally:
-            trail.decided(plan, self._standard)
             self._after(asked, plan, trail, tap.heard)
         return tap.heard
 
@@ -184,7 +184,7 @@ class AutoArm:
         self, asked: Asked, plan: Plan, trail: Trail, receive: Receive, send: Send | None
     ) -> tuple[Tap, Plan]:
         """Has a plan's arm answer, or the reference arm where that one cannot and nothing was sent."""
-        tap = self._tap(asked, plan, send)
+        tap = self._tap(asked, plan, trail, send)
         try:
             await self._perform(asked, plan, receive, tap)
         except PointsmanError as error:
@@ -195,14 +195,15 @@ class AutoArm:
             if other is None:
                 raise
             trail.tried.append((plan.decision.arm, error.code))
-            plan, tap = other, self._tap(asked, other, send)
+            trail.decided(other, trail.standard)
+            plan, tap = other, self._tap(asked, other, trail, send)
             await self._perform(asked, plan, receive, tap)
         return tap, plan
 
-    def _tap(self, asked: Asked, plan: Plan, send: Send | None) -> Tap:
+    def _tap(self, asked: Asked, plan: Plan, trail: Trail, send: Send | None) -> Tap:
         options = asked.call.request.stream_options
         wants_usage = options is not None and bool(options.include_usage)
-        editor = Telling(plan, self._standard, wants_usage) if self._tracks.tells else None
+        editor = Telling(plan, trail.standard, wants_usage) if self._tracks.tells else None
         model = plan.model if plan.spec is None else plan.spec.model
         return Tap(send, editor, None if model is None else self._price_of(model))
 
@@ -260,8 +261,8 @@ class AutoArm:
 
     async def _send_joined(self, asked: Asked, plan: Plan, trail: Trail, send: Send | None) -> Heard:
         """The parts' answers as one. The books have each part by itself, so the whole is not counted again."""
-        tap = self._tap(asked, plan, send)
         trail.decided(plan, self._standard)
+        tap = self._tap(asked, plan, trail, send)
         try:
             await self._perform(asked, plan, _silence, tap)
         finally:
