@@ -57,13 +57,19 @@ def model_sources(settings: Config) -> list[ModelSource]:
         models += [ModelConfig(name, name, unit=shipped_units(name)) for name in _DESCRIPTIONS if name not in taken]
         pairs += [PairConfig(_PAIR, *_EMBEDDED_PAIR, router_folder())] if _PAIR not in taken else []
     return [
-        ModelSource(one.name, _DESCRIPTIONS.get(one.source, "A model of this machine"), partial(_load, one))
+        ModelSource(
+            one.name,
+            _DESCRIPTIONS.get(one.source, "A model of this machine"),
+            partial(_load, one),
+            "query" if one.unit is None else "unit",
+        )
         for one in models
     ] + [
         ModelSource(
             one.name,
             _PAIR_DESCRIPTION if one.router == router_folder() else "Two models of this machine that write one text",
             partial(_load_pair, one),
+            "token",
         )
         for one in pairs
     ]

@@ -30,6 +30,17 @@ def serve_command(
     infer: Annotated[
         str | None, typer.Option(help="The model that gets what no program covers, for requests to `auto`.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="The folder of a policy, which chooses among models for requests to `auto`.")
+    ] = None,
+    memory: Annotated[
+        Path | None, typer.Option(help="A file; `auto` answers again what it answered before to the same API key.")
+    ] = None,
+    solver: Annotated[
+        bool | None,
+        typer.Option("--solver/--no-solver", help="Let `auto` solve problems [default: where there is a policy]."),
+    ] = None,
+    ledger: Annotated[Path | None, typer.Option(help="A file for every request's decision and bill.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="A pointsman.toml; default: the one in this folder, if any.")
     ] = None,
@@ -55,8 +66,10 @@ def serve_command(
     pointsman serve build/ --reader embedded/reader --infer embedded/large
 
     pointsman serve --model Qwen/Qwen3-0.6B --model models/mine
+
+    pointsman serve --policy policy --ledger ledger.db
     """
-    from pointsman.gateway import Overrides, load_config
+    from pointsman.gateway import Overrides, RoutingFlags, load_config
     from pointsman.gateway import serve as run_server
 
     flags = Overrides(
@@ -68,7 +81,8 @@ def serve_command(
     )
     if config is None and Path("pointsman.toml").is_file():
         config = Path("pointsman.toml")
-    settings = load_config(config, flags=flags, models=model or ())
+    routing = RoutingFlags(policy=policy, memory=memory, solver=solver, ledger=ledger)
+    settings = load_config(config, flags=flags, models=model or (), routing=routing)
     if print_config:
         shown = {
             "settings": asdict(settings.server),
@@ -76,6 +90,7 @@ def serve_command(
             "upstreams": [_without_key(upstream) for upstream in settings.upstreams],
             "models": [asdict(one) for one in settings.models],
             "pairs": [asdict(one) for one in settings.pairs],
+            "routing": asdict(settings.routing),
         }
         print(json.dumps(shown, default=str, indent=2))
         return

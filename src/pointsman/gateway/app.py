@@ -18,21 +18,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import pointsman
 from pointsman.core import BadRequest, NotFound
 from pointsman.gateway import wire
-from pointsman.gateway.arms import Arm, Call
-from pointsman.gateway.auto import AUTO, AutoArm
+from pointsman.gateway.arms import POLICY_VERSION, Arm, Call
+from pointsman.gateway.auto import AUTO, Auto, Opened
 from pointsman.gateway.boundary import REQUEST_ID, Boundary
 from pointsman.gateway.config import Config
 from pointsman.gateway.errors import MethodNotAllowed
-from pointsman.gateway.http import JSON, read_body, send_whole
+from pointsman.gateway.http import JSON, bearer_of, read_body, send_whole
 from pointsman.gateway.models import ModelArm, ModelSource
 from pointsman.gateway.programs import PREFIX, Program, ProgramArm
+from pointsman.gateway.tap import Tap
 from pointsman.gateway.upstream import UpstreamArm, new_session
 
 if TYPE_CHECKING:  # a gateway without programs does not load the compiler
     from pointsman.program.text.router import Router
 
 Endpoints = Mapping[str, Mapping[str, ASGIApp]]
-"""Path, then method, to the app that serves it."""
+"""Path, then method, to the app that serves it. A path that ends with a slash takes one more segment."""
+
+_EXPLAIN = "/v1/pointsman/explain/"
 
 _MAX_LISTED = 50
 """Model names that an error lists at most. Chosen."""
@@ -49,7 +52,8 @@ class _Switch:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        methods = self._endpoints.get(scope["path"])
+        path = scope["path"]
+        methods = self._endpoints.get(path) or self._endpoints.get(path[: path.rfind("/") + 1])
         if methods is None:
             listed = ", ".join(self._endpoints)
             raise NotFound(f"there is no such path; there is {listed}", code="path_not_found")
@@ -63,11 +67,15 @@ class _Gateway:
     """Holds the arms and serves the endpoints. Upstreams join the arms while the application runs."""
 
     def __init__(
-        self, config: Config, programs: Sequence[Program], models: Sequence[ModelSource], router: "Router | None"
+        self,
+        config: Config,
+        programs: Sequence[Program],
+        models: Sequence[ModelSource],
+        router: "Router | None",
+        opened: Opened,
     ) -> None:
         relayed = [name for upstream in config.upstreams for name in upstream.models]
         names = [*(PREFIX + program.name for program in programs), *(model.name for model in models), *relayed]
-        _refuse_twins([*names, *([AUTO] if router is not None else [])])
         if config.server.infer is not None and config.server.infer not in names:
             problem = f"infer names {config.server.infer!r}, which is none of the models"
             raise BadRequest(problem, code="invalid_config")
@@ -75,9 +83,10 @@ class _Gateway:
         self._programs = {PREFIX + program.name: ProgramArm(program) for program in programs}
         self._models = {model.name: ModelArm(model) for model in models}
         self._arms: dict[str, Arm] = {**self._programs, **self._models}
-        self._auto = None if router is None else AutoArm(router, config.server.infer, self._arms)
-        if self._auto is not None:
-            self._arms[AUTO] = self._auto
+        self._auto = Auto(config, opened, router, self._arms, models)
+        _refuse_twins([*names, *([AUTO] if self._auto.arm is not None else [])])
+        if self._auto.arm is not None:
+            self._arms[AUTO] = self._auto.arm
 
     @property
     def endpoints(self) -> Endpoints:
@@ -85,6 +94,8 @@ class _Gateway:
         return {
             "/v1/chat/completions": {"POST": self._chat},
             "/v1/models": {"GET": self._list, "HEAD": self._list},
+            "/v1/pointsman/status": {"GET": self._status, "HEAD": self._status},
+            _EXPLAIN: {"GET": self._explain, "HEAD": self._explain},
             "/healthz": {"GET": self._health, "HEAD": self._health},
         }
 
@@ -96,13 +107,16 @@ class _Gateway:
                 for config in self._config.upstreams:
                     arm = UpstreamArm(config, session)
                     self._arms.update(dict.fromkeys(config.models, arm))
-                yield
+                try:
+                    yield
+                finally:
+                    if self._auto.arm is not None:
+                        await self._auto.arm.close()
         finally:
             for program in self._programs.values():
                 program.close()
-            if self._auto is not None:
-                self._auto.close()
             await asyncio.gather(*(model.close() for model in self._models.values()))
+            await asyncio.to_thread(self._auto.close)
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The model's name chooses the arm, and the arm answers."""
@@ -111,7 +125,29 @@ class _Gateway:
         arm = self._arms.get(request.model)
         if arm is None:
             raise self._unknown(request.model)
-        await arm.answer(Call(request, body, scope[REQUEST_ID]), receive, send)
+        call = Call(request, body, scope[REQUEST_ID], api_key=bearer_of(scope))
+        if request.model == AUTO or not self._auto.recorder.has_ledger:
+            await arm.answer(call, receive, send)
+        else:
+            await self._recorded(arm, call, receive, send)
+
+    async def _recorded(self, arm: Arm, call: Call, receive: Receive, send: Send) -> None:
+        """Answers, and writes what it took into the ledger."""
+        recorder, model = self._auto.recorder, call.request.model
+        tap, time_us = Tap(send, price_of=self._auto.price_of(model)), recorder.now_us()
+        try:
+            await arm.answer(call, receive, tap.send)
+        finally:
+            recorder.named(call.request_id, time_us, self._auto.level_of(model), tap.heard, POLICY_VERSION)
+
+    async def _status(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """How `auto` does. It cannot be changed over HTTP."""
+        await send_whole(send, 200, wire.encode(self._auto.told()), [JSON])
+
+    async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What became of a recent request to `auto`, for who asked it."""
+        trail = self._auto.trails.find(scope["path"].removeprefix(_EXPLAIN), bearer_of(scope))
+        await send_whole(send, 200, wire.encode(trail.told()), [JSON])
 
     async def _list(self, scope: Scope, receive: Receive, send: Send) -> None:
         cards = (wire.ModelCard(name, arm.owner, arm.description) for name, arm in self._arms.items())
@@ -135,17 +171,19 @@ def create_app(
     programs: Sequence[Program],
     models: Sequence[ModelSource] = (),
     router: "Router | None" = None,
+    opened: Opened | None = None,
 ) -> Starlette:
     """The application for `config` that serves `programs` and `models`, each model loaded at its first request.
 
-    With a `router` it serves `auto` too.
+    With a `router`, or with what `opened` holds for it, it serves `auto` too.
 
-    Upstreams answer while its lifespan is running; at its end the models are closed.
+    Upstreams answer while its lifespan is running; at its end the models are closed, and so is what is `opened`.
 
     Raises:
-        BadRequest: `invalid_config` where two of all these would be reached by one name, or none is the one to infer.
+        BadRequest: `invalid_config` where two of all these would be reached by one name, or none is the one to infer;
+            `invalid_arm` where an arm of the policy is none of the models.
     """
-    gateway = _Gateway(config, programs, models, router)
+    gateway = _Gateway(config, programs, models, router, opened or Opened())
     layers = [Middleware(Boundary), Middleware(_Switch, endpoints=gateway.endpoints)]
     return Starlette(middleware=layers, lifespan=gateway.lifespan)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
@@ -26,6 +26,7 @@ class Call:
         request_id: its name in log and headers.
         reason: why this arm answers.
         policy: that decided it.
+        api_key: the client's own, by which memory and what can be explained are kept apart; it goes nowhere else.
     """
 
     request: wire.ChatRequest
@@ -33,6 +34,7 @@ class Call:
     request_id: str
     reason: str = "named_by_client"
     policy: str = POLICY_VERSION
+    api_key: str | None = field(default=None, repr=False)
 
     def decision(self, arm: str) -> Decision:
         """That this arm answers."""

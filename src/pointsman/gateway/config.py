@@ -14,6 +14,7 @@
     api_key_env = "LOCAL_API_KEY"  # the variable that holds the key; leave out where none is needed
     models = ["qwen3-8b"]
     timeout_s = 120.0              # longest silence
+    prices = { "qwen3-8b" = [0.1, 0.4] }  # US dollars for a million prompt tokens, and for a million written ones
 
     [[model]]
     source = "models/qwen3"        # a folder or .bin file, relative to this file, or an id on the Hub
@@ -39,7 +40,8 @@
     dtype = "auto"
     device = "auto"
 
-A key that is unknown, or that contradicts another, is an error before anything starts.
+What `auto` is told besides stands at the top of `routing_config.py`. A key that is unknown, or that contradicts
+another, is an error before anything starts.
 """
 
 import os
@@ -56,6 +58,7 @@ from msgspec import Meta, Struct, to_builtins
 from pointsman.core import BadRequest
 from pointsman.gateway import wire
 from pointsman.gateway.programs import PREFIX
+from pointsman.gateway.routing_config import RoutingConfig, RoutingFlags, RoutingTables, routing_config
 
 DEFAULT_TIMEOUT_S = 120.0
 
@@ -66,6 +69,7 @@ _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Positive = Annotated[int, Meta(ge=1)]
 _Name = Annotated[str, Meta(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 _Model = Annotated[str, Meta(min_length=1)]
+_Price = Annotated[float, Meta(ge=0)]
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9._:/-]+")
 """What a header can carry and a URL need not quote."""
@@ -95,6 +99,7 @@ class UpstreamConfig:
         models: the names under which clients reach it.
         timeout_s: longest silence before it counts as failed, in seconds.
         api_key: sent as a bearer token; never shown.
+        prices: of a model, in US dollars for a million prompt tokens and for a million written ones.
     """
 
     name: str
@@ -102,6 +107,14 @@ class UpstreamConfig:
     models: tuple[str, ...]
     timeout_s: float = DEFAULT_TIMEOUT_S
     api_key: str | None = field(default=None, repr=False)
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def nano_usd(self, model: str, prompt_tokens: int, completion_tokens: int) -> int | None:
+        """The bill for so many tokens, None where no price is known."""
+        if model not in self.prices:
+            return None
+        read, written = self.prices[model]
+        return round(1_000 * (read * prompt_tokens + written * completion_tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +178,13 @@ class PairConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration; `origins` says where each server setting comes from."""
+    """The whole configuration; `origins` says where each setting of the server and of `auto` comes from."""
 
     server: ServerConfig = ServerConfig()
     upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
     pairs: tuple[PairConfig, ...] = ()
+    routing: RoutingConfig = RoutingConfig()  # noqa: RUF009  immutable
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
@@ -201,6 +215,7 @@ class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
     models: Annotated[list[_Model], Meta(min_length=1)]
     api_key_env: str | None = None
     timeout_s: Annotated[float, Meta(gt=0)] = DEFAULT_TIMEOUT_S
+    prices: dict[str, tuple[_Price, _Price]] = {}
 
 
 class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -229,11 +244,11 @@ class _PairTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     device: Device | None = None
 
 
-class _File(Struct, frozen=True, forbid_unknown_fields=True):
+class _File(RoutingTables, frozen=True, forbid_unknown_fields=True, kw_only=True):
     server: _ServerTable = _ServerTable()
-    upstream: list[_UpstreamTable] = []
-    model: list[_ModelTable] = []
-    pair: list[_PairTable] = []
+    upstream: tuple[_UpstreamTable, ...] = ()
+    model: tuple[_ModelTable, ...] = ()
+    pair: tuple[_PairTable, ...] = ()
 
 
 def load_config(
@@ -241,11 +256,13 @@ def load_config(
     environ: Mapping[str, str] | None = None,
     flags: Overrides | None = None,
     models: Sequence[str] = (),
+    routing: RoutingFlags | None = None,
 ) -> Config:
     """The configuration from a file, the environment (`os.environ` where None) and flags.
 
     Variables are `POINTSMAN_HOST`, `POINTSMAN_PORT`, `POINTSMAN_MAX_BODY_BYTES` and `POINTSMAN_PROGRAMS`, the last a
-    list of paths separated as in `PATH`. `models` are sources of models that a flag adds to those of the file.
+    list of paths separated as in `PATH`. `models` are sources of models that a flag adds to those of the file, and
+    `routing` holds the flags of `auto`.
 
     Raises:
         BadRequest: `invalid_config`; the message names the source, the key and what was expected.
@@ -269,7 +286,8 @@ def load_config(
     local += [_model(_ModelTable(source), Path()) for source in models]
     pairs = [_pair(table, path.parent if path else Path()) for table in file.pair]
     _refuse_conflicts(upstreams, local, pairs)
-    return Config(server, upstreams, tuple(local), tuple(pairs), origins)
+    auto, auto_origins = routing_config(file, path, routing or RoutingFlags(), server.infer)
+    return Config(server, upstreams, tuple(local), tuple(pairs), auto, {**origins, **auto_origins})
 
 
 def _refuse_address(server: ServerConfig, origins: Mapping[str, str]) -> None:
@@ -334,7 +352,10 @@ def _upstream(table: _UpstreamTable, environ: Mapping[str, str]) -> UpstreamConf
                 f"upstream {table.name!r}: the variable {table.api_key_env!r} of api_key_env holds a line break or "
                 "another character that a header cannot carry"
             )
-    return UpstreamConfig(table.name, table.base_url, tuple(table.models), table.timeout_s, api_key)
+    unknown = set(table.prices) - set(table.models)
+    if unknown:
+        raise _invalid(f"upstream {table.name!r}: prices name {min(unknown)!r}, which is none of its models")
+    return UpstreamConfig(table.name, table.base_url, tuple(table.models), table.timeout_s, api_key, table.prices)
 
 
 def _is_base_url(text: str) -> bool:

@@ -38,6 +38,15 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             return body if len(parts) == 1 else b"".join(parts)
 
 
+def bearer_of(scope: Scope) -> str | None:
+    """The API key of a request, as OpenAI's clients send it; None where there is none."""
+    for name, value in scope["headers"]:
+        scheme, _, key = value.partition(b" ")
+        if name == b"authorization" and scheme.lower() == b"bearer" and key.strip():
+            return str(key.strip().decode("latin-1"))
+    return None
+
+
 async def while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
     """Runs `work` to its end, or until the client leaves, which cancels it. The body must have been read before.
 

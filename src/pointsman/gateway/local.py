@@ -43,9 +43,11 @@ class LocalModel:
             sampling = self.sampling(request)
         except BadRequest as error:
             raise _renamed(error) from error.__cause__
-        tokenizer = self.model.tokenizer
-        tokens = tokenizer.encode(tokenizer.render_chat(request.messages, **request.variables), special=False)
-        return partial(self._start, tokens, sampling, request)
+        return partial(self._start, self._tokens(request), sampling, request)
+
+    def count(self, request: TextRequest) -> int:
+        """See `Counts.count`."""
+        return len(self._tokens(request))
 
     def close(self) -> None:
         """See `TextModel.close`."""
@@ -61,6 +63,10 @@ class LocalModel:
         if request.wants_writers:
             problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
             raise UnsupportedParameter(problem, param="pointsman.writers")
+
+    def _tokens(self, request: TextRequest) -> Sequence[int]:
+        tokenizer = self.model.tokenizer
+        return tokenizer.encode(tokenizer.render_chat(request.messages, **request.variables), special=False)
 
     def _start(
         self,

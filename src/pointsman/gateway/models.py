@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from starlette.types import Receive, Send
 
@@ -82,6 +82,14 @@ class TextModel(Protocol):
         """Cancels every text and ends the model's threads. Blocks until both are done."""
 
 
+@runtime_checkable
+class Counts(Protocol):
+    """A model that can say how long a prompt is, without writing."""
+
+    def count(self, request: TextRequest) -> int:
+        """Prompt tokens of a request. Blocks; may be called from several threads at once. Raises `PointsmanError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """A model that can be loaded.
@@ -90,11 +98,13 @@ class ModelSource:
         name: under which clients reach it.
         description: one line for people.
         load: gives the model. Blocks; called on a thread, and again after it has failed.
+        level: at which it saves: `token` where two models write, `unit` where it has a budget, `query` otherwise.
     """
 
     name: str
     description: str
     load: Callable[[], TextModel]
+    level: Literal["query", "token", "unit"] = "query"
 
 
 class ModelArm:
@@ -113,6 +123,16 @@ class ModelArm:
         """Answers one request; a client that leaves ends its text."""
         request = read_text_request(call.body)
         await while_connected(receive, self._answer(call, request, send))
+
+    def count(self, body: bytes) -> int | None:
+        """Prompt tokens of a request; None where the model is not loaded, or cannot tell. Blocks."""
+        model: object = self._model
+        if not isinstance(model, Counts):
+            return None
+        try:
+            return model.count(read_text_request(body))
+        except PointsmanError:  # told when the request is answered
+            return None
 
     async def close(self) -> None:
         """Ends the model, where it is loaded. One that is still loading is left to its thread."""

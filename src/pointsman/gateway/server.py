@@ -5,14 +5,18 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from pointsman.core import BadRequest
+from pointsman.core import BadRequest, Unsupported
 from pointsman.core.asking import Answerer
 from pointsman.gateway.app import create_app
+from pointsman.gateway.auto import open_routing
+from pointsman.gateway.auto.building import LoadPolicy
 from pointsman.gateway.config import Config, ServerConfig
 from pointsman.gateway.models import ModelSource
 from pointsman.gateway.programs import find_router, load_folder
@@ -20,6 +24,7 @@ from pointsman.gateway.programs import find_router, load_folder
 if TYPE_CHECKING:
     from pointsman.program import Table
     from pointsman.program.ladder import Rung
+    from pointsman.query.policy import Policy
 
 GRACE_S = 10
 """Seconds that running requests get to finish once the server is told to stop. Chosen.
@@ -37,6 +42,7 @@ def serve(
     models: Sequence[ModelSource] = (),
     answerer_of: Callable[["Table"], Answerer] | None = None,
     reader: "Rung | None" = None,
+    load_policy: LoadPolicy | None = None,
 ) -> None:
     """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
 
@@ -48,22 +54,40 @@ def serve(
         models: of this machine.
         answerer_of: who answers the questions of a program.
         reader: who reads requests in free words.
+        load_policy: reads the folder of a policy; None for `query.storing`.
 
     Raises:
-        BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port.
+        BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port; as
+            `open_routing` and `create_app`.
     """
     paths = config.server.programs
     programs = load_folder(paths, answerer_of, reader)
     has_readers = answerer_of is not None and reader is not None
     router = find_router(paths, programs, answerer_of, reader) if answerer_of and reader and has_readers else None
-    app = create_app(config, programs, models, router)
+    opened = open_routing(config, load_policy or _stored_policy)
+    try:
+        app = create_app(config, programs, models, router, opened)
+        listening = _listening(config.server)
+    except BaseException:
+        opened.close()
+        raise
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pointsman").setLevel(logging.INFO)
-    with _listening(config.server) as listener:
+    with listening as listener:
         host, port = listener.getsockname()[:2]
         _LOG.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
             uvicorn.Server(server_settings(app)).run(sockets=[listener])
+
+
+def _stored_policy(folder: Path) -> "Policy":
+    try:
+        storing = import_module("pointsman.query.storing")
+    except ModuleNotFoundError as exc:
+        problem = "a policy cannot be loaded: pointsman.query.storing or a library that it needs is missing"
+        raise Unsupported(f"{problem} ({exc.name}); install pointsman[local]", code="extra_missing") from exc
+    policy: Policy = storing.load_policy(folder)
+    return policy
 
 
 def server_settings(app: ASGIApp) -> uvicorn.Config:

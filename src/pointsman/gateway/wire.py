@@ -7,7 +7,7 @@ Not done here: validating fields that only an upstream reads.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 import msgspec
@@ -369,12 +369,47 @@ def sole_text(request: ChatRequest) -> str | None:
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """A request's body for another model, every other field as it came.
+    """A request's body for another model, every other field as it came. Raises as `fields_of`."""
+    return with_fields(body, {"model": model})
+
+
+def with_fields(body: bytes, changes: Mapping[str, object]) -> bytes:
+    """A request's body with some fields set anew, every other one as it came. Raises as `fields_of`."""
+    return encode({**fields_of(body), **changes})
+
+
+def fields_of(body: bytes) -> dict[str, Raw]:
+    """A request's fields, each as it came.
 
     Raises:
         BadRequest: `invalid_json` for a name of a field that is not UTF-8; routing passes those by.
     """
-    return encode({**read(_decode_fields, body, "the request body", "invalid_json"), "model": model})
+    return read(_decode_fields, body, "the request body", "invalid_json")
+
+
+def optional(fields: Mapping[str, object], name: str, kind: type[T]) -> T | None:
+    """One of `fields_of`, decoded; None where it is absent or null.
+
+    Raises:
+        BadRequest: `invalid_type` where it is no `kind`.
+    """
+    raw = fields.get(name)
+    if not isinstance(raw, Raw):
+        return None
+    return read(lambda source: msgspec.json.decode(source, type=kind | None), raw, name, "invalid_json", name)
+
+
+def all_texts(request: ChatRequest) -> str | None:
+    """The texts of all messages, in order; None where one is not text, or with tools, a format or inputs."""
+    messages = () if request.messages is UNSET else request.messages
+    others = (request.inputs, request.tools, request.functions, request.response_format)
+    if not messages or any(_present(field) is not None for field in others):
+        return None
+    try:
+        found = [read(_decode_message, message, "the message", "invalid_json") for message in messages]
+        return "\n".join(map(text_of, found))
+    except BadRequest:  # whoever answers says what is wrong
+        return None
 
 
 def _present(raw: Raw | UnsetType) -> Raw | None:

@@ -23,6 +23,12 @@ serve_app = _CLIENTS.serve_app
 
 
 @pytest.fixture
+def gateway_client() -> Any:
+    """`gateway_client(app)` drives an app."""
+    return _CLIENTS.Client
+
+
+@pytest.fixture
 def make_model(chat_folder: Callable[..., Path]) -> Callable[..., LoadedModel]:
     """Makes a random model: `make_model(context_tokens=64)`."""
     return lambda **changes: load_model(str(chat_folder(**changes)), dtype="float32", device="cpu")

@@ -203,6 +203,18 @@ def test_serve_prints_its_settings_without_keys(pm: Any, tmp_path: Path, monkeyp
     assert [(u["name"], u["models"], u["api_key"]) for u in shown["upstreams"]] == [("u", ["m"], "(set)")]
 
 
+def test_serve_tells_what_auto_works_with(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "pointsman.toml").write_text("[parts]\non = true\n")
+    flags = ("--policy", "policy", "--memory", "m.db", "--ledger", "l.db", "--no-solver")
+    shown = json.loads(pm("serve", "--print-config", *flags).out)
+    routing = shown["routing"]
+    assert (routing["policy"], routing["memory"], routing["ledger"]) == ("policy", "m.db", "l.db")
+    assert (routing["solver"], routing["parts"]) == (False, True)
+    assert (shown["origins"]["solver.on"], shown["origins"]["parts.on"]) == ("flag", "pointsman.toml")
+    assert "[invalid_config]" in pm("serve", "--policy", "policy", "--infer", "m").err
+
+
 def test_opaque_parts_are_run_where_they_are_trusted(pm: Any, artefact: Any) -> None:
     source = "def helper(x):\n    return 1 if x is (x + 1) else 2\ndef f(n: int):\n    return helper(n)\n"
     path = artefact(source, "pm_cli_opaque", opaque=True)

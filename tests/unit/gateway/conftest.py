@@ -1,12 +1,16 @@
 """A client that drives the application in this process, fake programs, and a fake upstream on loopback."""
 
 import asyncio
+import importlib.util
 import json
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -150,6 +154,18 @@ class FakeProgram:
             case [int(n)]:
                 return FakeAnswer("value", str(2 * n), 3)
         raise BadRequest("the program takes one integer, n", code="invalid_inputs", param="n")
+
+
+@pytest.fixture
+def fakes() -> ModuleType:
+    """The module `fakes.py`: models and policies for `auto`."""
+    spec = importlib.util.spec_from_file_location("gateway_fakes", Path(__file__).with_name("fakes.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -4,12 +4,29 @@ from pathlib import Path
 import pytest
 
 from pointsman.core import BadRequest
-from pointsman.gateway import Config, ModelConfig, Overrides, PairConfig, ServerConfig, UpstreamConfig, load_config
+from pointsman.gateway import (
+    Config,
+    ModelConfig,
+    Overrides,
+    PairConfig,
+    RoutingConfig,
+    RoutingFlags,
+    ServerConfig,
+    UpstreamConfig,
+    load_config,
+)
 
 UPSTREAM = '[[upstream]]\nname = "local"\nbase_url = "http://127.0.0.1:8000/v1"\nmodels = ["a", "b"]\n'
 
 
 MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
+
+
+ROUTING = (
+    *("policy.folder", "policy.audit_share", "policy.max_audits", "policy.comparer", "policy.most_reference"),
+    *("memory.path", "memory.capacity_bytes", "memory.seconds_to_live", "memory.semantic"),
+    *("solver.on", "parts.on", "ledger.path", "explain.keep"),
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -22,7 +39,7 @@ def test_defaults_listen_on_loopback_only() -> None:
     config = load_config(environ={})
     assert config == Config(ServerConfig("127.0.0.1", 8400, 16 * 2**20, ()), ())
     settings = ("host", "port", "max_body_bytes", "programs", "readers", "infer")
-    assert config.origins == dict.fromkeys(settings, "default")
+    assert config.origins == dict.fromkeys((*settings, *ROUTING), "default")
 
 
 def test_a_file_sets_everything(tmp_path: Path) -> None:
@@ -39,7 +56,8 @@ def test_the_later_source_wins_and_is_named(tmp_path: Path) -> None:
     config = load_config(path, environ, Overrides(max_body_bytes=3))
     assert config.server == ServerConfig("file", 2, 3, ())
     given = {"host": str(path), "port": "environment", "max_body_bytes": "flag"}
-    assert config.origins == {**given, "programs": "default", "readers": "default", "infer": "default"}
+    others = dict.fromkeys(("programs", "readers", "infer", *ROUTING), "default")
+    assert config.origins == {**given, **others}
 
 
 def test_the_environment_and_flags_set_programs_and_host(tmp_path: Path) -> None:
@@ -62,6 +80,34 @@ def test_readers_are_here_on_the_hub_or_behind_a_url(tmp_path: Path) -> None:
     listed = '["models/mine", "Qwen/Qwen3-0.6B", "http://127.0.0.1:8000/v1#m"]'
     config = load_config(written(tmp_path, f"[server]\nreaders = {listed}\n"), environ={})
     assert config.server.readers == (str(tmp_path / "models/mine"), "Qwen/Qwen3-0.6B", "http://127.0.0.1:8000/v1#m")
+
+
+def test_upstreams_have_prices(tmp_path: Path) -> None:
+    text = UPSTREAM + 'prices = { "a" = [0.5, 2] }\n'
+    (upstream,) = load_config(written(tmp_path, text), environ={}).upstreams
+    assert upstream.nano_usd("a", 1_000_000, 100_000) == 700_000_000
+    assert upstream.nano_usd("b", 1, 1) is None
+
+
+def test_what_auto_is_told(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    text = (
+        '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
+        'most_reference = 5e6\n[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
+        '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\n[explain]\nkeep = 7\n'
+    )
+    path = written(tmp_path, text)
+    config = load_config(path, environ={})
+    expected = RoutingConfig(
+        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6),
+        *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", 7),
+    )
+    assert config.routing == expected
+    assert {config.origins[key] for key in ROUTING} == {str(path)}
+    flags = RoutingFlags(memory=tmp_path / "n", solver=True)
+    config = load_config(path, environ={}, routing=flags)
+    assert (config.routing.memory, config.routing.solver) == (tmp_path / "n", True)
+    assert (config.origins["memory.path"], config.origins["ledger.path"]) == ("flag", str(path))
 
 
 PAIR = '[[pair]]\nname = "two"\nsmall = "a/b"\nlarge = "models/mine"\nrouter = "router"\n'
@@ -167,6 +213,26 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         (MODEL.replace("Qwen/Qwen3-0.6B", "./none"), "there is no model './none'"),
         (MODEL.replace("Qwen/Qwen3-0.6B", "a/none.bin"), "there is no model 'a/none.bin'"),
         (MODEL + MODEL, "the model 'Qwen/Qwen3-0.6B' is listed twice"),
+        (UPSTREAM + 'prices = { "c" = [1, 1] }\n', "prices name 'c'"),
+        (UPSTREAM + 'prices = { "a" = [1] }\n', "prices"),
+        (UPSTREAM + 'prices = { "a" = [1, -1] }\n', "prices"),
+        ('[policy]\nfolder = "none"\n', "there is no folder"),
+        ('[policy]\nfolder = "."\n[server]\ninfer = "m"\n', "infer is 'm', and there is a policy"),
+        ("[policy]\naudit_share = 0.1\n", "policy.audit_share is set without policy.folder"),
+        ('[policy]\nfolder = "."\naudit_share = 2\n', "audit_share"),
+        ('[policy]\nfolder = "."\nmax_audits = 0\n', "max_audits"),
+        ('[policy]\nfolder = "."\ncomparer = "taste"\n', "comparer"),
+        ('[policy]\nfolder = "."\nmost_reference = 0\n', "most_reference"),
+        ('[policy]\nfile = "."\n', "unknown field `file`"),
+        ("[memory]\nsemantic = true\n", "memory.semantic is set without memory.path"),
+        ('[memory]\npath = "none/m"\n', "there is no folder"),
+        ('[memory]\npath = "m"\ncapacity_bytes = 0\n', "capacity_bytes"),
+        ('[memory]\npath = "m"\nseconds_to_live = 0\n', "seconds_to_live"),
+        ('[memory]\npath = "m"\n[ledger]\npath = "m"\n', "expected two files"),
+        ('[ledger]\npath = ""\n', "ledger.path"),
+        ('[solver]\non = "yes"\n', "solver.on"),
+        ("[parts]\nof = true\n", "unknown field `of`"),
+        ("[explain]\nkeep = 0\n", "explain.keep"),
         (UPSTREAM + MODEL + 'name = "b"\n', "'b' is listed twice: by the upstream 'local' and by the model of"),
     ],
 )

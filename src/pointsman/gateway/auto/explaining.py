@@ -1,0 +1,132 @@
+"""What can be told of recent requests: which tracks were tried, and what came of them. No prompts, no outputs.
+
+A bounded number of requests is kept, in this process only, and each is told to the API key that asked it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointsman.core import Cost, Decision, NotFound
+from pointsman.gateway.auto.asked import Plan
+from pointsman.gateway.auto.telling import Standard, certificate_told, forecasts_told, saved
+
+__all__ = ["AuditTrail", "Trail", "Trails"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTrail:
+    """What became of an audit.
+
+    Attributes:
+        state: `pending`, `done`, `failed`, `is_reference` where the reference arm answered anyway, or `skipped_*`.
+        cost: of the second answer.
+        agrees: whether both final answers are the same, see `auditing.py`; None where that is not known.
+    """
+
+    state: str
+    cost: Cost | None = None
+    agrees: bool | None = None
+
+
+@dataclass(slots=True)
+class Trail:
+    """One request. Written while it goes on.
+
+    Attributes:
+        request_id: its name.
+        owner: who asked, as a keyed hash.
+        time_us: when, microseconds in UTC.
+        tried: tracks in order, with what each of them said.
+        level, decision, plan facts: once it is decided.
+        standard: what decisions were measured by then.
+        answered_by: the arm, as the answer's headers name it.
+        billed: what it took; None where that is not known.
+        state: `open`, `answered`, `unsettled` where the bill is not known, or `failed`.
+        audit: None where it was not drawn for one.
+        parts: names of the requests that it was split into.
+    """
+
+    request_id: str
+    owner: bytes
+    time_us: int
+    tried: list[tuple[str, str]] = field(default_factory=list)
+    level: str | None = None
+    decision: Decision | None = None
+    dials: dict[str, str | float] = field(default_factory=dict)
+    counted: dict[str, str] = field(default_factory=dict)
+    novelty: float | None = None
+    standard: Standard | None = None
+    answered_by: str | None = None
+    billed: Cost | None = None
+    state: str = "open"
+    audit: AuditTrail | None = None
+    parts: list[str] = field(default_factory=list)
+
+    def decided(self, plan: Plan, standard: Standard | None) -> None:
+        """Takes over what a plan says, but its text."""
+        self.level, self.decision, self.novelty, self.standard = plan.level, plan.decision, plan.novelty, standard
+        self.counted = dict(plan.counted)
+        self.dials = {} if plan.spec is None else dict(plan.spec.settings)
+
+    def told(self) -> dict[str, Any]:
+        """As JSON."""
+        decision = self.decision
+        return {
+            "id": self.request_id,
+            "time_us": self.time_us,
+            "state": self.state,
+            "tried": [{"track": track, "reason": reason} for track, reason in self.tried],
+            "level": self.level,
+            "arm": self.answered_by if decision is None else decision.arm,
+            "reason": None if decision is None else decision.reason,
+            "policy": None if decision is None else decision.policy_version,
+            "dials": self.dials,
+            "forecasts": [] if decision is None else forecasts_told(decision, self.standard, self.counted),
+            "novelty": self.novelty,
+            "billed": self.billed,
+            "saved_against_reference": None if decision is None else saved(decision, self.billed, self.standard),
+            "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
+            "audit": self.audit,
+            "parts": self.parts,
+        }
+
+
+class Trails:
+    """The last `most` requests."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._secret = os.urandom(32)
+        self._kept: OrderedDict[str, Trail] = OrderedDict()
+
+    def open(self, request_id: str, api_key: str | None, time_us: int) -> Trail:
+        """Begins one, and gives up the oldest where there are too many."""
+        trail = self._kept[request_id] = Trail(request_id, self._owner(api_key), time_us)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return trail
+
+    def find(self, request_id: str, api_key: str | None) -> Trail:
+        """One by its name, for who asked it.
+
+        Raises:
+            NotFound: `request_not_found`; another's request is told in the same way as none.
+        """
+        trail = self._kept.get(request_id.removeprefix("chatcmpl-"))
+        if trail is None or trail.owner != self._owner(api_key):
+            problem = (
+                f"no recent request to auto has this name and this API key; the last {self._most} of this process "
+                "are kept, under the name in the header x-request-id"
+            )
+            raise NotFound(problem, code="request_not_found")
+        return trail
+
+    def _owner(self, api_key: str | None) -> bytes:
+        """A request without a key belongs to whoever has none."""
+        told = b"none" if api_key is None else b"key " + api_key.encode()
+        return hashlib.blake2b(told, key=self._secret, digest_size=16).digest()

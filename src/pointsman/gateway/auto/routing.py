@@ -1,0 +1,143 @@
+"""The policy's track: forecasts every arm for a request and takes one.
+
+Prompt tokens are counted by the tokenizer of an arm's model where that is loaded on this machine. For an upstream's,
+and for a model that no request has loaded yet, they are estimated as a quarter of the text's bytes, and told as such.
+
+What the policy was not calibrated on goes to the reference arm: content that is not text, tools, response
+formats, several choices, log-probabilities, grammars.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from pointsman.core import Cost, Decision, Forecast, OverBudget
+from pointsman.gateway import wire
+from pointsman.gateway.auto.asked import Asked, Plan
+from pointsman.gateway.auto.spec import ArmSpec
+from pointsman.gateway.auto.telling import Standard
+
+if TYPE_CHECKING:  # numpy is loaded where there is a policy only
+    from pointsman.query.policy import Choice, Policy
+
+__all__ = ["Count", "PolicyTrack"]
+
+Count = Callable[[str, bytes], int | None]
+"""Prompt tokens of a body for a model; None where its tokenizer cannot be asked. Blocks."""
+
+_BYTES_PER_TOKEN: Final = 4
+"""Of an estimate. Chosen: about that of English text under the tokenizers of large models."""
+
+
+class PolicyTrack:
+    """Chooses among the arms of a policy.
+
+    Args:
+        policy: what decides.
+        specs: of its arms, by name.
+        count: counts prompt tokens.
+    """
+
+    def __init__(self, policy: Policy, specs: Mapping[str, ArmSpec], count: Count) -> None:
+        self.policy, self.specs, self._count = policy, specs, count
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="policy")
+
+    @property
+    def standard(self) -> Standard:
+        """What decisions are measured by."""
+        return Standard(self.policy.reference, self.policy.kind, self.policy.certificate)
+
+    async def choose(self, asked: Asked) -> Plan:
+        """The arm for a request.
+
+        Raises:
+            BadRequest: `invalid_parameter` for a wish that cannot be.
+            OverBudget: `max_cost_too_low`, `max_cost_unknown`.
+        """
+        wish = asked.preference.wish(self.policy.kind)
+        prompt = wire.all_texts(asked.call.request)
+        if prompt is None or asked.is_shaped:
+            return self.refer(asked, "reference_for_unread_request")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._chosen, asked, prompt, wish)
+
+    def reference(self, reason: str) -> Plan:
+        """The reference arm, without a forecast."""
+        return Plan(Decision(self.policy.reference, reason, self.policy.version), "query", spec=self._reference)
+
+    def refer(self, asked: Asked, reason: str) -> Plan:
+        """The reference arm for a request that is not forecast.
+
+        Raises:
+            OverBudget: `max_cost_unknown` where the client allows so much and no more.
+        """
+        if asked.preference.max_cost_usd is not None:
+            problem = f"what this request would cost is not forecast ({reason}), so that max_cost_usd cannot be kept"
+            raise OverBudget(problem, code="max_cost_unknown")
+        return self.reference(reason)
+
+    def instead(self, asked: Asked, plan: Plan, reason: str) -> Plan | None:
+        """The reference arm in place of the one that was chosen; None where that is it, or may cost too much."""
+        forecast, most = plan.decision.forecast_of(self.policy.reference), asked.preference.max_cost_usd
+        is_too_dear = most is not None and (forecast is None or forecast.cost.nano_usd > most * 1e9)
+        if is_too_dear or plan.decision.arm == self.policy.reference:
+            return None
+        decision = replace(
+            plan.decision, arm=self.policy.reference, reason=reason, dials=self._reference.dials, certificate=None
+        )
+        return replace(plan, decision=decision, spec=self._reference)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _reference(self) -> ArmSpec:
+        return self.specs[self.policy.reference]
+
+    def _chosen(self, asked: Asked, prompt: str, wish: object) -> Plan:
+        import numpy as np
+
+        from pointsman.query.policy import Wish
+
+        assert isinstance(wish, Wish)
+        tokens, counted = self._prompt_tokens(asked, prompt)
+        choice = self.policy.decide(prompt, np.array([tokens[name] for name in self.policy.arms], np.float64), wish)
+        spec = self.specs[choice.arm]
+        decision = Decision(
+            arm=choice.arm,
+            reason=choice.reason,
+            policy_version=self.policy.version,
+            dials=spec.dials,
+            forecasts=self._forecasts(choice, tokens),
+            certificate=self._certificate(choice),
+        )
+        return Plan(decision, "query", spec=spec, novelty=choice.novelty, counted=counted)
+
+    def _prompt_tokens(self, asked: Asked, prompt: str) -> tuple[dict[str, int], dict[str, str]]:
+        """Of each arm; arms that differ in neither model nor mode have the same prompt."""
+        found: dict[tuple[str, str | None, str | None], int | None] = {}
+        tokens, counted = {}, {}
+        for name, spec in self.specs.items():
+            key = spec.model, spec.mode, spec.reasoning_effort
+            if key not in found:
+                found[key] = self._count(spec.model, spec.body(asked.call.body))
+            count = found[key]
+            tokens[name] = -(-len(prompt.encode(errors="replace")) // _BYTES_PER_TOKEN) if count is None else count
+            counted[name] = "estimated" if count is None else "counted"
+        return tokens, counted
+
+    def _forecasts(self, choice: Choice, tokens: Mapping[str, int]) -> tuple[Forecast, ...]:
+        found = []
+        for quote in choice.quotes:
+            cost = max(round(quote.cost), 0)
+            money, moved = (cost, 0) if self.policy.kind == "nano_usd" else (0, cost)
+            found.append(Forecast(quote.arm, quote.right, Cost(tokens[quote.arm], 0, money, moved, 0.0)))
+        return tuple(found)
+
+    def _certificate(self, choice: Choice) -> str | None:
+        certificate = self.policy.certificate
+        return certificate.data if certificate is not None and choice.reason == "certified" else None

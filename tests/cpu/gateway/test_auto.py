@@ -1,0 +1,74 @@
+"""`auto` with a policy that was fitted, over the small model that ships: two modes of it are the arms."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pointsman.bench.query_latency import synthetic_sample
+from pointsman.cli.models import model_sources
+from pointsman.gateway import Config, Opened, RoutingConfig, create_app
+from pointsman.gateway.ledger import open_ledger, read_entries
+from pointsman.query.certifying import Promise, Setting
+from pointsman.query.difficulty.joint import Joint
+from pointsman.query.difficulty.learners import LEARNERS
+from pointsman.query.difficulty.serving import Server
+from pointsman.query.policy import Certificate, Policy
+
+pytestmark = pytest.mark.anyio
+
+ARMS = ("embedded/small?mode=direct&max_tokens=12", "embedded/small?mode=steps&max_tokens=24")
+QUESTION = "What is 2 + 3?"
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    """Fitted to made-up outcomes; its certificate takes the cheapest arm."""
+    server = Server.of(Joint(learners=tuple(LEARNERS)[:2]).fit(synthetic_sample(120, 2, 1), 1))
+    certificate = Certificate(Promise.of_quality(0.99), Setting(float("inf"), 0.0), 1.0, 120, 0.5, ARMS, "made up")
+    return Policy(ARMS, ARMS[1], "moved_bytes", server, certificate, "policy/made-up")
+
+
+async def test_the_policy_chooses_a_mode_and_the_other_is_audited(
+    policy: Policy, gateway_client: Any, tmp_path: Path
+) -> None:
+    config = Config(routing=RoutingConfig(audit_share=1.0))
+    sources = [source for source in model_sources(config) if source.name == "embedded/small"]
+    opened = Opened(policy, ledger=open_ledger(tmp_path / "ledger.db"))
+    app = create_app(config, [], sources, None, opened)
+    body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 100, "stream": True}
+    async with app.router.lifespan_context(app):
+        client = gateway_client(app)
+        await client.chat({**body, "model": "embedded/small", "max_tokens": 1})  # loads it
+        reply = await client.chat({**body, "model": "auto", "pointsman": {"quality": 0.9}})
+        (note,) = [event["pointsman"] for event in reply.events[:-1] if "pointsman" in event]
+        explained = await _audited(client, reply.headers["x-request-id"])
+    assert (note["arm"], note["reason"]) == (ARMS[0], "certified")
+    assert note["dials"] == {"mode": "direct", "max_tokens": 12.0}
+    assert [one["prompt"] for one in note["forecasts"]] == ["counted", "counted"]
+    assert 0 < note["cost"]["completion_tokens"] <= 12
+    assert note["saved_against_reference"]["kind"] == "moved_bytes"
+    assert explained["audit"]["cost"]["completion_tokens"] > 0
+    audited = [entry for entry in read_entries(tmp_path / "ledger.db") if entry.decision.is_audited]
+    (entry,) = audited
+    assert entry.billed is not None
+    assert entry.audit is not None
+    assert entry.billed.cost.moved_bytes == note["cost"]["moved_bytes"]
+    counted = [forecast.cost.prompt_tokens for forecast in entry.decision.forecasts]
+    assert counted == [entry.billed.cost.prompt_tokens, entry.audit.cost.prompt_tokens]
+    assert json.loads(reply.headers["x-pointsman-dials"]) == note["dials"]
+    forecasts = policy.server.forecast(QUESTION, np.array(counted, dtype=np.float64))
+    assert note["forecasts"][0]["moved_bytes"] == round(float(forecasts.nano_usd[0, 0]))
+
+
+async def _audited(client: Any, request_id: str) -> Any:
+    for _ in range(1000):
+        found = (await client.ask("GET", f"/v1/pointsman/explain/{request_id}")).json
+        if found["audit"]["state"] != "pending":
+            assert found["audit"]["state"] == "done"
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError("the audit did not end")
