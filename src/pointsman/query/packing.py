@@ -63,6 +63,7 @@ class NoveltyPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     weights: list[float]
     intercept: float
+    most_known: float
 
 
 class StackPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,7 +120,7 @@ def pack(fitted: JointForecaster) -> tuple[Packed, dict[str, NDArray[Any]]]:
     record = Packed(
         learners=parts,
         neighbours=near,
-        novelty=NoveltyPart(fitted.novelty.weights.tolist(), fitted.novelty.intercept),
+        novelty=NoveltyPart(fitted.novelty.weights.tolist(), fitted.novelty.intercept, fitted.novelty.most_known),
         right=_packed_stack(fitted.right),
         lengths=_packed_stack(fitted.lengths),
         prices=PricesPart(is_by_token=fitted.prices.is_by_token, **prices),
@@ -168,7 +169,11 @@ def unpack(record: Packed, arrays: Arrays, num_arms: int, file: Any) -> JointFor
         space=space,
         learners=learners,
         neighbours=neighbours,
-        novelty=Novelty(read.floats("novelty.weights", record.novelty.weights, 2), record.novelty.intercept),
+        novelty=Novelty(
+            read.floats("novelty.weights", record.novelty.weights, 2),
+            record.novelty.intercept,
+            record.novelty.most_known,
+        ),
         right=read.stack("right", record.right, num_arms, num_learners),
         lengths=read.stack("lengths", record.lengths, num_arms, num_learners),
         prices=Prices(is_by_token=record.prices.is_by_token, **prices),

@@ -46,7 +46,7 @@ def _compiled(loop: Callable[..., Any]) -> Callable[..., Floats] | None:
         return None
     untyped: Any = numba  # its decorators lack the types
     try:
-        found: Callable[..., Floats] = untyped.njit(cache=True, fastmath=True)(loop)
+        found: Callable[..., Floats] = untyped.njit(cache=True)(loop)
     except RuntimeError:  # nowhere to keep compiled code
         found = untyped.njit(loop)
     return found

@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pointsman.query.difficulty.learners import LEARNERS, Neighbours, text_view
+from pointsman.query.difficulty.learners import LEARNERS, HeldOut, Neighbours, directions_view, text_view
 
 NAMES = sorted(LEARNERS)
-LINEAR = ["mixed", "smooth", "surface", "text"]
+LINEAR = ["even", "mixed", "smooth", "text"]
 
 
 def skill(predicted: np.ndarray, targets: np.ndarray) -> float:
     """The share of the variance that is explained: 1 of what is known, 0 of the mean."""
     return float(1 - ((predicted - targets) ** 2).mean() / targets.var(0).mean())
+
+
+def _both(found: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+    return found.by_row, found.by_task
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +44,17 @@ def test_held_out_predictions_of_noise_have_no_skill(name: str, held_out, noise)
     assert skill(found.by_task[:, :3], noise.targets[:, :3]) < 0.03
 
 
-@pytest.mark.parametrize("name", ["mixed", "neighbours", "text", "trees"])
+@pytest.mark.parametrize("name", ["even", "mixed", "neighbours", "text", "trees"])
 def test_what_the_text_tells_is_learned(name: str, held_out, told) -> None:
-    """`surface` sees no words, and `smooth` learns little from few rows."""
+    """`smooth` learns little from few rows."""
     assert skill(held_out[name, "told"].by_row[:, [0]], told.targets[:, [0]]) > 0.1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_task_that_was_held_out_is_not_known(name: str, held_out, told) -> None:
-    """Tasks share no words: what is right of one says nothing of another."""
-    assert skill(held_out[name, "told"].by_task[:, [0]], told.targets[:, [0]]) < 0.15
+    """Tasks share no words: what is right of one says little of another. There are six, so that chance says a bit."""
+    by_row, by_task = (skill(found[:, [0]], told.targets[:, [0]]) for found in _both(held_out[name, "told"]))
+    assert by_task < max(0.15, 0.7 * by_row)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,7 +88,7 @@ def test_held_out_rows_of_a_ridge_are_those_of_one_that_was_fitted_without_them(
     inside = told.rows == 1
     found = held_out[name, "told"]
     view = found.fitted.view(told.points) - found.fitted.center
-    penalty = 10.0 if name in ("text", "mixed") else 100.0
+    penalty = 100.0 if name == "smooth" else 10.0
     design = np.hstack([view, np.ones((len(view), 1))])
     rest = design[~inside]
     weights = np.linalg.solve(
@@ -102,7 +107,7 @@ def test_a_ridge_predicts_what_its_normal_equations_say(told, held_out) -> None:
 
 def test_neighbours_are_the_nearest_weighed_by_similarity(told) -> None:
     directions = told.points.directions.astype(np.float32)
-    fitted = Neighbours(directions[:200], told.targets[:200])
+    fitted = Neighbours(directions_view, 30, directions[:200], told.targets[:200])
     found, ranks = fitted.predict_with(told.points.directions[200:210])
     for row, direction in enumerate(directions[200:210]):
         similar = directions[:200] @ direction
@@ -114,7 +119,7 @@ def test_neighbours_are_the_nearest_weighed_by_similarity(told) -> None:
 
 def test_neighbours_that_are_excluded_do_not_count(told) -> None:
     directions = told.points.directions
-    fitted = Neighbours(directions.astype(np.float32), told.targets)
+    fitted = Neighbours(directions_view, 30, directions.astype(np.float32), told.targets)
     itself = np.eye(len(directions), dtype=bool)
     with_itself, without = (fitted.predict_with(directions, each)[1] for each in (None, itself))
     np.testing.assert_allclose(with_itself[:, 0], 1.0, atol=1e-5)
@@ -122,7 +127,7 @@ def test_neighbours_that_are_excluded_do_not_count(told) -> None:
 
 
 def test_few_rows_have_few_neighbours() -> None:
-    fitted = Neighbours(np.eye(3, dtype=np.float32), np.array([[1.0], [2.0], [3.0]]))
+    fitted = Neighbours(directions_view, 30, np.eye(3, dtype=np.float32), np.array([[1.0], [2.0], [3.0]]))
     found, ranks = fitted.predict_with(np.array([[1.0, 0.0, 0.0]]))
     assert found.shape == (1, 1)
     assert ranks.tolist() == [[1.0, 0.0]]
