@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from pointsman.query.compiling import compiled
 from pointsman.query.forecasting import Features
 from pointsman.query.outcomes import Floats
 
-__all__ = ["NUM_NGRAMS", "SURFACE", "features_of", "hashed_ngrams", "slow_ngrams", "surface_of"]
+__all__ = ["NUM_NGRAMS", "SURFACE", "features_of", "hashed_ngrams", "plain_buckets", "slow_ngrams", "surface_of"]
 
 NUM_NGRAMS = 2**15
 """Hash buckets, half for words and half for runs of bytes. 2**16 and 2**17 gave the same figures on outcome tables."""
@@ -68,16 +69,54 @@ def features_of(texts: Sequence[str], extra: NDArray[np.float32] | None = None) 
 
 
 def hashed_ngrams(text: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Buckets in rising order, and 1 + log of how often each occurs."""
+    """Buckets in rising order, and 1 + log of how often each occurs. By compiled loops, or by numpy without numba."""
     data = _kept(text)
     if not len(data):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+    loop = compiled(_buckets_of)
+    hashes = plain_buckets(data) if loop is None else loop(data, _KINDS)
+    index, counts = np.unique(hashes, return_counts=True)
+    return index, (1 + np.log(counts)).astype(np.float32)
+
+
+def plain_buckets(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The bucket of each n-gram of some bytes, by numpy."""
     words = _word_hashes(data)
     pairs = ((words[:-1] * _PAIR) & _MASK) ^ words[1:]
     hashes = [_bucket(words), _bucket((pairs * _PRIME) & _MASK), *(_HALF + _bucket(_runs(data, n)) for n in _RUNS)]
-    counts = np.bincount(np.concatenate(hashes), minlength=NUM_NGRAMS)
-    index = np.flatnonzero(counts)
-    return index, (1 + np.log(counts[index])).astype(np.float32)
+    return np.concatenate(hashes)
+
+
+def _buckets_of(data: Any, kinds: Any) -> Any:
+    """`plain_buckets` in one pass over the bytes, for numba; in another order."""
+    found = np.empty(4 * len(data), dtype=np.int64)
+    count, word, before = 0, np.uint64(0), np.uint64(0)
+    is_first, kind_before, in_word = True, _SPACE, False
+    mask, prime, pair = np.uint64(_MASK), np.uint64(_PRIME), np.uint64(_PAIR)
+    half, shift = np.uint64(_HALF), np.uint64(15)
+    for i in range(len(data) + 1):
+        kind = kinds[data[i]] if i < len(data) else _SPACE
+        if in_word and (kind != kind_before or kind == _OTHER):
+            found[count] = np.int64((((word * prime) & mask) ^ (word >> shift)) % half)
+            count += 1
+            if not is_first:
+                both = ((((before * pair) & mask) ^ word) * prime) & mask
+                found[count] = np.int64((((both * prime) & mask) ^ (both >> shift)) % half)
+                count += 1
+            before, is_first, in_word = word, False, False
+        if kind != _SPACE:
+            if not in_word:
+                word, in_word = np.uint64(0), True
+            word = (word * prime + np.uint64(data[i]) + np.uint64(1)) & mask
+        kind_before = kind
+    for n in range(_RUNS[0], _RUNS[1] + 1):
+        for i in range(len(data) - n + 1):
+            run = np.uint64(0)
+            for k in range(n):
+                run = (run * prime + np.uint64(data[i + k]) + np.uint64(1)) & mask
+            found[count] = _HALF + np.int64((((run * prime) & mask) ^ (run >> shift)) % half)
+            count += 1
+    return found[:count]
 
 
 def slow_ngrams(text: str) -> dict[int, float]:

@@ -6,12 +6,11 @@ projection before it multiplies them; these take 0.01 and 0.04 ms. Their twins a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from pointsman.query.compiling import compiled
 from pointsman.query.difficulty.trees import Trees
 from pointsman.query.outcomes import Floats
 
@@ -20,7 +19,7 @@ __all__ = ["mean_leaf", "projected"]
 
 def mean_leaf(trees: Trees, row: Any) -> Floats:
     """(T,) of one row (D,) float32. Where numba is missing, numpy answers."""
-    walk = _compiled(_walk)
+    walk = compiled(_walk)
     if walk is None:
         return np.asarray(trees.predict(row[None, :])[0])
     arrays = trees.roots, trees.feature, trees.threshold, trees.left, trees.right, trees.values
@@ -30,25 +29,10 @@ def mean_leaf(trees: Trees, row: Any) -> Floats:
 
 def projected(weights: Any, columns: Any, projection: Any) -> Floats:
     """(K,) weights (n,) times the rows (n, K) of a projection (V, K) that `columns` (n,) name, float32."""
-    gather = _compiled(_gather)
+    gather = compiled(_gather)
     if gather is None:
         return np.asarray(weights @ projection[columns], dtype=np.float64)
     found: Floats = gather(weights, columns, projection)
-    return found
-
-
-@cache
-def _compiled(loop: Callable[..., Any]) -> Callable[..., Floats] | None:
-    """Compiled at the first call, which takes a second; kept on disk where the package's folder can be written."""
-    try:
-        import numba
-    except ImportError:
-        return None
-    untyped: Any = numba  # its decorators lack the types
-    try:
-        found: Callable[..., Floats] = untyped.njit(cache=True)(loop)
-    except RuntimeError:  # nowhere to keep compiled code
-        found = untyped.njit(loop)
     return found
 
 

@@ -41,14 +41,14 @@ def test_a_tree_that_never_splits_is_its_mean(asked: np.ndarray) -> None:
 @pytest.mark.parametrize("num_targets", [1, 3])
 def test_a_walk_is_the_prediction_of_one_row(num_targets: int, asked: np.ndarray) -> None:
     pytest.importorskip("numba")
-    assert walking._compiled(walking._walk) is not None  # the fast path is what runs
+    assert walking.compiled(walking._walk) is not None  # the fast path is what runs
     _, trees = grown(num_targets, 1)
     walked = np.array([mean_leaf(trees, row) for row in asked.astype(np.float32)])
     np.testing.assert_allclose(walked, trees.predict(asked), rtol=1e-12)
 
 
 def test_without_numba_numpy_answers(monkeypatch: pytest.MonkeyPatch, asked: np.ndarray) -> None:
-    monkeypatch.setattr(walking, "_compiled", lambda _: None)
+    monkeypatch.setattr(walking, "compiled", lambda _: None)
     _, trees = grown(3, 1)
     assert np.array_equal(mean_leaf(trees, asked[0].astype(np.float32)), trees.predict(asked[:1])[0])
 
@@ -59,5 +59,5 @@ def test_a_gather_is_the_product_with_the_named_rows(monkeypatch: pytest.MonkeyP
     columns, weights = np.array([3, 3, 49, 0]), rng.normal(size=4).astype(np.float32)
     wanted = weights @ projection[columns]
     np.testing.assert_allclose(projected(weights, columns, projection), wanted, rtol=1e-5)
-    monkeypatch.setattr(walking, "_compiled", lambda _: None)
+    monkeypatch.setattr(walking, "compiled", lambda _: None)
     assert np.array_equal(projected(weights, columns, projection), wanted.astype(np.float64))
