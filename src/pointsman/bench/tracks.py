@@ -41,9 +41,9 @@ PROGRAM_OF: Final[Mapping[str, str]] = {
 """By what a text is about, the program that covers it."""
 
 _FILES: Final = {"how_many": "word_problem", "where": "whereabouts", "is_palindrome": "palindrome"}
-_MOST_TEXTS, _NUM_DRAWN = 300, 150
-"""Texts of the traffic that certify the routes, and besides so many that a program covers and that none does, many of
-these near misses. Chosen."""
+_MOST_TEXTS, _NUM_NEAR_MISSES, _NUM_OF_EACH = 300, 150, 16
+"""Texts of the traffic that certify the routes; besides, texts that no program covers, many of them near misses, and
+texts for each program. Chosen: reading one takes the reader up to half a second where little else is free."""
 _LIMIT_S: Final = 5.0
 
 Tick = Callable[[int], None]
@@ -79,12 +79,21 @@ def prepare_router(folder: Path, examples: Path, fit: Sequence[Question], on_mat
         known = [one for one in fit if one.task != "question"][:_MOST_TEXTS]
         asked = [Covered(one.text, PROGRAM_OF.get(one.task)) for one in known]
         rng = random.Random("all levels/near misses")  # noqa: S311
-        asked += [Covered(uncovered(rng, "test"), None) for _ in range(_NUM_DRAWN)]
-        drawn = [covered(rng, "test") for _ in range(_NUM_DRAWN)]
-        asked += [Covered(text, name) for text, name in drawn if name in tables]
+        asked += [Covered(uncovered(rng, "test"), None) for _ in range(_NUM_NEAR_MISSES)]
+        asked += _drawn(rng, list(tables))
         routes = calibrate_routes(tables, asked, reader, Promise(), on_match=on_match)
         save_routes(routes, folder)
     return Router(tables, routes, reader, lambda _: reader)
+
+
+def _drawn(rng: random.Random, names: Sequence[str]) -> list[Covered]:
+    """So many texts for each program."""
+    found: dict[str, list[Covered]] = {name: [] for name in names}
+    while any(len(its) < _NUM_OF_EACH for its in found.values()):
+        text, name = covered(rng, "test")
+        if name in found and len(found[name]) < _NUM_OF_EACH:
+            found[name].append(Covered(text, name))
+    return [one for its in found.values() for one in its]
 
 
 def _compiled(examples: Path, name: str) -> Table:
