@@ -42,7 +42,7 @@ __all__ = ["Configuration", "Effort", "Measured", "configurations", "main", "mea
 
 QUALITY, CONFIDENCE = 0.99, 0.95
 TARGET = 0.15
-_QUICK_REQUESTS, _QUICK_QUALITY = 90, 0.9
+_QUICK_REQUESTS, _QUICK_QUALITY = 60, 0.9
 _QUICK_ARMS = (
     "embedded/small?mode=direct",
     "embedded/large?mode=direct",
