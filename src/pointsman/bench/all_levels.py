@@ -8,7 +8,10 @@ the next, and measured on the last, against the embedded large model with worked
 Configurations: everything on, each level alone on, each level alone off. A figure counts whoever answered.
 
 The large model cannot do what programs and the solver are for, and moves many bytes over it; so the same ratio stands
-beside, in the details, for each kind of request, and for the problems that it was trained for alone.
+beside: `trained_for` is about the families that it was trained for alone, and details tell every kind of request.
+
+Not counted as bytes: the forecaster of the arms, which reads some of its own weights for each request, and the linear
+head before the programs.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pointsman.bench.levels import LEVELS, TRACKS, Part, Replayed, replay, walk
 from pointsman.bench.report import Figure, Report, absent, sha256_of
 from pointsman.bench.tracks import Said, prepare_router, said_of
 from pointsman.core import BadRequest
+from pointsman.embedded.families import FAMILIES
 from pointsman.embedded.traffic import PARTS, Asked, draw_traffic
 from pointsman.embedded.traffic import Part as PartName
 from pointsman.program.text.router import Router
@@ -218,6 +222,9 @@ def _add(report: Report, measured: Sequence[Measured], test: Known, promise: Pro
     report.figures["certified_quality"] = (
         Figure(promise.kept, "share", len(right), at_least=promise.kept) if is_certified else absent("share", reason)
     )
+    trained = np.array([asked.task in FAMILIES for asked in test.part.traffic])
+    report.figures["cost_over_large.trained_for"] = _ratio(whole.found.total[trained], moved[trained], seed)
+    report.figures["quality_over_large.trained_for"] = _ratio(whole.found.right[trained], right[trained], seed)
     report.figures["kept_of_large"] = _ratio(whole.found.right * right, right, seed)
     wrong, num = whole.found.wrong_semantic
     report.figures["wrong_semantic_hit_rate"] = (
