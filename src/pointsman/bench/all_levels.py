@@ -11,7 +11,8 @@ The large model cannot do what programs and the solver are for, and moves many b
 beside: `trained_for` is about the families that it was trained for alone, and details tell every kind of request.
 
 Not counted as bytes: the forecaster of the arms, which reads some of its own weights for each request, and the linear
-head before the programs.
+head before the programs. `credited_quality` is what was certified, on the test requests: right answers over the large
+model's without those that programs, solver, memory or parts win beyond it. `kept_of_large` counts no other win either.
 """
 
 from __future__ import annotations
@@ -222,6 +223,7 @@ def _add(report: Report, measured: Sequence[Measured], test: Known, promise: Pro
     report.figures["certified_quality"] = (
         Figure(promise.kept, "share", len(right), at_least=promise.kept) if is_certified else absent("share", reason)
     )
+    report.figures["credited_quality"] = _ratio(whole.found.credit, right, seed, at_least=promise.kept)
     trained = np.array([asked.task in FAMILIES for asked in test.part.traffic])
     report.figures["cost_over_large.trained_for"] = _ratio(whole.found.total[trained], moved[trained], seed)
     report.figures["quality_over_large.trained_for"] = _ratio(whole.found.right[trained], right[trained], seed)
