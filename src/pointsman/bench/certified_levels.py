@@ -4,6 +4,9 @@ What is promised is about all requests, whoever answers them: share right >= `ke
 It is tested more strictly than that: what programs, solver, memory or parts get right and the reference arm does not,
 does not count. So the models may not lose what the tracks win.
 
+A bound needs independent requests, and what is asked again is answered as before: so repeated requests are left out of
+the test. They are drawn from the others, and lose as much on average.
+
 With the query level a setting is a price and a caution, and each request gets the arm that its forecast makes best.
 Without it a setting is one arm for all requests: a dial of the pair or a budget of units.
 """
@@ -112,6 +115,7 @@ def certified(fit: Known, calibration: Known, levels: frozenset[str], promise: P
     num_passed = 0
     for candidate in ordered:
         losses, cost = _tried(calibration, plans, levels, candidate, promise)
+        losses = losses[_first(calibration.part)]
         if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
@@ -119,6 +123,14 @@ def certified(fit: Known, calibration: Known, levels: frozenset[str], promise: P
             best = cost, candidate, float(losses.mean())
     tested = min(num_passed + 1, len(ordered))
     return Certified(best[1] if best else None, tested, num_passed, best[2] if best else 0.0)
+
+
+def _first(part: Part) -> list[int]:
+    """Requests whose text was not asked before; others are lost together with those."""
+    first: dict[str, int] = {}
+    for place, asked in enumerate(part.traffic):
+        first.setdefault(asked.text, place)
+    return list(first.values())
 
 
 def _plan(known: Known, levels: frozenset[str]) -> Plan:
