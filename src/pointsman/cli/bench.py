@@ -202,3 +202,46 @@ def memory(
     from pointsman.bench.memory import main
 
     main(quick, seed, plot)
+
+
+@app.command("arms")
+def arms(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The table, as JSON Lines; appended to.")],
+    requests: Annotated[int, typer.Option(min=1, help="Of generated traffic.")] = 2_000,
+    split: Annotated[str, typer.Option(help="Part of the traffic: fit, calibration or test.")] = "test",
+    seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 0,
+) -> None:
+    """Let every embedded arm answer mixed requests, as an outcome table with bytes moved; resumable.
+
+    pointsman bench arms -o calibration.jsonl --split calibration
+    """
+    require_local()
+    from pointsman.bench.arms import main
+    from pointsman.embedded.traffic import PARTS
+
+    part = next((one for one in PARTS if one == split), None)
+    if part is None:
+        raise BadRequest(f"--split is {split!r}; expected {', '.join(PARTS)}", code="unknown_split")
+    main(output, requests, part, seed)
+
+
+@app.command("all-levels")
+def all_levels(
+    quick: Annotated[bool, typer.Option("--quick", help="Few requests, arms and a weaker promise; says so.")] = False,
+    requests: Annotated[int, typer.Option(min=400, help="Of the test traffic.")] = 2_000,
+    learning: Annotated[int, typer.Option(min=400, help="To learn from, and as many to certify on.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="Seed of traffic, learning and intervals.")] = 0,
+    keep: Annotated[Path | None, typer.Option(help="Folder for the tables, which are reused and gone on with.")] = None,
+    examples: Annotated[Path, typer.Option(help="The folder of programs.")] = Path("examples"),
+    plot: Annotated[Path | None, typer.Option(help="Draw quality over cost, as SVG or PNG.")] = None,
+) -> None:
+    """One decision over programs, memory, solver, models, dials and budgets, against the large model on everything.
+
+    pointsman bench all-levels --quick
+
+    pointsman bench all-levels --keep tables --plot levels.svg
+    """
+    require_local()
+    from pointsman.bench.all_levels import main
+
+    main(quick, requests, learning, seed, keep, examples, plot)

@@ -4,6 +4,9 @@
         "small": {"correct": 1, "input_tokens": 6, "output_tokens": 1, "cost_usd": 0.00001},
         "large/cot": {"correct": 1, "budget": "cot", "input_tokens": 6, "output_tokens": 40, "cost_usd": 0.002}}}
 
+Costs are of one kind for a table: money, or the bytes that an answer moved (`moved_bytes` beside `cost_usd`).
+`Outcomes` holds the kind that was asked for in `nano_usd`, whatever its name says.
+
 Fails closed on prices: an arm with an unknown price, a price of zero or hidden tokens in any row is left out and named,
 or refused where it was asked for by name. A request that lacks one of the arms is left out and counted.
 """
@@ -17,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -25,11 +28,14 @@ import numpy as np
 from pointsman.core import BadRequest
 from pointsman.query.outcomes import Outcomes, TableArm
 
-__all__ = ["ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
+__all__ = ["CostKind", "ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
 
 _NANO = 1e9
 _MIN_ROWS = 40
 """Fewer cannot be split into halves that say anything. Chosen."""
+
+CostKind: TypeAlias = Literal["nano_usd", "moved_bytes"]
+_FIELDS: Final[Mapping[CostKind, str]] = {"nano_usd": "cost_usd", "moved_bytes": "moved_bytes"}
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -40,6 +46,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     input_tokens: _Amount | None = None
     output_tokens: _Amount | None = None
     cost_usd: _Amount | None = None
+    moved_bytes: _Amount | None = None
     hidden_reasoning: bool = False
     budget: str | int | None = None
     samples: list[tuple[float, float, str | None]] | None = None
@@ -94,6 +101,7 @@ def read_outcomes(
     tariffs: Mapping[str, Tariff] | None = None,
     votes: int | None = None,
     *,
+    kind: CostKind = "nano_usd",
     fewest_rows: int = _MIN_ROWS,
     fewest_arms: int = 2,
 ) -> ReadTable:
@@ -105,17 +113,22 @@ def read_outcomes(
         tariffs: replace the prices of the arms that they name.
         votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more, the first so many with
             answers: the most frequent of these, at so many times the cost.
+        kind: which costs `Outcomes.nano_usd` holds.
         fewest_rows: complete ones that are expected.
         fewest_arms: with a price that are expected.
 
     Raises:
+        BadRequest: `bad_costs` for tariffs, which are money, where bytes were asked for.
         BadRequest: `bad_outcomes` for what cannot be read, a value out of range, an id that occurs twice, or too little
             that is left; `unpriced_arm` for an arm that was asked for and has no price; `unknown_arm`.
     """
+    if tariffs and kind != "nano_usd":
+        problem = f"tariffs are prices of tokens; expected none where costs are {kind}"
+        raise BadRequest(problem, code="bad_costs", param="costs")
     rows = [row for path in paths for row in _rows(path)]
     _refuse_repeated(rows)
     names = sorted({name for row in rows for name in row.outcomes})
-    costs = {name: _costs(rows, name, (tariffs or {}).get(name)) for name in names}
+    costs = {name: _costs(rows, name, (tariffs or {}).get(name), kind) for name in names}
     unpriced = {name: cost for name, cost in costs.items() if isinstance(cost, str)}
     chosen = _chosen(names, unpriced, arms, fewest_arms)
     kept = [i for i, row in enumerate(rows) if all(_answered(row, name) for name in chosen)]
@@ -176,8 +189,8 @@ def _refuse_repeated(rows: Sequence[_Row]) -> None:
         raise BadRequest(problem, code="bad_outcomes", param="id")
 
 
-def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None) -> list[float] | str:
-    """Nano-dollars of each row, NaN where the arm has no outcome; or why the arm has no price."""
+def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None, kind: CostKind) -> list[float] | str:
+    """Nano-dollars or bytes of each row, NaN where the arm has no outcome; or why the arm has no price."""
     found = []
     for row in rows:
         outcome = row.outcomes.get(name)
@@ -186,12 +199,12 @@ def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None) -> list[float
             continue
         if outcome.hidden_reasoning:
             return f"whose tokens are hidden in part, as in {row.id!r}, so that its cost is unknown"
-        usd = outcome.cost_usd if tariff is None else _priced(outcome, tariff)
-        if usd is None:
+        cost: float | None = getattr(outcome, _FIELDS[kind]) if tariff is None else _priced(outcome, tariff)
+        if cost is None:
             return f"whose cost is unknown, as in {row.id!r}"
-        if usd == 0:
+        if cost == 0:
             return f"whose cost is zero, as in {row.id!r}"
-        found.append(usd * _NANO)
+        found.append(cost * _NANO if kind == "nano_usd" else cost)
     return found
 
 
