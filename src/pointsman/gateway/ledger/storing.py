@@ -77,7 +77,7 @@ def _one_by_one(connection: sqlite3.Connection, rows: Sequence[RowOf]) -> Stored
         try:
             is_new = connection.execute(_STATEMENTS[table], row).rowcount == 1
         except _BAD_ROW as exc:
-            _LOG.error("a row of %s for %s cannot be stored: %s", table, row[0], type(exc).__name__)
+            _LOG.error("a row of %s for %r cannot be stored: %s", table, row[0], type(exc).__name__)
             total = total.plus(Stored(num_refused=1))
         else:
             total = total.plus(Stored(int(is_new), int(not is_new)))
