@@ -226,7 +226,7 @@ def test_a_row_that_cannot_be_stored_is_counted_and_the_others_are(
         ledger.flush()
         status = ledger.status
     assert (status.num_refused, status.num_stored, status.failure) == (1, 2, None)
-    assert "req-1 cannot be stored" in caplog.text
+    assert "'req-1' cannot be stored" in caplog.text
 
 
 def test_what_is_no_record_is_counted_and_the_thread_goes_on(path: Path, caplog: pytest.LogCaptureFixture) -> None:
