@@ -69,8 +69,8 @@ def test_ctrl_c_is_not_the_program_s() -> None:
     made = table("def f(n: int):\n    i = 0\n    while i < n:\n        i = i + 1\n    return i\n")
     made.prepare()
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # started inside: a pause before the run must not send it elsewhere
+        timer.start()
         made.run(10**12, fuel=10**12)
     timer.join()
     assert made.run(3).value == 3
@@ -84,9 +84,9 @@ def test_a_signal_s_handler_may_raise_through_a_run() -> None:
     made.prepare()
     before = signal.signal(signal.SIGUSR1, stop)
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
     try:
         with pytest.raises(SystemExit, match="9"):
+            timer.start()
             made.run(10**12, fuel=10**12)
     finally:
         timer.join()
