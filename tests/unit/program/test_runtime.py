@@ -65,13 +65,18 @@ def test_an_exception_whose_text_cannot_be_written_is_told_without_it() -> None:
     assert answered(source, [])[1]["exception"]["message"] == "(a message that cannot be written)"
 
 
+def run_until(timer: threading.Timer, made: Table) -> None:
+    """Starts the timer where its signal is waited for: a pause before the run must not send it elsewhere."""
+    timer.start()
+    made.run(10**12, fuel=10**12)
+
+
 def test_ctrl_c_is_not_the_program_s() -> None:
     made = table("def f(n: int):\n    i = 0\n    while i < n:\n        i = i + 1\n    return i\n")
     made.prepare()
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):  # started inside: a pause before the run must not send it elsewhere
-        timer.start()
-        made.run(10**12, fuel=10**12)
+    with pytest.raises(KeyboardInterrupt):
+        run_until(timer, made)
     timer.join()
     assert made.run(3).value == 3
 
@@ -86,8 +91,7 @@ def test_a_signal_s_handler_may_raise_through_a_run() -> None:
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
     try:
         with pytest.raises(SystemExit, match="9"):
-            timer.start()
-            made.run(10**12, fuel=10**12)
+            run_until(timer, made)
     finally:
         timer.join()
         signal.signal(signal.SIGUSR1, before)
