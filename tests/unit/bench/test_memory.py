@@ -4,7 +4,9 @@ import pytest
 
 from pointsman.bench.memory import _check_nearest
 from pointsman.bench.memory_runs import BUDGET, DELTA, PRICES, RIVALS, run_policy, run_share
+from pointsman.core import Unverified
 from pointsman.query.memory import Settings, ShareController
+from pointsman.query.memory.nearest import Rows
 from pointsman.query.memory.traffic import asked, mixed
 
 
@@ -33,5 +35,9 @@ def test_the_controller_watches_the_first_half() -> None:
     assert controller.best() > 0
 
 
-def test_the_index_agrees_with_a_plain_loop() -> None:
+def test_an_index_that_disagrees_with_a_plain_loop_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     _check_nearest(3)
+    monkeypatch.setattr(Rows, "nearest", lambda *_: [(1, 0.123)])
+    with pytest.raises(Unverified, match="the index says") as raised:
+        _check_nearest(3)
+    assert raised.value.code == "wrong_answer"

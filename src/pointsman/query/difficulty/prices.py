@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from pointsman.core import BadRequest
 from pointsman.query.outcomes import Floats, Outcomes
 
 __all__ = ["Prices", "fit_prices"]
@@ -51,12 +52,18 @@ class Prices:
         return Prices(self.per_prompt_token, self.per_completion_token, self.per_request, self.is_by_token, correction)
 
     def nano_usd(self, predicted: Floats, prompt_tokens: Floats) -> Floats:
-        """(N, A) expected costs of predicted logarithms. Prompt tokens that are NaN raise ValueError if by token."""
+        """(N, A) expected costs of predicted logarithms.
+
+        Raises:
+            BadRequest: `unknown_prompt_tokens` for prompt tokens that are NaN, where prices are by token.
+        """
         expected = np.exp(predicted) * self.correction
         if not self.is_by_token:
             return np.asarray(expected)
         if np.isnan(prompt_tokens).any():
-            raise ValueError("prompt tokens must be known where prices are by token")
+            problem = f"the prompt tokens of {int(np.isnan(prompt_tokens).any(1).sum())} requests are unknown"
+            wanted = "expected input_tokens of every arm, since these arms' prices are by token"
+            raise BadRequest(f"{problem}; {wanted}", code="unknown_prompt_tokens", param="input_tokens")
         written = np.maximum(expected - _EMPTY, 0.0)
         read = prompt_tokens * self.per_prompt_token
         return np.asarray(np.maximum(read + written * self.per_completion_token + self.per_request, 1.0))

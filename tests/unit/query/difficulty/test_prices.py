@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pointsman.core import BadRequest
 from pointsman.query.difficulty.prices import fit_prices
 
 
@@ -48,7 +49,7 @@ def test_one_unknown_token_count_means_bills(name: str, billed) -> None:
 
 def test_prompts_that_were_not_counted_are_refused_where_they_are_billed(billed) -> None:
     found = fit_prices(billed)
-    with pytest.raises(ValueError, match="prompt tokens must be known"):
+    with pytest.raises(BadRequest, match="prompt tokens of 1 requests are unknown"):
         found.nano_usd(np.zeros((1, 2)), np.array([[10.0, np.nan]]))
 
 
