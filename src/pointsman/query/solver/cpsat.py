@@ -248,6 +248,8 @@ class _Model:
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = SEED
         solver.parameters.max_time_in_seconds = max(limit_s, 0.0)
+        # CP-SAT would take Ctrl-C for itself, and after the search leave it to kill the process without a clean stop.
+        solver.parameters.catch_sigint_signal = False
         status = solver.solve(self._model)
         if status == self._cp.MODEL_INVALID:
             raise InternalError(f"CP-SAT refuses a checked problem: {self._model.validate()}", code="invalid_model")

@@ -1,5 +1,7 @@
 """Verdicts of CP-SAT against all assignments, tried one by one with the plain evaluator."""
 
+import subprocess
+import sys
 from itertools import combinations, product
 from typing import Any
 
@@ -211,9 +213,23 @@ def test_a_limit_is_a_positive_number(limit_s: float) -> None:
 
 
 def test_without_ortools_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
     with pytest.raises(Unsupported, match=r"pip install 'pointsman\[solve\]'") as caught:
         solve(chain("ab"))
     assert caught.value.code == "extra_missing"
+
+
+CTRL_C_AFTER_A_SOLVE = """
+import os, signal
+from pointsman.query.solver import convert_problem, solve
+solve(convert_problem({"variables": [{"type": "int", "name": "x", "low": 0, "high": 3}], "constraints": []}))
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_after_a_solve_still_stops_python_cleanly() -> None:
+    done = subprocess.run([sys.executable, "-c", CTRL_C_AFTER_A_SOLVE], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
