@@ -30,6 +30,7 @@ from pointsman.embedded.problems import ARROW, Mode
 from pointsman.embedded.traffic import Asked, Part, draw_traffic
 from pointsman.engine import LoadedModel, Sampling, Text, generate, load_model
 from pointsman.query.parts import split
+from pointsman.query.resuming import lines_done
 from pointsman.token import Pair, chosen_method, generate_pair
 from pointsman.token.method import Method
 from pointsman.unit import load_router, routed
@@ -238,14 +239,8 @@ def _row(name: str, question: Question, answers: Mapping[str, Answered]) -> dict
 
 
 def _done(path: Path, questions: Sequence[Question], arms: Mapping[str, Arm], prefix: str) -> int:
-    """How many rows are there; cuts off what is no whole line."""
-    if not path.exists():
-        return 0
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        path.write_bytes(whole)
-    rows = [json.loads(line) for line in whole.splitlines()]
+    """How many rows are there."""
+    rows = lines_done(path)
     for number, row in enumerate(rows[: len(questions)]):
         wanted = f"{prefix}/{number}", questions[number].text, list(arms)
         if (row["id"], row["prompt"], list(row["outcomes"])) != wanted:

@@ -28,6 +28,7 @@ from pointsman.program.ladder import Promise
 from pointsman.program.text.calibrating_routes import Covered, calibrate_routes
 from pointsman.program.text.router import Router
 from pointsman.program.text.routes import load_routes, save_routes
+from pointsman.query.resuming import lines_done
 from pointsman.query.solver import solve
 from pointsman.query.solver.text import read_problem, recognise
 
@@ -123,14 +124,7 @@ def said_of(
 
 
 def _known(path: Path) -> dict[str, Said]:
-    if not path.exists():
-        return {}
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):  # cut off by a kill
-        path.write_bytes(whole)
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {text: Said(Found(*program), Found(*solver)) for text, program, solver in rows}
+    return {text: Said(Found(*program), Found(*solver)) for text, program, solver in lines_done(path)}
 
 
 def _programmed(router: Router, text: str) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from pointsman.core import BadRequest
 if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
     from pointsman.query.certifying import Promise, Setting
     from pointsman.query.learning import Calibration
+    from pointsman.query.policy import Kind
 
 __all__ = ["promised", "query", "setting_shown"]
 
@@ -57,7 +59,8 @@ def query(
         promise = Promise(loss, confidence)
     stored = load_stored(policy)
     with counted("reading, certifying", 2) as tick:
-        read = read_outcomes(outcomes, stored.policy.arms, None if costs is None else read_tariffs(costs))
+        tariffs = None if costs is None else read_tariffs(costs)
+        read = read_outcomes(outcomes, stored.policy.arms, tariffs, kind=stored.policy.kind)
         tick(1)
         found = calibrate_policy(stored, read.outcomes, promise, most_novel)
         tick(1)
@@ -70,7 +73,7 @@ def query(
             print(f"{policy}: its former certificate stays: {promised(stored.policy.certificate.promise, reference)}")
         raise typer.Exit(1)
     save_certificate(found.certificate, policy)
-    print(_certified(found, reference))
+    print(_certified(found, reference, stored.policy.kind))
     print(f"{policy}: certificate written; try: pointsman explain {policy} REQUEST")
 
 
@@ -81,18 +84,22 @@ def promised(promise: Promise, reference: str) -> str:
     return f"right answers: {kept}{less}; confidence {promise.confidence:.4g}"
 
 
-def setting_shown(setting: Setting) -> str:
+def setting_shown(setting: Setting, kind: Kind) -> str:
     """A price as what a right answer is worth, since that can be imagined."""
-    worth = "any cost" if setting.price == 0 else f"up to {1 / setting.price / 1e9:.4g} USD"
+    value = math.inf if setting.price == 0 else 1 / setting.price
+    amount = f"{value / 1e9:.4g} USD" if kind == "nano_usd" else f"{value:.4g} bytes moved"
+    worth = "any cost" if setting.price == 0 else f"up to {amount}"
     return f"a right answer is worth {worth}, caution {setting.caution:g}"
 
 
-def _certified(found: Calibration, reference: str) -> str:
+def _certified(found: Calibration, reference: str, kind: Kind) -> str:
     certified, certificate = found.certified, found.certificate
     assert certificate is not None
+    taken = f", {certificate.num_taken:,} of which were taken ahead of the arms" if certificate.num_taken else ""
     lines = [
-        f"certified on {certificate.num_rows:,} rows: saves {certificate.saving:.1%} of what {reference} costs on them",
-        f"setting: {setting_shown(certificate.setting)}",
+        f"certified on {certificate.num_rows:,} rows{taken}:",
+        f"saves {certificate.saving:.1%} of what {reference} costs on them",
+        f"setting: {setting_shown(certificate.setting, kind)}",
         f"settings: {certified.num_tested} tested, in an order fixed before, {certified.num_passed} passed",
         "covered: requests drawn like these rows, on average; not covered: other requests, and any single one",
     ]

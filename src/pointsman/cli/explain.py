@@ -100,7 +100,8 @@ def _told(found: Explanation, stored: StoredPolicy) -> str:
     if certificate is None:
         lines.append("certificate: none")
     else:
-        lines.append(f"certificate: {promised(certificate.promise, reference)}; {setting_shown(certificate.setting)}")
+        setting = setting_shown(certificate.setting, stored.policy.kind)
+        lines.append(f"certificate: {promised(certificate.promise, reference)}; {setting}")
         lines.append(f"  from {certificate.num_rows:,} rows, on which it saves {certificate.saving:.1%}")
     return "\n".join([*lines, f"policy: {found.version}"])
 

@@ -13,10 +13,10 @@ from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
     from pointsman.query.outcomes import Outcomes
-    from pointsman.query.reading import ReadTable
+    from pointsman.query.reading import CostKind, ReadTable
     from pointsman.query.storing import StoredPolicy
 
-__all__ = ["names_of", "query"]
+__all__ = ["kind_of", "names_of", "query"]
 
 
 def query(
@@ -36,6 +36,9 @@ def query(
     onto: Annotated[
         Path | None, typer.Option(help="Let new arms join this policy, with ten rows or more of each.")
     ] = None,
+    cost: Annotated[
+        str | None, typer.Option(help="What a policy saves: nano_usd or moved_bytes, of models of one's own.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of learning.")] = 0,
 ) -> None:
     """Learn from outcomes which arm a request needs; all rows are learned from, so keep others to calibrate with.
@@ -44,6 +47,8 @@ def query(
 
     pointsman fit query --outcomes a.jsonl --outcomes b.jsonl.gz --arms small,large --costs costs.json
 
+    pointsman fit query --outcomes collected.jsonl --cost moved_bytes
+
     pointsman fit query --onto policy --outcomes new.jsonl -o policy2
     """
     require_learning()
@@ -51,11 +56,25 @@ def query(
 
     if onto is not None and reference is not None:
         raise BadRequest("--reference is the policy's own with --onto; leave it out", code="conflicting_options")
+    if onto is not None and cost is not None:
+        raise BadRequest("--cost is the policy's own with --onto; leave it out", code="conflicting_options")
+    kind = kind_of("nano_usd" if cost is None else cost)
     tariffs = None if costs is None else read_tariffs(costs)
     if onto is None:
-        _fit(outcomes, output, names_of(arms), tariffs, reference, seed)
+        _fit(outcomes, output, names_of(arms), tariffs, reference, seed, kind)
     else:
         _join(outcomes, output, names_of(arms), tariffs, onto, seed)
+
+
+def kind_of(cost: str) -> CostKind:
+    """Of costs that a policy can save. Raises BadRequest `unknown_cost`."""
+    from pointsman.query.reading import COST_KINDS
+
+    for kind in COST_KINDS:
+        if kind == cost:
+            return kind
+    problem = f"--cost is {cost!r}; expected {' or '.join(COST_KINDS)}"
+    raise BadRequest(problem, code="unknown_cost", param="cost")
 
 
 def names_of(arms: str | None) -> list[str] | None:
@@ -69,7 +88,13 @@ def names_of(arms: str | None) -> list[str] | None:
 
 
 def _fit(
-    files: list[Path], folder: Path, arms: list[str] | None, tariffs: object, reference: str | None, seed: int
+    files: list[Path],
+    folder: Path,
+    arms: list[str] | None,
+    tariffs: object,
+    reference: str | None,
+    seed: int,
+    kind: CostKind,
 ) -> None:
     from pointsman.query.frontier import curve_of, gap_closed
     from pointsman.query.learning import fit_policy
@@ -77,14 +102,14 @@ def _fit(
     from pointsman.query.storing import save_policy
 
     with counted("reading, learning, writing", 3) as tick:
-        read = read_outcomes(files, arms, tariffs)  # type: ignore[arg-type]  # of `read_tariffs`
+        read = read_outcomes(files, arms, tariffs, kind=kind)  # type: ignore[arg-type]  # of `read_tariffs`
         tick(1)
-        stored = fit_policy(read.outcomes, reference, seed)
+        stored = fit_policy(read.outcomes, reference, seed, kind)
         tick(1)
         save_policy(stored, folder)
         tick(1)
-    found = read.outcomes
-    print("\n".join([*read.notes(), *_means(found)]))
+    found = read.outcomes.left_for_arms()
+    print("\n".join([*read.notes(), *_means(found, kind)]))
     held_out, _ = stored.seen.for_certify(found.names)
     gap = gap_closed(curve_of(held_out, found), found)
     told = "nothing to route: the cheapest arm is as good as any" if gap != gap else f"{gap:.1%} of the gap closed"
@@ -99,7 +124,8 @@ def _join(files: list[Path], folder: Path, arms: list[str] | None, tariffs: obje
     from pointsman.query.storing import load_stored, save_policy
 
     stored = load_stored(onto)
-    read = read_outcomes(files, arms, tariffs, fewest_rows=FEWEST_ROWS, fewest_arms=1)  # type: ignore[arg-type]
+    kind = stored.policy.kind
+    read = read_outcomes(files, arms, tariffs, kind=kind, fewest_rows=FEWEST_ROWS, fewest_arms=1)  # type: ignore[arg-type]
     new = _new_arms(read, stored)
     with counted("arms joined", len(new)) as tick:
         for name in new:
@@ -107,7 +133,7 @@ def _join(files: list[Path], folder: Path, arms: list[str] | None, tariffs: obje
             tick(1)
         save_policy(stored, folder)
     joined = read.outcomes.columns([read.outcomes.index(name) for name in new])
-    print("\n".join([*read.notes(), *_means(joined)]))
+    print("\n".join([*read.notes(), *_means(joined, stored.policy.kind)]))
     print(f"joined: {', '.join(new)}, with {len(joined)} rows; what is unlike the other arms in them is not known yet")
     print(_written(stored, folder))
 
@@ -120,11 +146,12 @@ def _new_arms(read: ReadTable, stored: StoredPolicy) -> list[str]:
     return new
 
 
-def _means(outcomes: Outcomes) -> list[str]:
+def _means(outcomes: Outcomes, kind: CostKind) -> list[str]:
     width = max(len("arm"), *(len(name) for name in outcomes.names))
-    right, cost = outcomes.right.mean(0), outcomes.nano_usd.mean(0) / 1e6  # of 1,000 requests
+    cost = outcomes.nano_usd.mean(0) / (1e9 if kind == "nano_usd" else 1.0) * 1_000
+    right, unit = outcomes.right.mean(0), "USD" if kind == "nano_usd" else "bytes moved"
     rows = [f"{name.ljust(width)}  {r:.3f}  {c:.6g}" for name, r, c in zip(outcomes.names, right, cost, strict=True)]
-    return [f"{'arm'.ljust(width)}  right  USD per 1,000 requests", *rows]
+    return [f"{'arm'.ljust(width)}  right  {unit} per 1,000 requests", *rows]
 
 
 def _written(stored: StoredPolicy, folder: Path) -> str:

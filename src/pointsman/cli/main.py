@@ -15,6 +15,7 @@ from pointsman.cli import (
     audit,
     bench,
     calibrate,
+    collect,
     compile_,
     coverage,
     diff,
@@ -59,6 +60,7 @@ app.command("diff")(diff.diff_command)
 app.command("coverage")(coverage.coverage_command)
 app.command("generate")(generate.generate_command)
 app.command("serve")(serve.serve_command)
+app.command("collect")(collect.collect_command)
 app.command("solve")(solve.solve_command)
 app.command("explain")(explain.explain_command)
 app.command("replay")(replay.replay_command)

@@ -9,6 +9,9 @@ Learn then test (Angelopoulos et al., arXiv 2110.01052), Pareto testing (Laufer-
 on forecasts of held-out training rows the settings are ordered by how surely they would pass; on the calibration rows
 they are tested in that order by the betting bound on paired losses, until one fails. The cheapest that passed is taken.
 
+Requests that something ahead of the arms takes (`Outcomes.taken`) count with its answer and its cost. What it gets
+right and the reference arm does not is no credit: else arms could lose as much elsewhere.
+
 Covered: requests drawn like the calibration rows, all settings that were looked at. Not covered: other traffic. Under a
 shift of tasks the promise is worth nothing by itself (query-numbers: broken in 43 to 93 % of resplits); see `fallback`.
 """
@@ -27,7 +30,7 @@ from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import best_of, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 
-__all__ = ["Certified", "Promise", "Setting", "certify", "choose", "losses_of"]
+__all__ = ["Certified", "Promise", "Setting", "billed_of", "certify", "choose", "losses_of"]
 
 _CAUTIONS = (0.0, 0.03, 0.1, 0.2, 0.4)
 _PRICES = 40
@@ -122,8 +125,17 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
 
 
 def losses_of(outcomes: Outcomes, reference: int, arms: Ints, kept: float = 1.0) -> Floats:
-    """(N,) from -1 to `kept`: how much more right that share of the reference arm was than the arm taken."""
-    return np.asarray(kept * outcomes.right[:, reference] - outcomes.right[np.arange(len(arms)), arms])
+    """(N,) from -1 to `kept`: how much more right that share of the reference arm was than what answered."""
+    at_reference, right = outcomes.right[:, reference], outcomes.right[np.arange(len(arms)), arms]
+    if outcomes.taken is not None:
+        right = np.where(outcomes.taken.is_taken, outcomes.taken.sure_right * at_reference, right)
+    return np.asarray(kept * at_reference - right)
+
+
+def billed_of(outcomes: Outcomes, arms: Ints) -> Floats:
+    """(N,) what the answers cost."""
+    billed = outcomes.nano_usd[np.arange(len(arms)), arms]
+    return billed if outcomes.taken is None else np.where(outcomes.taken.is_taken, outcomes.taken.nano_usd, billed)
 
 
 def certify(
@@ -144,7 +156,6 @@ def certify(
         needed = f"{promise.confidence:g}; expected {promise.fewest_rows} or more, and some times that to save much"
         raise BadRequest(f"{problem} {needed}", code="too_few_rows")
     ordered = _ordered(*held_out, reference, promise, len(outcomes), most_novel)
-    rows = np.arange(len(outcomes))
     billed = float(outcomes.nano_usd[:, reference].mean())
     best: tuple[float, Setting, float] | None = None
     num_passed = 0
@@ -154,7 +165,7 @@ def certify(
         if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
-        cost = float(outcomes.nano_usd[rows, arms].mean())
+        cost = float(billed_of(outcomes, arms).mean())
         if cost < (best[0] if best else billed):
             best = cost, setting, float(losses.mean())
     cost, chosen, loss = best if best else (billed, None, 0.0)
@@ -166,13 +177,12 @@ def _ordered(
 ) -> list[Setting]:
     """By how surely each would pass on `num_rows` rows; those that save less and pass less surely are left out."""
     found = []
-    rows = np.arange(len(outcomes))
     for setting in _grid(forecasts):
         arms = choose(forecasts, reference, setting, most_novel)
         losses = losses_of(outcomes, reference, arms, promise.kept)
         spread = max(float(losses.std()), 1e-6)
         sureness = (promise.loss - float(losses.mean())) * math.sqrt(num_rows) / spread
-        cost = float(outcomes.nano_usd[rows, arms].mean())
+        cost = float(billed_of(outcomes, arms).mean())
         found.append((sureness, cost, setting))
     front: list[tuple[float, Setting]] = []
     cheapest = math.inf

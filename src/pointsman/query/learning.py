@@ -14,7 +14,7 @@ from pointsman.query.difficulty.joint import Joint, JointForecaster
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.outcomes import Floats, Outcomes
-from pointsman.query.policy import Certificate
+from pointsman.query.policy import Certificate, Kind
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
 from pointsman.query.storing import Origin, StoredPolicy, policy_of
@@ -27,16 +27,25 @@ _STEPS = 8
 _LEAST_QUALITY = 0.5
 
 
-def fit_policy(outcomes: Outcomes, reference: str | None = None, seed: int = 0) -> StoredPolicy:
-    """A policy without a certificate, fitted on all rows. `reference`: the arm most often right where None.
+def fit_policy(
+    outcomes: Outcomes, reference: str | None = None, seed: int = 0, kind: Kind = "nano_usd"
+) -> StoredPolicy:
+    """A policy without a certificate, fitted on all rows that are left for arms.
+
+    Args:
+        outcomes: with costs of that kind.
+        reference: the arm most often right where None.
+        seed: of learning.
+        kind: of costs.
 
     Raises BadRequest: `unknown_arm`; `no_texts` where the table does not keep its requests' texts.
     """
+    outcomes = outcomes.left_for_arms()
     chosen = outcomes.names[outcomes.strongest if reference is None else outcomes.index(reference)]
     sample = _sample(outcomes)
     fitted, held_out = Joint().fit_held_out(sample, seed)
     origin = Origin(digest_of(outcomes), len(outcomes), seed)
-    policy = policy_of(outcomes.names, chosen, fitted)
+    policy = policy_of(outcomes.names, chosen, fitted, kind=kind)
     return StoredPolicy(policy, origin, SeenRows.of(outcomes, held_out), fit_prompt_lengths(outcomes))
 
 
@@ -111,8 +120,9 @@ def calibrate_policy(
     found = certify(stored.seen.for_certify(policy.arms), (forecasts, outcomes), reference, promise, most_novel)
     if found.setting is None:
         return Calibration(found, None)
+    num_taken = 0 if outcomes.taken is None else int(outcomes.taken.is_taken.sum())
     data = digest_of(outcomes)
-    made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data)
+    made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data, num_taken)
     return Calibration(found, made)
 
 

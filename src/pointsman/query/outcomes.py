@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pointsman.core import BadRequest
 
-__all__ = ["Outcomes", "TableArm"]
+__all__ = ["PARTS", "Outcomes", "TableArm", "Taken"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,6 +37,39 @@ class TableArm:
     num_samples: int = 1
 
 
+PARTS = "parts"
+"""By whom a request is taken that was split: its parts go through everything again, and to arms among others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Requests that something ahead of the arms answers, so that none of these is asked: a program, the solver.
+
+    Attributes:
+        by: who takes each of N requests, "" for those that nothing takes.
+        right: (N,) of these answers; 0 where nothing took the request.
+        nano_usd: (N,) that they cost, from 0 up; likewise.
+    """
+
+    by: tuple[str, ...]
+    right: Floats
+    nano_usd: Floats
+
+    @property
+    def is_taken(self) -> NDArray[np.bool_]:
+        """(N,)."""
+        return np.array([bool(name) for name in self.by], dtype=np.bool_)
+
+    @property
+    def sure_right(self) -> Floats:
+        """(N,) what is right whatever arms are chosen. The parts of a request may go to others than was seen."""
+        return np.where([name == PARTS for name in self.by], 0.0, self.right)
+
+    def rows(self, at: Ints) -> Taken:
+        """Some of the requests."""
+        return Taken(tuple(self.by[i] for i in at), self.right[at], self.nano_usd[at])
+
+
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """N requests that A arms have all answered.
@@ -52,6 +85,7 @@ class Outcomes:
         completion_tokens: (N, A) NaN where unknown.
         answers: (N, A) equal numbers in one row are equal answers, -1 where unknown.
         agreement: (N, A) share of the samples of an arm that vote which gave its answer, NaN for arms of one sample.
+        taken: requests that no arm gets, as far as the table knows of any.
     """
 
     ids: tuple[str, ...]
@@ -64,6 +98,7 @@ class Outcomes:
     completion_tokens: Floats
     answers: Ints
     agreement: Floats
+    taken: Taken | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,7 +117,12 @@ class Outcomes:
         """Some of the requests, in the order of `index`."""
         at = np.asarray(index, dtype=np.int64)
         changes: dict[str, Any] = {name: tuple(getattr(self, name)[i] for i in at) for name in _COLUMNS}
-        return replace(self, **changes, **{name: getattr(self, name)[at] for name in _MATRICES})
+        taken = None if self.taken is None else self.taken.rows(at)
+        return replace(self, **changes, taken=taken, **{name: getattr(self, name)[at] for name in _MATRICES})
+
+    def left_for_arms(self) -> Outcomes:
+        """The requests that nothing ahead of the arms takes."""
+        return self if self.taken is None else replace(self.rows(np.flatnonzero(~self.taken.is_taken)), taken=None)
 
     def columns(self, index: Sequence[int]) -> Outcomes:
         """Some of the arms."""

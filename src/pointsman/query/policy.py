@@ -79,6 +79,8 @@ class Certificate:
         saving: share of the reference arm's cost on them.
         arms: that it was made for, in order; another set of arms needs another certificate.
         data: sha256 of the calibration outcomes.
+        num_taken: calibration rows that something ahead of the arms answered; with these the promise is about all that
+            answers, without any about the arms alone.
     """
 
     promise: Promise
@@ -88,6 +90,7 @@ class Certificate:
     saving: float
     arms: tuple[str, ...]
     data: str
+    num_taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,10 @@
 Costs are of one kind for a table: money, or the bytes that an answer moved (`moved_bytes` beside `cost_usd`).
 `Outcomes` holds the kind that was asked for in `nano_usd`, whatever its name says.
 
+A row may say that something ahead of the arms took the request, such as a program: `"taken": {"by": "program/gcd",
+"correct": 1, "moved_bytes": 0}`, at a cost of zero perhaps; where no arm was asked, `outcomes` is empty. Arms that
+refused the request stand in `refused`.
+
 Fails closed on prices: an arm with an unknown price, a price of zero or hidden tokens in any row is left out and named,
 or refused where it was asked for by name. A request that lacks one of the arms is left out and counted.
 """
@@ -20,21 +24,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
 
 from pointsman.core import BadRequest
-from pointsman.query.outcomes import Outcomes, TableArm
+from pointsman.query.outcomes import Outcomes, TableArm, Taken
 
-__all__ = ["CostKind", "ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
+__all__ = ["COST_KINDS", "CostKind", "ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
 
 _NANO = 1e9
 _MIN_ROWS = 40
 """Fewer cannot be split into halves that say anything. Chosen."""
 
 CostKind: TypeAlias = Literal["nano_usd", "moved_bytes"]
+COST_KINDS: Final[tuple[CostKind, ...]] = get_args(CostKind)
 _FIELDS: Final[Mapping[CostKind, str]] = {"nano_usd": "cost_usd", "moved_bytes": "moved_bytes"}
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -53,9 +58,18 @@ class _Outcome(msgspec.Struct, frozen=True):
     ans: str | None = None
 
 
+class _Taken(msgspec.Struct, frozen=True):
+    by: Annotated[str, msgspec.Meta(min_length=1)]
+    correct: _Share
+    cost_usd: _Amount | None = None
+    moved_bytes: _Amount | None = None
+
+
 class _Row(msgspec.Struct, frozen=True):
     id: str | int
     outcomes: dict[str, _Outcome]
+    taken: _Taken | None = None
+    refused: list[str] = []
     prompt: str | None = None
     task: str | None = None
     dataset: str | None = None
@@ -78,17 +92,21 @@ class ReadTable:
         outcomes: complete in every arm.
         unpriced: arms that were left out, and why.
         num_left_out: requests that lack an arm.
+        num_taken: requests that were taken ahead of the arms, so that no arm was asked.
     """
 
     outcomes: Outcomes
     unpriced: Mapping[str, str]
     num_left_out: int
+    num_taken: int = 0
 
     def notes(self) -> list[str]:
         """What was left out, for people."""
         notes = [f"left out: the arm {arm}, {why}" for arm, why in self.unpriced.items()]
         if self.num_left_out:
             notes.append(f"left out: {self.num_left_out:,} requests that not every arm has answered")
+        if self.num_taken:
+            notes.append(f"not for arms: {self.num_taken:,} requests that were taken ahead of them")
         return notes
 
 
@@ -139,7 +157,9 @@ def read_outcomes(
         raise BadRequest(f"{problem} or more; name fewer arms", code="bad_outcomes", param="arms")
     billed = np.array([[costs[name][i] for name in chosen] for i in kept], dtype=np.float64)
     shown = {name: str(why) for name, why in unpriced.items()} if arms is None else {}
-    return ReadTable(_assembled([rows[i] for i in kept], chosen, billed, votes), shown, len(rows) - len(kept))
+    found = replace(_assembled([rows[i] for i in kept], chosen, billed, votes), taken=_taken(rows, kept, kind))
+    num_taken = sum(row.taken is not None and not row.outcomes for row in rows)
+    return ReadTable(found, shown, len(rows) - len(kept) - num_taken, num_taken)
 
 
 def read_tariffs(path: Path) -> dict[str, Tariff]:
@@ -173,7 +193,7 @@ def _rows(path: Path) -> Iterator[_Row]:
             row = _decode_row(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
             raise BadRequest(f"{path}, line {number}: {exc}", code="bad_outcomes") from exc
-        if not row.outcomes:
+        if not row.outcomes and row.taken is None and not row.refused:
             raise BadRequest(f"{path}, line {number}: the request {row.id!r} has no outcomes", code="bad_outcomes")
         yield row
 
@@ -214,6 +234,22 @@ def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
     if read is None or written is None:
         return None
     return (read * tariff.input_usd + written * tariff.output_usd) / 1e6 + tariff.request_usd
+
+
+def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken | None:
+    found = [rows[i].taken for i in kept]
+    if not any(found):
+        return None
+    for i, taken in zip(kept, found, strict=True):
+        if taken is not None and getattr(taken, _FIELDS[kind]) is None:
+            problem = f"{rows[i].id!r} is taken by {taken.by!r} at a cost that is unknown; expected {_FIELDS[kind]}"
+            raise BadRequest(problem, code="bad_outcomes", param="taken")
+    scale = _NANO if kind == "nano_usd" else 1.0
+    return Taken(
+        tuple(taken.by if taken else "" for taken in found),
+        np.array([taken.correct if taken else 0.0 for taken in found], dtype=np.float64),
+        np.array([getattr(taken, _FIELDS[kind]) * scale if taken else 0.0 for taken in found], dtype=np.float64),
+    )
 
 
 def _chosen(

@@ -124,12 +124,15 @@ _MATRICES = ("right", "nano_usd", "forecast_right", "forecast_nano_usd")
 
 
 def digest_of(outcomes: Outcomes) -> str:
-    """Sha256 of a table: its arms, ids, texts, outcomes and bills."""
+    """Sha256 of a table: its arms, ids, texts, outcomes and bills, and what took requests ahead of the arms."""
     found = sha256()
     for names in (outcomes.names, outcomes.ids, outcomes.texts):
         found.update(_digests(names).tobytes())
     for matrix in (outcomes.right, outcomes.nano_usd):
         found.update(np.ascontiguousarray(matrix).tobytes())
+    if outcomes.taken is not None:
+        found.update(_digests(outcomes.taken.by).tobytes())
+        found.update(np.stack([outcomes.taken.right, outcomes.taken.nano_usd]).tobytes())
     return found.hexdigest()
 
 

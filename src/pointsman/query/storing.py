@@ -106,6 +106,7 @@ class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     saving: float
     arms: list[str]
     data_sha256: str
+    num_taken: int = 0
     dropped: str | None = None
 
 
@@ -258,6 +259,7 @@ def _certificate_file(certificate: Certificate, decides: _Decides) -> _Certifica
         saving=certificate.saving,
         arms=list(certificate.arms),
         data_sha256=certificate.data,
+        num_taken=certificate.num_taken,
     )
 
 
@@ -274,7 +276,10 @@ def _load_certificate(folder: Path, decides: _Decides) -> Certificate | None:
     except BadRequest as exc:
         raise bad_policy(path, "promise", exc.message) from exc
     setting = Setting(float("inf") if record.price is None else record.price, record.caution)
-    if setting.price < 0 or not 0 <= record.most_novel <= 1 or record.num_rows < 1:
+    if setting.price < 0 or not 0 <= record.most_novel <= 1 or not 0 <= record.num_taken <= record.num_rows > 0:
         raise bad_policy(path, "setting", "has a price, a novelty or a number of rows out of range")
     arms = tuple(record.arms)
-    return Certificate(promise, setting, record.most_novel, record.num_rows, record.saving, arms, record.data_sha256)
+    return Certificate(
+        *(promise, setting, record.most_novel, record.num_rows, record.saving, arms),
+        *(record.data_sha256, record.num_taken),
+    )

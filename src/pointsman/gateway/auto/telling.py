@@ -112,6 +112,7 @@ def certificate_told(certificate: Certificate | None) -> dict[str, Any] | None:
         "loss": promise.loss,
         "confidence": promise.confidence,
         "num_rows": certificate.num_rows,
+        "num_taken": certificate.num_taken,
         "data": certificate.data,
     }
 
