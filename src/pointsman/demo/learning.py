@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pointsman.demo.progress import bar
 from pointsman.embedded.traffic import Part, draw_traffic
 from pointsman.gateway import UpstreamConfig
 from pointsman.gateway.collecting import Asking, Collecting, collect
@@ -70,7 +70,5 @@ def learn_policy(console: Console, url: str, build: Path, arms: Sequence[str] = 
 
 
 def _collected(path: Path, asked: Sequence[Asking], what: Collecting, label: str) -> None:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=len(asked))
-        asyncio.run(collect(path, asked, what, lambda done: bar.advance(task, done)))
+    with bar(label, len(asked)) as advance:
+        asyncio.run(collect(path, asked, what, advance))

@@ -155,9 +155,11 @@ def _done(path: Path, asked: Sequence[Asking], what: Collecting) -> int:
 
 async def _row(client: _Client, specs: Sequence[ArmSpec], one: Asking, what: Collecting) -> dict[str, Any]:
     row: dict[str, Any] = {"id": one.id, "task": one.task, "prompt": one.prompt, "outcomes": {}}
-    taken = await client.taken(one) if what.tracks else None
+    taken, looked = await client.taken(one) if what.tracks else (None, {})
     if taken is not None:
         row["taken"] = taken
+    elif looked:
+        row["looked"] = looked
     if taken is None or not what.skips_taken:
         for spec in specs:
             outcome = await client.outcome(spec, one)
@@ -174,17 +176,18 @@ class _Client:
     def __init__(self, session: aiohttp.ClientSession, server: UpstreamConfig) -> None:
         self._session, self._server = session, server
 
-    async def taken(self, one: Asking) -> dict[str, Any] | None:
-        """What answered ahead of the arms; None where nothing did."""
+    async def taken(self, one: Asking) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """What answered ahead of the arms, None where nothing did; and what the others took that were tried."""
         answer = await self._asked(b'{"model": "auto"}', one)
         if answer is None:
-            return None
+            return None, {}
         note = answer.get("pointsman") or {}
-        by, cost = str(note.get("arm", "")), note.get("cost")
+        by, cost, looked = str(note.get("arm", "")), note.get("cost"), note.get("looked") or {}
         if not _AHEAD.fullmatch(by) or cost is None:
-            return None
-        told = _costs(cost)
-        return {"by": by, "correct": float(one.is_right(_text(answer))), "cost_usd": 0.0, "moved_bytes": 0, **told}
+            return None, _costs(looked)
+        total = {name: cost.get(name, 0) + looked.get(name, 0) for name in cost}
+        told = {"cost_usd": 0.0, "moved_bytes": 0, **_costs(total)}
+        return {"by": by, "correct": float(one.is_right(_text(answer))), **told}, {}
 
     async def outcome(self, spec: ArmSpec, one: Asking) -> dict[str, Any] | None:
         """Of one arm; None where it refuses the request."""

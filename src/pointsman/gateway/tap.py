@@ -79,6 +79,7 @@ class Heard:
         is_priced: whether `cost` counts the money too.
         is_complete: whether the whole response was sent.
         is_read: whether all of it could be read.
+        looked: what those took that were asked before and did not answer; in no cost.
     """
 
     status: int = 0
@@ -91,6 +92,7 @@ class Heard:
     is_priced: bool = False
     is_complete: bool = False
     is_read: bool = True
+    looked: Cost = field(default_factory=Cost.zero)
 
     @property
     def is_answer(self) -> bool:

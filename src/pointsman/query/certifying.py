@@ -133,9 +133,11 @@ def losses_of(outcomes: Outcomes, reference: int, arms: Ints, kept: float = 1.0)
 
 
 def billed_of(outcomes: Outcomes, arms: Ints) -> Floats:
-    """(N,) what the answers cost."""
+    """(N,) what the answers cost, and what was looked at before them."""
     billed = outcomes.nano_usd[np.arange(len(arms)), arms]
-    return billed if outcomes.taken is None else np.where(outcomes.taken.is_taken, outcomes.taken.nano_usd, billed)
+    if outcomes.taken is None:
+        return billed
+    return np.asarray(outcomes.taken.nano_usd + np.where(outcomes.taken.is_taken, 0.0, billed))
 
 
 def certify(

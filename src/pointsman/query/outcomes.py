@@ -48,7 +48,7 @@ class Taken:
     Attributes:
         by: who takes each of N requests, "" for those that nothing takes.
         right: (N,) of these answers; 0 where nothing took the request.
-        nano_usd: (N,) that they cost, from 0 up; likewise.
+        nano_usd: (N,) from 0 up: what the answer took, or what it took to find out that nothing takes the request.
     """
 
     by: tuple[str, ...]

@@ -9,7 +9,8 @@ Costs are of one kind for a table: money, or the bytes that an answer moved (`mo
 
 A row may say that something ahead of the arms took the request, such as a program: `"taken": {"by": "program/gcd",
 "correct": 1, "moved_bytes": 0}`, at a cost of zero perhaps; where no arm was asked, `outcomes` is empty. Arms that
-refused the request stand in `refused`.
+refused the request stand in `refused`. What was looked at before an arm answers costs besides: `"looked":
+{"moved_bytes": 12000}`.
 
 Fails closed on prices: an arm with an unknown price, a price of zero or hidden tokens in any row is left out and named,
 or refused where it was asked for by name. A request that lacks one of the arms is left out and counted.
@@ -65,10 +66,19 @@ class _Taken(msgspec.Struct, frozen=True):
     moved_bytes: _Amount | None = None
 
 
+class _Looked(msgspec.Struct, frozen=True):
+    cost_usd: _Amount = 0.0
+    moved_bytes: _Amount = 0.0
+
+
+_NOTHING_LOOKED = _Looked()
+
+
 class _Row(msgspec.Struct, frozen=True):
     id: str | int
     outcomes: dict[str, _Outcome]
     taken: _Taken | None = None
+    looked: _Looked = _NOTHING_LOOKED
     refused: list[str] = []
     prompt: str | None = None
     task: str | None = None
@@ -238,7 +248,7 @@ def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
 
 def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken | None:
     found = [rows[i].taken for i in kept]
-    if not any(found):
+    if not any(found) and all(rows[i].looked == _NOTHING_LOOKED for i in kept):
         return None
     for i, taken in zip(kept, found, strict=True):
         if taken is not None and getattr(taken, _FIELDS[kind]) is None:
@@ -248,7 +258,7 @@ def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken |
     return Taken(
         tuple(taken.by if taken else "" for taken in found),
         np.array([taken.correct if taken else 0.0 for taken in found], dtype=np.float64),
-        np.array([getattr(taken, _FIELDS[kind]) * scale if taken else 0.0 for taken in found], dtype=np.float64),
+        np.array([getattr(rows[i].taken or rows[i].looked, _FIELDS[kind]) * scale for i in kept], dtype=np.float64),
     )
 
 

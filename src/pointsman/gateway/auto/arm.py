@@ -1,8 +1,9 @@
 """The model `auto`: the whole action space behind one name.
 
-Tracks are tried in this order, and the first that answers does: memory, a program that covers the request, the solver,
-the parts of a request with several questions; then the policy chooses among models, or, where there is none, the model
-that `--infer` names gets the request. Where routing is off (`guarding.py`), the reference arm gets everything.
+Tracks are tried in this order, and the first that answers does: memory; the parts of a request with several questions,
+of which a program would answer one; a program that covers the request; the solver. Then the policy chooses among
+models, or, where there is none, the model that `--infer` names gets the request. Where routing is off (`guarding.py`),
+the reference arm gets everything.
 
 A model that cannot take a request, or is not there, is replaced by the reference arm as long as nothing was sent. After
 that nothing is taken back: text that a client has seen is never written anew.
@@ -22,7 +23,7 @@ from starlette.types import Message, Receive, Send
 from pointsman.core import BadRequest, Cost, Decision, PointsmanError, UpstreamError
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Arm, Call, Ending, send_answer
-from pointsman.gateway.auto.asked import Asked, Plan
+from pointsman.gateway.auto.asked import Asked, Missed, Plan
 from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.auto.guarding import Guard
@@ -145,6 +146,7 @@ class AutoArm:
         try:
             tap, plan = await self._carry_out(asked, plan, trail, receive, send)
         finally:
+            tap.heard.looked = plan.looked
             self._after(asked, plan, trail, tap.heard)
         return tap.heard
 
@@ -160,18 +162,21 @@ class AutoArm:
         if isinstance(found, Plan):
             return _tried(trail, "memory", found)
         trail.tried.append(("memory", found))
-        for name, track in (("program", tracks.programs), ("solver", tracks.solver)):
-            found = await track.find(asked) if track is not None else "off"
-            if isinstance(found, Plan):
-                return _tried(trail, name, found)
-            trail.tried.append((name, found))
         if tracks.parts and not is_part:
             found = await self._parts(asked, trail, receive)
             if isinstance(found, Plan):
                 return _tried(trail, "parts", found)
             trail.tried.append(("parts", found))
+        looked = Cost.zero()
+        for name, track in (("program", tracks.programs), ("solver", tracks.solver)):
+            said = await track.find(asked) if track is not None else Missed("off")
+            if isinstance(said, Plan):
+                return _tried(trail, name, replace(said, looked=looked))
+            looked += said.cost
+            trail.tried.append((name, said.reason))
         plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
-        return _tried(trail, "policy" if tracks.policy is not None else "infer", replace(plan, look=look))
+        plan = replace(plan, look=look, looked=looked)
+        return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
 
     def _inferred(self) -> Plan:
         if self._tracks.infer is None:

@@ -115,6 +115,7 @@ class Plan:
         counted: of each arm, whether its prompt tokens were counted or estimated.
         look: memory's, which is told the answer.
         is_billed: whether `cost` is all that an answer that is known took.
+        looked: what tracks took that did not answer. No arm's bill holds it.
     """
 
     decision: Decision
@@ -128,6 +129,15 @@ class Plan:
     counted: Mapping[str, str] = field(default_factory=dict)
     look: Look | None = field(default=None, repr=False)
     is_billed: bool = True
+    looked: Cost = field(default_factory=Cost.zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Why a track does not answer, and what it took to find out."""
+
+    reason: str
+    cost: Cost = field(default_factory=Cost.zero)
 
 
 def read_preference(fields: Mapping[str, Raw], *, has_policy: bool) -> Preference:

@@ -46,6 +46,7 @@ class Trail:
         standard: what decisions were measured by then.
         answered_by: the arm, as the answer's headers name it.
         billed: what it took; None where that is not known.
+        looked: what tracks took that did not answer.
         state: `open`, `answered`, `unsettled` where the bill is not known, or `failed`.
         audit: None where it was not drawn for one.
         parts: names of the requests that it was split into.
@@ -63,6 +64,7 @@ class Trail:
     standard: Standard | None = None
     answered_by: str | None = None
     billed: Cost | None = None
+    looked: Cost = field(default_factory=Cost.zero)
     state: str = "open"
     audit: AuditTrail | None = None
     parts: list[str] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Trail:
     def decided(self, plan: Plan, standard: Standard | None) -> None:
         """Takes over what a plan says, but its text."""
         self.level, self.decision, self.novelty, self.standard = plan.level, plan.decision, plan.novelty, standard
-        self.counted = dict(plan.counted)
+        self.counted, self.looked = dict(plan.counted), plan.looked
         self.dials = {} if plan.spec is None else dict(plan.spec.settings)
 
     def told(self) -> dict[str, Any]:
@@ -89,7 +91,10 @@ class Trail:
             "forecasts": [] if decision is None else forecasts_told(decision, self.standard, self.counted),
             "novelty": self.novelty,
             "billed": self.billed,
-            "saved_against_reference": None if decision is None else saved(decision, self.billed, self.standard),
+            "looked": self.looked,
+            "saved_against_reference": None
+            if decision is None
+            else saved(decision, self.billed, self.looked, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
             "audit": self.audit,
             "parts": self.parts,

@@ -59,4 +59,5 @@ def joined(parts: Parts, heard: Sequence[Heard]) -> Plan | str:
     text = join(parts.split, [one.text for one in heard])
     cost = sum((one.cost for one in heard if one.cost is not None), Cost.zero())
     is_billed = all(one.billed is not None for one in heard)
-    return Plan(Decision(PARTS, "split", POLICY), "query", text, cost, is_billed=is_billed)
+    looked = sum((one.looked for one in heard), Cost.zero())
+    return Plan(Decision(PARTS, "split", POLICY), "query", text, cost, is_billed=is_billed, looked=looked)

@@ -72,7 +72,8 @@ class Telling:
             "dials": {} if self.plan.spec is None else dict(self.plan.spec.settings),
             "forecasts": forecasts_told(decision, self.standard, self.plan.counted),
             "billed": billed,
-            "saved_against_reference": saved(decision, billed, self.standard),
+            "looked": self.plan.looked,
+            "saved_against_reference": saved(decision, billed, self.plan.looked, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
         }
 
@@ -87,18 +88,18 @@ def forecasts_told(decision: Decision, standard: Standard | None, counted: Mappi
     ]
 
 
-def saved(decision: Decision, billed: Cost | None, standard: Standard | None) -> dict[str, Any]:
-    """What the reference arm was forecast to cost more than was billed; null with a reason where that is not known."""
+def saved(decision: Decision, billed: Cost | None, looked: Cost, standard: Standard | None) -> dict[str, Any]:
+    """What the reference arm was forecast to cost more than was billed and looked; null with a reason if unknown."""
     if standard is None:
         return {"estimate": None, "reason": "no_reference"}
     if billed is None:
         return {"estimate": None, "reason": "bill_unknown"}
     if decision.arm == standard.reference:
-        return {"estimate": 0, "kind": standard.kind, "reason": "is_reference"}
+        return {"estimate": -cost_of(looked, standard.kind), "kind": standard.kind, "reason": "is_reference"}
     forecast = decision.forecast_of(standard.reference)
     if forecast is None:
         return {"estimate": None, "reason": "not_forecast"}
-    estimate = round(_cost(forecast, standard) - cost_of(billed, standard.kind))
+    estimate = round(_cost(forecast, standard) - cost_of(billed + looked, standard.kind))
     return {"estimate": estimate, "kind": standard.kind, "reason": "reference_as_forecast"}
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from pointsman.core import BadRequest, Cost, Decision, InternalError
 from pointsman.gateway import wire
-from pointsman.gateway.auto.asked import Asked, Plan
+from pointsman.gateway.auto.asked import Asked, Missed, Plan
 from pointsman.gateway.programs import PREFIX
 from pointsman.gateway.tap import Heard
 
@@ -93,22 +93,16 @@ class ProgramTrack:
         self._router = router
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="auto")
 
-    async def find(self, asked: Asked) -> Plan | str:
+    async def find(self, asked: Asked) -> Plan | Missed:
         """A plan, or why not. Raises what readers raise."""
         if asked.text is None:
-            return "not_one_text"
+            return Missed("not_one_text")
         found = await asyncio.get_running_loop().run_in_executor(self._thread, self._router.answer, asked.text)
         if found.answer is None:
-            return "not_covered"
-        text = found.answer.json_text
+            return Missed("not_covered", found.cost)
         decision = Decision(f"{PREFIX}{found.program}", "covered", POLICY)
-        return Plan(
-            decision,
-            "program",
-            text if isinstance(text, str) else text.decode(),
-            found.cost,
-            states_visited=found.answer.states_visited,
-        )
+        text, states = _plain(found.answer.json_text), found.answer.states_visited
+        return Plan(decision, "program", text, found.cost, states_visited=states)
 
     def close(self) -> None:
         """Ends the thread after the request that it is at."""
@@ -122,16 +116,16 @@ class SolverTrack:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="solver")
         self._num_waiting = 0
 
-    async def find(self, asked: Asked) -> Plan | str:
+    async def find(self, asked: Asked) -> Plan | Missed:
         """A plan, or why not."""
         from pointsman.query.solver.text import recognise
 
         if asked.text is None or asked.is_shaped:
-            return "not_one_text"
+            return Missed("not_one_text")
         if recognise(asked.text) is None:
-            return "no_such_problem"
+            return Missed("no_such_problem")
         if self._num_waiting >= _MOST_WAITING:
-            return "busy"
+            return Missed("busy")
         self._num_waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._solved, asked.text)
@@ -142,23 +136,29 @@ class SolverTrack:
         """Ends the thread after the problem that it is at."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _solved(self, text: str) -> Plan | str:
+    def _solved(self, text: str) -> Plan | Missed:
         from pointsman.query.solver import solve
         from pointsman.query.solver.text import read_problem
 
         reading = read_problem(text)
         if reading.problem is None:
-            return reading.reason or "not_read"
+            return Missed(reading.reason or "not_read", reading.cost)
         try:
             answer = solve(reading.problem, _SOLVE_S, conflict_s=0)
         except InternalError as error:
             _LOG.error("%s (%s); another track answers", error.message, error.code)
-            return error.code
+            return Missed(error.code, reading.cost)
         if answer.verdict not in _PROVED or answer.solution is None:
-            return f"verdict_{answer.verdict}"
+            return Missed(f"verdict_{answer.verdict}", reading.cost)
         decision = Decision("solver", answer.verdict, POLICY)
         cost = replace(Cost.zero(), seconds=reading.cost.seconds + answer.cost.seconds)
         return Plan(decision, "solver", _as_text(reading.problem, answer), cost)
+
+
+def _plain(json_text: str | bytes) -> str:
+    """A program's value for who asked in free words: a string as its text, everything else as JSON."""
+    value = json_text if isinstance(json_text, str) else json_text.decode()
+    return str(msgspec.json.decode(value)) if value.startswith('"') else value
 
 
 def _as_text(problem: Problem, answer: Answer) -> str:
