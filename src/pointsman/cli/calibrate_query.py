@@ -95,10 +95,9 @@ def setting_shown(setting: Setting, kind: Kind) -> str:
 def _certified(found: Calibration, reference: str, kind: Kind) -> str:
     certified, certificate = found.certified, found.certificate
     assert certificate is not None
-    taken = f", {certificate.num_taken:,} of which were taken ahead of the arms" if certificate.num_taken else ""
     lines = [
-        f"certified on {certificate.num_rows:,} rows{taken}:",
-        f"saves {certificate.saving:.1%} of what {reference} costs on them",
+        f"certified on {certificate.num_rows:,} rows: saves {certificate.saving:.1%} of what {reference} costs on them",
+        *([f"of these {certificate.num_taken:,} were taken ahead of the arms"] if certificate.num_taken else []),
         f"setting: {setting_shown(certificate.setting, kind)}",
         f"settings: {certified.num_tested} tested, in an order fixed before, {certified.num_passed} passed",
         "covered: requests drawn like these rows, on average; not covered: other requests, and any single one",

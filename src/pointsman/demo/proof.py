@@ -24,7 +24,7 @@ from pointsman.demo.learning import CONFIDENCE, QUALITY
 from pointsman.demo.progress import bar
 from pointsman.embedded.traffic import Asked, draw_traffic
 
-__all__ = ["BEFORE", "CONFIG", "LEVELS", "Proof", "Reply", "level_of", "prove", "write_report"]
+__all__ = ["BEFORE", "CONFIG", "LEVELS", "Proof", "Reply", "compared", "level_of", "prove", "reply_of", "write_report"]
 
 NUM_REQUESTS: Final = 1_000
 _SEED: Final = 0
@@ -96,7 +96,7 @@ def prove(console: Console, url: str) -> Proof:
     theirs = _asked(client, "embedded/large", asked)
     seconds = time.perf_counter() - started
     console.print(_table(ours, theirs))
-    proof = _compared(ours, theirs, seconds)
+    proof = compared(ours, theirs, seconds)
     console.print(
         f"right answers over the large model's: {_shown(proof.quality)}; promised at least {QUALITY:.2f} "
         f"with {CONFIDENCE:.0%} confidence\n"
@@ -133,12 +133,13 @@ def _asked(client: OpenAI, model: str, asked: Sequence[Asked]) -> list[Reply]:
         found = []
         for one in asked:
             reply = client.chat.completions.create(model=model, messages=[{"role": "user", "content": one.text}])
-            found.append(_reply(reply, one))
+            found.append(reply_of(reply, one))
             advance(1)
     return found
 
 
-def _reply(reply: ChatCompletion, asked: Asked) -> Reply:
+def reply_of(reply: ChatCompletion, asked: Asked) -> Reply:
+    """What counts of a reply to that request. Raises InternalError `demo_reply` where it tells no costs."""
     note = (reply.model_extra or {}).get("pointsman")
     if note is None:
         raise InternalError("a reply has no field `pointsman`", code="demo_reply")
@@ -168,7 +169,8 @@ def _megabytes(replies: Sequence[Reply]) -> str:
     return f"{sum(one.moved_bytes for one in replies) / 1e6:,.1f}"
 
 
-def _compared(ours: Sequence[Reply], theirs: Sequence[Reply], seconds: float) -> Proof:
+def compared(ours: Sequence[Reply], theirs: Sequence[Reply], seconds: float) -> Proof:
+    """Both ways to the same requests, in order."""
     kept = [a.is_right for a, b in zip(ours, theirs, strict=True) if b.is_right]
     return Proof(
         _ratio([one.is_right for one in ours], [one.is_right for one in theirs]),

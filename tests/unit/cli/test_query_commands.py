@@ -217,3 +217,54 @@ def test_a_new_arm_joins(pm: Any, tmp_path: Path) -> None:
     few = pm("fit", "query", "--onto", "policy", "--outcomes", "nine.jsonl", "-o", "policy3")
     assert "[bad_outcomes]" in few.err
     assert not (tmp_path / "policy3").exists()
+
+
+def moving(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, of models that cost bytes and no money."""
+    for row in found:
+        for outcome in row["outcomes"].values():
+            outcome["moved_bytes"] = outcome.pop("cost_usd") * 1e12
+    return found
+
+
+def test_a_policy_may_save_bytes_and_count_what_is_taken(pm: Any, tmp_path: Path) -> None:
+    fit, kept = moving(rows(200, 0)), moving(rows(200, 1))
+    for number, row in enumerate(kept):
+        if number % 4 == 0:
+            row["taken"] = {"by": "program/add", "correct": 1, "moved_bytes": 0}
+    write(tmp_path / "a.jsonl", fit)
+    write(tmp_path / "kept.jsonl", kept)
+    assert pm("fit", "query", "--outcomes", "a.jsonl").code == 2, "there is no price in money"
+    done = pm("fit", "query", "--outcomes", "a.jsonl", "--cost", "moved_bytes", "-o", "policy")
+    assert (done.code, "bytes moved per 1,000 requests" in done.out) == (0, True), done.err
+    done = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--quality", "0.8")
+    assert done.code == 0, done.err
+    assert "of these 50 were taken ahead of the arms" in done.out
+    assert "bytes moved, caution" in done.out
+    certificate = json.loads((tmp_path / "policy" / "certificate.json").read_text())
+    assert certificate["num_taken"] == 50
+    assert "bytes moved" in pm("explain", "policy", "1 + 2 + 3").out
+
+
+def test_a_cost_that_no_policy_saves(pm: Any, tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", rows(60, 0))
+    done = pm("fit", "query", "--outcomes", "a.jsonl", "--cost", "seconds")
+    assert (done.code, "expected nano_usd or moved_bytes" in done.err) == (2, True)
+    done = pm("fit", "query", "--outcomes", "a.jsonl", "--cost", "moved_bytes", "--onto", "policy")
+    assert (done.code, "conflicting_options" in done.err) == (2, True)
+
+
+def test_collecting_says_what_is_wrong(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text('{"id": "a", "prompt": "2 + 2?", "answer": "4"}\n')
+    nowhere = ("collect", "r.jsonl", "--url", "http://127.0.0.1:9/v1")
+    cases = [
+        ([*nowhere, "--arms", "small"], "upstream_unreachable"),
+        ([*nowhere, "--arms", "small?speed=9"], "invalid_arm"),
+        ([*nowhere, "--arms", ","], "unknown_arm"),
+        ([*nowhere, "--arms", "small", "--skip-taken"], "conflicting_options"),
+        ([*nowhere, "--arms", "small", "--api-key-env", "NOT_THERE"], "no_api_key"),
+        (["collect", "none.jsonl", "--arms", "small"], "bad_requests"),
+    ]
+    for command, code in cases:
+        done = pm(*command)
+        assert (done.code, f"[{code}]" in done.err) == (2, True), done.err

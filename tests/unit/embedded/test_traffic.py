@@ -111,3 +111,18 @@ def test_a_puzzle_is_told_by_its_best_value_its_values_or_its_verdict() -> None:
     assert puzzle_answer("optimal", {}, 7) == "7"
     assert puzzle_answer("unique", {"b": 2, "a": "x"}, None) == "x, 2"
     assert puzzle_answer("several", {}, None) == "several"
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "output", "is_right"),
+    [
+        ("knapsack", "43", "tent: no\nlamp: yes\nobjective: 43", True),
+        ("knapsack", "43", "tent: no\nlamp: yes\nobjective: 42", False),
+        ("assignment", "floor, path", "Ann: floor\nBob: path", True),
+        ("assignment", "floor, path", "Ann: path\nBob: floor", False),
+        ("assignment", "floor, path", "so => floor, path", True),
+        ("arithmetic", "4", "answer: 4", False),
+    ],
+)
+def test_a_puzzle_may_be_answered_name_by_name(task: str, answer: str, output: str, is_right: bool) -> None:
+    assert Asked("text", "puzzle", task, (answer,)).is_right(output) is is_right

@@ -59,7 +59,14 @@ async def test_the_certified_arm_answers_and_all_is_told(setup: Setup, client_of
     assert found["billed"]["moved_bytes"] == 10
     saved = {"estimate": 90, "kind": "moved_bytes", "reason": "reference_as_forecast"}
     assert found["saved_against_reference"] == saved
-    assert found["certificate"] == {"kept": 0.99, "loss": 0.0, "confidence": 0.95, "num_rows": 1000, "data": "sha"}
+    assert found["certificate"] == {
+        "kept": 0.99,
+        "loss": 0.0,
+        "confidence": 0.95,
+        "num_rows": 1000,
+        "num_taken": 0,
+        "data": "sha",
+    }
     assert reply.headers["x-pointsman-arm"] == "small?mode=direct"
     assert reply.headers["x-pointsman-reason"] == "certified"
     assert fakes.told(reply, "dials") == {"mode": "direct"}

@@ -1,4 +1,4 @@
-"""The order of `auto`'s tracks: memory, programs, the solver, parts, then a model."""
+"""The order of `auto`'s tracks: memory, parts, programs, the solver, then a model."""
 
 import asyncio
 import json
@@ -28,16 +28,21 @@ PUZZLE = (
 )
 
 
-class Covers:
-    """A router that covers `double 21`."""
+READING = Cost(0, 0, 0, 6, 0.0)
+"""What it takes to read a request."""
 
-    def __init__(self) -> None:
+
+class Covers:
+    """A router that covers `double 21`, or another request with another answer."""
+
+    def __init__(self, request: str = "double 21", json_text: str = "42") -> None:
         self.seen: list[str] = []
+        self.request, self.json_text = request, json_text
 
     def answer(self, request: str) -> Routed:
         self.seen.append(request)
-        covered = Answer("value", "42", 3)
-        return Routed("double", covered, Cost.zero()) if request == "double 21" else Routed(None, None, Cost.zero())
+        covered = Answer("value", self.json_text, 3)
+        return Routed("double", covered, READING) if request == self.request else Routed(None, None, READING)
 
 
 async def ask(client: Any, body: Any, headers: Any = KEY) -> Any:
@@ -167,6 +172,30 @@ async def test_programs_come_before_models(fakes: Any, client_of: Any, program: 
     assert (await tried(client, reply)) == {
         "memory": "off", "program": "not_covered", "solver": "off", "policy": "certified"
     }  # fmt: skip
+    found = fakes.note(reply)
+    assert (found["looked"]["moved_bytes"], found["billed"]["moved_bytes"]) == (6, 10), "in no arm's bill"
+    assert found["saved_against_reference"]["estimate"] == 100 - 10 - 6
+
+
+@pytest.mark.parametrize(("json_text", "said"), [('"a \\"b\\""', 'a "b"'), ("[1, 2]", "[1, 2]"), ("true", "true")])
+async def test_a_program_s_string_is_told_as_its_text(
+    fakes: Any, client_of: Any, program: Any, json_text: str, said: str
+) -> None:
+    router: Any = Covers(json_text=json_text)
+    config = Config(ServerConfig(infer="m"))
+    client = client_of(create_app(config, [program], [fakes.source("m", fakes.Writer())], router))
+    assert fakes.said(await ask(client, fakes.asking("double 21"))) == said
+
+
+async def test_a_program_gets_the_parts_and_never_the_whole(fakes: Any, client_of: Any, program: Any) -> None:
+    """It covers the first question: of the whole request it would answer that one and no other."""
+    router: Any = Covers("What is 2 + 2?", "4")
+    config = Config(ServerConfig(infer="m"), routing=RoutingConfig(parts=True))
+    client = client_of(create_app(config, [program], [fakes.source("m", fakes.Writer("Jane Austen"))], router))
+    reply = await ask(client, fakes.asking(QUESTIONS))
+    assert fakes.said(reply) == "1) 4\n2) Jane Austen"
+    assert sorted(router.seen) == ["What is 2 + 2?", "Who wrote the novel Emma?"]
+    assert fakes.note(reply)["looked"]["moved_bytes"] == 6, "what looking at the second part took"
 
 
 @pytest.fixture
@@ -264,7 +293,7 @@ async def test_a_limit_of_the_whole_answer_keeps_a_request_whole(fakes: Any, cli
         reply = await ask(client, fakes.asking(QUESTIONS, **limit))
         assert (await tried(client, reply))["parts"] == "has_limits"
     reply = await ask(client, fakes.asking(QUESTIONS, n=1, max_tokens=None, logprobs=False))
-    assert (await tried(client, reply)) == {"memory": "off", "program": "off", "solver": "off", "parts": "split"}
+    assert (await tried(client, reply)) == {"memory": "off", "parts": "split"}
 
 
 async def test_parts_share_what_the_whole_may_cost(fakes: Any, client_of: Any) -> None:

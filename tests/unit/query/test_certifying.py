@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below
-from pointsman.query.certifying import Certified, Promise, Setting, certify, choose, losses_of
+from pointsman.query.certifying import Certified, Promise, Setting, billed_of, certify, choose, losses_of
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.outcomes import Outcomes
+from pointsman.query.outcomes import Outcomes, Taken
 
 COSTS = [1.0, 4.0, 10.0]
 REFERENCE = 2
@@ -210,3 +210,31 @@ def test_losses_are_paired_and_of_what_is_kept(tables) -> None:
     table = tables.outcomes_of([[0, 1, 1], [1, 0, 0], [1, 1, 1]], COSTS)
     assert losses_of(table, REFERENCE, np.array([0, 0, 0])).tolist() == [1, -1, 0]
     np.testing.assert_allclose(losses_of(table, REFERENCE, np.array([0, 0, 2]), 0.9), [0.9, -1, -0.1])
+
+
+def test_what_is_taken_counts_with_its_answer_its_cost_and_no_credit(tables) -> None:
+    """Rows: an arm answers; a program that is right where the reference is not, and where it is; one that is wrong."""
+    right = [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    taken = Taken(("", "program/a", "program/a", "program/a", "parts"), np.array([0.0, 1, 1, 0, 1]), np.arange(5.0))
+    outcomes = tables.outcomes_of(right, COSTS, taken=taken)
+    arms = np.zeros(5, dtype=np.int64)
+    assert losses_of(outcomes, REFERENCE, arms, 0.9).tolist() == pytest.approx([0.9, 0.0, -0.1, 0.9, 0.9])
+    assert billed_of(outcomes, arms).tolist() == [1.0, 1.0, 2.0, 3.0, 4.0], "an arm's, and what was looked at before"
+    assert billed_of(tables.outcomes_of(right, COSTS), arms).tolist() == [1.0] * 5
+
+
+def test_a_certificate_is_about_all_that_answers(tables) -> None:
+    """Half the requests go to a program; where it errs, nothing passes that would pass by the arms alone."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(1_000)
+    chance = np.column_stack([np.full(1_000, 0.9)] * 3)
+    right = np.repeat((rng.random((1_000, 1)) < chance[:, :1]).astype(float), 3, axis=1)
+    forecasts, by = tables.forecasts_of(chance, COSTS), tuple("program/a" if one < 0.5 else "" for one in hard)
+    passes = {}
+    for name, its in {"right": np.ones(1_000), "wrong": (rng.random(1_000) > 0.2).astype(float)}.items():
+        outcomes = tables.outcomes_of(right, COSTS, taken=Taken(by, its, np.zeros(1_000)))
+        held_out = forecasts, tables.outcomes_of(right, COSTS)
+        passes[name] = certify(held_out, (forecasts, outcomes), REFERENCE, Promise.of_quality(0.97))
+    assert passes["right"].setting is not None
+    assert passes["right"].saving == pytest.approx(1 - 0.1 * (1 - np.mean([bool(one) for one in by])), abs=1e-9)
+    assert passes["wrong"].setting is None

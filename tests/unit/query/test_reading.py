@@ -332,3 +332,32 @@ def test_votes_without_samples_are_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, rows_of(), votes=3)
     assert (error.code, error.param) == ("bad_outcomes", "votes")
     assert error.message == "no arm has 3 samples with answers for every request; leave --votes out"
+
+
+def test_requests_that_are_taken_ahead_of_the_arms_are_told_apart(tmp_path: Path) -> None:
+    rows = rows_of(44)
+    rows[0]["taken"] = {"by": "program/gcd", "correct": 1, "moved_bytes": 0, "cost_usd": 0}
+    rows[1]["looked"] = {"cost_usd": 2e-9, "moved_bytes": 7}
+    rows[2] |= {"taken": {"by": "solver", "correct": 0.5, "cost_usd": 3e-9}, "outcomes": {}}
+    rows[3] |= {"refused": ["small"], "outcomes": {"large": cell()}}
+    found = read(tmp_path, rows)
+    assert found.notes() == [
+        "left out: 1 requests that not every arm has answered",
+        "not for arms: 1 requests that were taken ahead of them",
+    ]
+    taken = found.outcomes.taken
+    assert taken is not None
+    assert (taken.by[:2], taken.right[0], taken.nano_usd[:2].tolist()) == (("program/gcd", ""), 1, [0, 2])
+    left = found.outcomes.left_for_arms()
+    assert (left.ids[0], len(left), left.taken) == ("q1", 41, None)
+    assert read(tmp_path, rows_of()).outcomes.taken is None
+
+
+def test_what_takes_a_request_has_a_known_cost(tmp_path: Path) -> None:
+    rows = rows_of()
+    rows[5]["taken"] = {"by": "program/gcd", "correct": 1, "moved_bytes": 0}
+    error = refused(tmp_path, rows)
+    assert (error.code, error.param) == ("bad_outcomes", "taken")
+    assert "'q5' is taken by 'program/gcd' at a cost that is unknown; expected cost_usd" in error.message
+    rows[5] = {**rows[5], "taken": None, "outcomes": {}}
+    assert "has no outcomes" in refused(tmp_path, rows).message

@@ -162,13 +162,13 @@ def _plain(json_text: str | bytes) -> str:
 
 
 def _as_text(problem: Problem, answer: Answer) -> str:
-    """The one value that is asked for; several, and the best value of an objective, each on a line with its name."""
+    """The one value that is asked for; several each on a line with its name; last the best value of an objective."""
     assert answer.solution is not None
     asked = {name: _shown(answer.solution[name]) for name in problem.asked()}
     if len(asked) == 1 and answer.objective is None:
         return next(iter(asked.values()))
     best = [] if answer.objective is None else [f"objective: {answer.objective}"]
-    return "\n".join((*best, *(f"{name}: {value}" for name, value in asked.items())))
+    return "\n".join((*(f"{name}: {value}" for name, value in asked.items()), *best))
 
 
 def _shown(value: object) -> str:
