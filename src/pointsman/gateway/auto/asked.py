@@ -12,6 +12,8 @@ from pointsman.core import BadRequest, Cost, Decision
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Call
 from pointsman.gateway.auto.spec import ArmSpec
+from pointsman.gateway.tap import Bill
+from pointsman.query.voting import Votes
 
 if TYPE_CHECKING:  # numpy is loaded where there is a policy only
     from pointsman.query.memory import Look
@@ -76,6 +78,11 @@ class Asked:
     is_shaped: bool = False
     is_limited: bool = False
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether one answer can be compared with another: texts are asked about, and for a text."""
+        return not self.is_shaped and wire.all_texts(self.call.request) is not None
+
     @classmethod
     def of(cls, call: Call, *, has_policy: bool) -> Asked:
         """From a call. Raises as `read_preference`."""
@@ -114,7 +121,9 @@ class Plan:
         novelty: as the policy sees the request.
         counted: of each arm, whether its prompt tokens were counted or estimated.
         look: memory's, which is told the answer.
-        is_billed: whether `cost` is all that an answer that is known took.
+        finish_reason: of an answer that is known.
+        before: what was asked for besides, which the answer is billed with.
+        votes: how the answer was elected; None where no samples vote, or have not yet.
     """
 
     decision: Decision
@@ -127,7 +136,9 @@ class Plan:
     novelty: float | None = None
     counted: Mapping[str, str] = field(default_factory=dict)
     look: Look | None = field(default=None, repr=False)
-    is_billed: bool = True
+    finish_reason: wire.FinishReason = "stop"
+    before: Bill = Bill()  # noqa: RUF009  immutable
+    votes: Votes | None = None
 
 
 def read_preference(fields: Mapping[str, Raw], *, has_policy: bool) -> Preference:

@@ -14,6 +14,7 @@ from typing import Any
 from pointsman.core import Cost, Decision, NotFound
 from pointsman.gateway.auto.asked import Plan
 from pointsman.gateway.auto.telling import Standard, certificate_told, forecasts_told, saved
+from pointsman.query.voting import Votes
 
 __all__ = ["AuditTrail", "Trail", "Trails"]
 
@@ -49,6 +50,7 @@ class Trail:
         state: `open`, `answered`, `unsettled` where the bill is not known, or `failed`.
         audit: None where it was not drawn for one.
         parts: names of the requests that it was split into.
+        votes: how the answer was elected.
     """
 
     request_id: str
@@ -66,11 +68,12 @@ class Trail:
     state: str = "open"
     audit: AuditTrail | None = None
     parts: list[str] = field(default_factory=list)
+    votes: Votes | None = None
 
     def decided(self, plan: Plan, standard: Standard | None) -> None:
         """Takes over what a plan says, but its text."""
         self.level, self.decision, self.novelty, self.standard = plan.level, plan.decision, plan.novelty, standard
-        self.counted = dict(plan.counted)
+        self.counted, self.votes = dict(plan.counted), plan.votes
         self.dials = {} if plan.spec is None else dict(plan.spec.settings)
 
     def told(self) -> dict[str, Any]:
@@ -86,6 +89,7 @@ class Trail:
             "reason": None if decision is None else decision.reason,
             "policy": None if decision is None else decision.policy_version,
             "dials": self.dials,
+            "votes": self.votes,
             "forecasts": [] if decision is None else forecasts_told(decision, self.standard, self.counted),
             "novelty": self.novelty,
             "billed": self.billed,

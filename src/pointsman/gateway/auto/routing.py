@@ -60,13 +60,14 @@ class PolicyTrack:
         """
         wish = asked.preference.wish(self.policy.kind)
         prompt = wire.all_texts(asked.call.request)
-        if prompt is None or asked.is_shaped:
+        if prompt is None or not asked.is_comparable:
             return self.refer(asked, "reference_for_unread_request")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._chosen, asked, prompt, wish)
 
-    def reference(self, reason: str) -> Plan:
-        """The reference arm, without a forecast."""
-        return Plan(Decision(self.policy.reference, reason, self.policy.version), "query", spec=self._reference)
+    def reference(self, asked: Asked, reason: str) -> Plan:
+        """The reference arm, without a forecast; without votes on what cannot be compared."""
+        spec = self._reference if asked.is_comparable else self._reference.alone
+        return Plan(Decision(self.policy.reference, reason, self.policy.version, spec.dials), "query", spec=spec)
 
     def refer(self, asked: Asked, reason: str) -> Plan:
         """The reference arm for a request that is not forecast.
@@ -77,7 +78,7 @@ class PolicyTrack:
         if asked.preference.max_cost_usd is not None:
             problem = f"what this request would cost is not forecast ({reason}), so that max_cost_usd cannot be kept"
             raise OverBudget(problem, code="max_cost_unknown")
-        return self.reference(reason)
+        return self.reference(asked, reason)
 
     def instead(self, asked: Asked, plan: Plan, reason: str) -> Plan | None:
         """The reference arm in place of the one that was chosen; None where that is it, or may cost too much."""
@@ -118,7 +119,7 @@ class PolicyTrack:
         return Plan(decision, "query", spec=spec, novelty=choice.novelty, counted=counted)
 
     def _prompt_tokens(self, asked: Asked, prompt: str) -> tuple[dict[str, int], dict[str, str]]:
-        """Of each arm; arms that differ in neither model nor mode have the same prompt."""
+        """Of each arm; arms that differ in neither model nor mode have the same prompt; each vote reads it."""
         found: dict[tuple[str, str | None, str | None], int | None] = {}
         tokens, counted = {}, {}
         for name, spec in self.specs.items():
@@ -126,7 +127,8 @@ class PolicyTrack:
             if key not in found:
                 found[key] = self._count(spec.model, spec.body(asked.call.body))
             count = found[key]
-            tokens[name] = -(-len(prompt.encode(errors="replace")) // _BYTES_PER_TOKEN) if count is None else count
+            once = -(-len(prompt.encode(errors="replace")) // _BYTES_PER_TOKEN) if count is None else count
+            tokens[name] = once * (spec.n or 1)
             counted[name] = "estimated" if count is None else "counted"
         return tokens, counted
 

@@ -65,14 +65,15 @@ class Telling:
     def _told(self, heard: Heard) -> dict[str, Any]:
         decision = self.plan.decision
         is_named = self.plan.spec is not None or not heard.arm
-        billed = heard.billed if self.plan.is_billed else None
+        votes = {} if self.plan.votes is None else {"votes": self.plan.votes}
         return {
             "arm": decision.arm if is_named else heard.arm,
             "reason": decision.reason,
             "dials": {} if self.plan.spec is None else dict(self.plan.spec.settings),
             "forecasts": forecasts_told(decision, self.standard, self.plan.counted),
-            "billed": billed,
-            "saved_against_reference": saved(decision, billed, self.standard),
+            **votes,
+            "billed": heard.billed,
+            "saved_against_reference": saved(decision, heard.billed, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
         }
 
