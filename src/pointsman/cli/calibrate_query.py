@@ -62,7 +62,7 @@ def query(
         found = calibrate_policy(stored, read.outcomes, promise, most_novel)
         tick(1)
     reference = stored.policy.reference
-    print("\n".join([*read.notes(), f"promise: {promised(promise, reference)}"]))
+    print("\n".join([*read.notes(), *_untold(found, len(read.outcomes)), f"promise: {promised(promise, reference)}"]))
     if found.certificate is None:
         print(_refused(found, len(read.outcomes), reference))
         print(_reachable(best_reachable(stored, read.outcomes, promise, most_novel), reference))
@@ -84,7 +84,15 @@ def promised(promise: Promise, reference: str) -> str:
 def setting_shown(setting: Setting) -> str:
     """A price as what a right answer is worth, since that can be imagined."""
     worth = "any cost" if setting.price == 0 else f"up to {1 / setting.price / 1e9:.4g} USD"
-    return f"a right answer is worth {worth}, caution {setting.caution:g}"
+    looks = ", looks first where that is worth it" if setting.looks else ""
+    return f"a right answer is worth {worth}, caution {setting.caution:g}{looks}"
+
+
+def _untold(found: Calibration, num_rows: int) -> list[str]:
+    if not found.num_untold:
+        return []
+    why = f"{found.num_untold:,} of {num_rows:,} rows do not tell whether answers agree (`ans`, `agreement`)"
+    return [f"sequences: left out, since {why}"]
 
 
 def _certified(found: Calibration, reference: str) -> str:

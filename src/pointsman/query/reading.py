@@ -50,6 +50,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     hidden_reasoning: bool = False
     budget: str | int | None = None
     samples: list[tuple[float, float, str | None]] | None = None
+    agreement: _Share | None = None
     ans: str | None = None
 
 
@@ -251,7 +252,7 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes:
         prompt_tokens=_tokens(cells, "input_tokens"),
         completion_tokens=_tokens(cells, "output_tokens"),
         answers=np.array([_numbered([_answer(cell) for cell in row]) for row in cells], dtype=np.int64),
-        agreement=np.full(nano_usd.shape, math.nan),
+        agreement=np.array([[_or_nan(cell.agreement) for cell in row] for row in cells], dtype=np.float64),
     )
     return single if votes is None else _with_votes(single, cells, votes)
 
@@ -305,9 +306,10 @@ def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
 
 
 def _numbered(answers: Sequence[str | None]) -> list[int]:
-    """Equal numbers for equal answers of one request, -1 where there is none."""
-    known: dict[str, int] = {}
-    return [-1 if answer is None else known.setdefault(answer, len(known)) for answer in answers]
+    """Equal numbers for equal answers of one request, -1 where there is none; an empty answer equals no other."""
+    known: dict[str | int, int] = {}
+    keys = [None if answer is None else answer or place for place, answer in enumerate(answers)]
+    return [-1 if key is None else known.setdefault(key, len(known)) for key in keys]
 
 
 def _answer(cell: _Outcome) -> str | None:

@@ -59,7 +59,8 @@ def test_fit_tells_what_it_learned_from(fitted: Any, tmp_path: Path) -> None:
     assert lines[0].split() == ["arm", "right", "USD", "per", "1,000", "requests"]
     assert [line.split()[0] for line in lines[1:4]] == ["large", "small", "words"]
     assert "held out: " in lines[4]
-    assert "policy: 3 arms, reference arm large, joint/1+" in lines[5]
+    assert lines[5].startswith("sequences: none; ")
+    assert "policy: 3 arms, reference arm large, joint/1+" in lines[6]
     assert (tmp_path / "policy/policy.json").is_file()
 
 

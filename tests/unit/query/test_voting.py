@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.query.voting import Votes, count_votes, wave, winner
@@ -53,12 +53,14 @@ def test_waves_by_hand(answers: list[str | None], num_votes: int, asked: int) ->
     assert wave(answers, num_votes) == asked
 
 
+@settings(deadline=None)
 @given(st.integers(3, 5), st.lists(st.sampled_from(ANSWERS), max_size=5))
 def test_a_wave_is_the_smallest_number_that_can_decide(num_votes: int, answers: list[str | None]) -> None:
     answers = answers[:num_votes]
     assert wave(answers, num_votes) == needed(answers, num_votes)
 
 
+@settings(deadline=None)
 @given(st.integers(3, 9), st.data())
 def test_stopping_early_answers_what_all_votes_would(num_votes: int, data: st.DataObject) -> None:
     all_of_them = data.draw(st.lists(st.sampled_from(ANSWERS), min_size=num_votes, max_size=num_votes))

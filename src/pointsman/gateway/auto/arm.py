@@ -27,6 +27,7 @@ from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.auto.guarding import Guard
 from pointsman.gateway.auto.joining import PARTS, joined, parts_of
+from pointsman.gateway.auto.looking import look
 from pointsman.gateway.auto.recording import Recorder
 from pointsman.gateway.auto.routing import PolicyTrack
 from pointsman.gateway.auto.telling import Standard, Telling
@@ -105,8 +106,7 @@ class AutoArm:
         assert self._tracks.policy is not None
         plan = self._tracks.policy.reference(asked, "audit")
         assert plan.spec is not None
-        call = replace(asked.call, request_id=f"{asked.call.request_id}.audit")
-        return await self._asker.unseen(call, plan.decision, plan.spec)
+        return await self._asker.unseen(asked.call.within("audit"), plan.decision, plan.spec)
 
     async def close(self) -> None:
         """Ends audits and tracks."""
@@ -183,6 +183,11 @@ class AutoArm:
         """Has a plan's arm answer, or the reference arm where that one cannot and nothing was sent."""
         tap = Tap(None)
         try:
+            if self._tracks.policy is not None and plan.steps is not None:
+                looking = look(self._asker, self._tracks.policy, asked.call, plan)
+                plan, failure = await while_connected(receive, looking)
+                if failure is not None:
+                    raise failure
             plan = await self._elected(asked, plan, receive)
             trail.decided(plan, trail.standard)
             tap = self._tap(asked, plan, trail, send)
@@ -205,7 +210,7 @@ class AutoArm:
 
     async def _elected(self, asked: Asked, plan: Plan, receive: Receive) -> Plan:
         """A plan with its answer, where samples vote on it."""
-        if plan.spec is None or plan.spec.n is None:
+        if plan.spec is None or plan.spec.n is None or plan.text is not None:
             return plan
         answered = await while_connected(receive, self._asker.unseen(asked.call, plan.decision, plan.spec))
         return answered.known(plan)
@@ -235,7 +240,7 @@ class AutoArm:
         """Once the answer is complete, or will not be: the books, memory, and the audit."""
         entry = self._recorder.settled(trail, heard)
         if self._tracks.memory is not None and plan.look is not None:
-            self._tracks.memory.keep(plan.look, heard, plan.decision.arm)
+            self._tracks.memory.keep(plan.look, heard, plan.arm)
         if plan.decision.is_audited and self.auditor is not None:
             self.auditor.begin(asked, trail, entry, heard)
         else:

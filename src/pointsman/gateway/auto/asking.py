@@ -114,9 +114,8 @@ class Asker:
 
         tap = Tap(keep, price_of=self.price_of(spec.model))
         plain = msgspec.structs.replace(call.request, stream=False, stream_options=None)
-        named = f"{call.request_id}.{vote + 1}"
-        body = spec.body(call.body, streams=False, vote=vote)
-        await self.ask(replace(call, request=plain, request_id=named), decision, spec.model, body, silence, tap)
+        body, named = spec.body(call.body, streams=False, vote=vote), call.within(str(vote + 1))
+        await self.ask(replace(named, request=plain), decision, spec.model, body, silence, tap)
         heard = tap.heard
         if heard.status != 200:
             raise Refusal(heard.status, kept)

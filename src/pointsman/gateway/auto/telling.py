@@ -66,12 +66,14 @@ class Telling:
         decision = self.plan.decision
         is_named = self.plan.spec is not None or not heard.arm
         votes = {} if self.plan.votes is None else {"votes": self.plan.votes}
+        sequence = {} if self.plan.looked is None else {"sequence": self.plan.looked.told()}
         return {
-            "arm": decision.arm if is_named else heard.arm,
+            "arm": self.plan.arm if is_named else heard.arm,
             "reason": decision.reason,
             "dials": {} if self.plan.spec is None else dict(self.plan.spec.settings),
             "forecasts": forecasts_told(decision, self.standard, self.plan.counted),
             **votes,
+            **sequence,
             "billed": heard.billed,
             "saved_against_reference": saved(decision, heard.billed, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
