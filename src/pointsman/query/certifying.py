@@ -125,7 +125,7 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
 def courses_of(
     forecasts: Forecasts,
     reference: int,
-    setting: Setting,
+    setting: Setting | None,
     most_novel: float = 1.0,
     sequences: Sequences | None = None,
     runs: NDArray[np.bool_] | None = None,
@@ -134,7 +134,7 @@ def courses_of(
 
     `runs`: (A,) arms that may be called after and for a look; all where None.
     """
-    if sequences is None or not setting.looks:
+    if sequences is None or setting is None or not setting.looks or math.isinf(setting.price):
         return Courses.alone(choose(forecasts, reference, setting, most_novel))
     found = sequences.courses(forecasts, setting.price, reference, setting.caution, runs=runs)
     return found.without(forecasts.novelty > most_novel, reference)

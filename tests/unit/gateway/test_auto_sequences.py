@@ -15,6 +15,7 @@ from pointsman.core import BadRequest, UpstreamError
 from pointsman.gateway import Config, Opened, RoutingConfig, UpstreamConfig, create_app
 from pointsman.gateway.ledger import open_ledger, read_entries
 from pointsman.query.certifying import Setting
+from pointsman.query.memory import Memory, Settings, Store
 from pointsman.query.sequences import Look, Sequences
 
 pytestmark = pytest.mark.anyio
@@ -139,7 +140,7 @@ async def test_two_arms_are_called_at_once_and_compared(
 
 
 async def test_the_next_arm_is_streamed(setup: Setup, client_of: Any) -> None:
-    """What comes after the decision goes to the client as it is written, in more than one event."""
+    """What comes after the decision goes to the client as it is written."""
     setup.says = ["4", "5", "6"]
     client = client_of(setup.app())
     setup.large.may_write.clear()
@@ -335,8 +336,6 @@ async def test_a_look_at_votes_takes_an_arm_that_votes(setup: Setup) -> None:
 async def test_memory_keeps_what_a_sequence_answered_under_its_whole_cost(
     setup: Setup, client_of: Any, tmp_path: Path
 ) -> None:
-    from pointsman.query.memory import Memory, Settings, Store
-
     setup.says = ["4", "5", "6"]
     app = setup.app(memory=Memory(Store(tmp_path / "memory.db"), Settings()))
     async with app.router.lifespan_context(app):

@@ -62,6 +62,17 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     assert (found.unpriced, found.num_left_out, found.notes()) == ({}, 0, [])
 
 
+def test_agreement_is_read_and_an_empty_answer_equals_none(tmp_path: Path) -> None:
+    voted = cell(agreement=2 / 3, ans="")
+    rows = rows_of(**{"m?n=3": voted, "small": cell(ans=""), "large": cell(ans="7"), "other": cell(ans="7")})
+    table = read(tmp_path, rows).outcomes
+    assert table.names == ("large", "m?n=3", "other", "small")
+    np.testing.assert_allclose(table.agreement[0], [math.nan, 2 / 3, math.nan, math.nan])
+    assert table.answers[0].tolist() == [0, 1, 0, 2]
+    rows[0]["outcomes"]["m?n=3"] = cell(agreement=1.5)
+    assert "agreement" in refused(tmp_path, rows).message
+
+
 def test_compressed_files_and_several_are_one_table(tmp_path: Path) -> None:
     rows = rows_of(50)
     second = tmp_path / "second.jsonl.gz"
