@@ -13,7 +13,6 @@ Rows are appended as they come; whoever is interrupted goes on where they were, 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +28,10 @@ from pointsman.embedded.pair import model_folder, router_folder, units_folder
 from pointsman.embedded.problems import ARROW, Mode
 from pointsman.embedded.traffic import Asked, Part, draw_traffic
 from pointsman.engine import LoadedModel, Sampling, Text, generate, load_model
+from pointsman.query.comparing import final_answer
 from pointsman.query.parts import split
 from pointsman.query.resuming import lines_done
+from pointsman.query.voting import count_votes, wave, winner
 from pointsman.token import Pair, chosen_method, generate_pair
 from pointsman.token.method import Method
 from pointsman.unit import load_router, routed
@@ -64,10 +65,11 @@ _CHUNK: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an arm wrote, and what that took. `cost.seconds` is its latency."""
+    """What an arm wrote, and what that took. `cost.seconds` is its latency; `agreement` of votes, see `Outcomes`."""
 
     text: str
     cost: Cost
+    agreement: float | None = None
 
     @property
     def final(self) -> str:
@@ -164,15 +166,20 @@ def _answered(model: LoadedModel, mode: Mode, write: Write, texts: Sequence[str]
 
 
 def _voted(model: LoadedModel, texts: Sequence[str]) -> list[Answered]:
-    """The answers that most of several samples give; of equals the first."""
+    """What several samples elect."""
     drawn = [_answered(model, "direct", partial(_sampled, model, vote), texts) for vote in range(_VOTES)]
     return [_winner(samples) for samples in zip(*drawn, strict=True)]
 
 
 def _winner(samples: Sequence[Answered]) -> Answered:
-    counts = Counter(one.final for one in samples)
-    best = max(samples, key=lambda one: counts[one.final])
-    return Answered(best.text, sum((one.cost for one in samples), Cost.zero()))
+    """As the server's votes go: samples that it would not ask for are neither counted nor paid."""
+    finals = [final_answer(one.text) or None for one in samples]
+    asked = 0
+    while number := wave(finals[:asked], len(samples)):
+        asked += number
+    votes = count_votes(finals[:asked], len(samples))
+    cost = sum((one.cost for one in samples[:asked]), Cost.zero())
+    return Answered(samples[winner(finals[:asked])].text, cost, votes.agreed / votes.asked)
 
 
 def _prompt(model: LoadedModel, text: str, mode: Mode) -> list[int]:
@@ -225,7 +232,7 @@ def collect(
 
 
 def _row(name: str, question: Question, answers: Mapping[str, Answered]) -> dict[str, Any]:
-    outcomes = {}
+    outcomes: dict[str, dict[str, Any]] = {}
     for arm, found in answers.items():
         outcomes[arm] = {
             "correct": float(question.is_right(found.text)),
@@ -235,6 +242,8 @@ def _row(name: str, question: Question, answers: Mapping[str, Answered]) -> dict
             "seconds": round(found.cost.seconds, 6),
             "ans": found.final,
         }
+        if found.agreement is not None:
+            outcomes[arm]["agreement"] = found.agreement
     return {"id": name, "task": question.task, "prompt": question.text, "outcomes": outcomes}
 
 

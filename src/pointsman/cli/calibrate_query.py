@@ -65,7 +65,7 @@ def query(
         found = calibrate_policy(stored, read.outcomes, promise, most_novel)
         tick(1)
     reference = stored.policy.reference
-    print("\n".join([*read.notes(), f"promise: {promised(promise, reference)}"]))
+    print("\n".join([*read.notes(), *_untold(found, len(read.outcomes)), f"promise: {promised(promise, reference)}"]))
     if found.certificate is None:
         print(_refused(found, len(read.outcomes), reference))
         print(_reachable(best_reachable(stored, read.outcomes, promise, most_novel), reference))
@@ -89,7 +89,15 @@ def setting_shown(setting: Setting, kind: Kind) -> str:
     value = math.inf if setting.price == 0 else 1 / setting.price
     amount = f"{value / 1e9:.4g} USD" if kind == "nano_usd" else f"{value:.4g} bytes moved"
     worth = "any cost" if setting.price == 0 else f"up to {amount}"
-    return f"a right answer is worth {worth}, caution {setting.caution:g}"
+    looks = ", looks first where that is worth it" if setting.looks else ""
+    return f"a right answer is worth {worth}, caution {setting.caution:g}{looks}"
+
+
+def _untold(found: Calibration, num_rows: int) -> list[str]:
+    if not found.num_untold:
+        return []
+    why = f"{found.num_untold:,} of {num_rows:,} rows do not tell whether answers agree (`ans`, `agreement`)"
+    return [f"sequences: left out, since {why}"]
 
 
 def _certified(found: Calibration, reference: str, kind: Kind) -> str:

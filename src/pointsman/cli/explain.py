@@ -70,6 +70,7 @@ def _record(found: Explanation, stored: StoredPolicy) -> dict[str, object]:
         "arm": found.choice.arm,
         "reason": found.choice.reason,
         "sentence": found.sentence,
+        "sequence": None if found.choice.steps is None else asdict(found.choice.steps),
         "novelty": found.choice.novelty,
         "reference": stored.policy.reference,
         "cost_kind": stored.policy.kind,
@@ -85,7 +86,12 @@ def _record(found: Explanation, stored: StoredPolicy) -> dict[str, object]:
 
 def _told(found: Explanation, stored: StoredPolicy) -> str:
     reference, certificate = stored.policy.reference, found.certificate
-    lines = [f"{found.choice.arm} [{found.choice.reason}]: {found.sentence}", ""]
+    steps = found.choice.steps
+    lines = [f"{found.choice.arm} [{found.choice.reason}]: {found.sentence}"]
+    if steps is not None:
+        cost = _cost_shown(steps.quote.cost, stored.policy.kind)
+        lines.append(f"sequence: right {steps.quote.right:.3f}, cost {cost} on average")
+    lines.append("")
     width = max(len("arm"), *(len(each.arm) for each in found.arms))
     lines.append(f"{'arm'.ljust(width)}  right  similar rows  cost")
     lines += [_arm_shown(each, width, stored.policy.kind) for each in found.arms]
@@ -108,8 +114,11 @@ def _told(found: Explanation, stored: StoredPolicy) -> str:
 
 def _arm_shown(each: ArmForecast, width: int, kind: Kind) -> str:
     between = "not known   " if each.low is None or each.high is None else f"{each.low:.2f} to {each.high:.2f}"
-    cost = f"{each.cost / _NANO:.3g} USD" if kind == "nano_usd" else f"{each.cost:.3g} bytes moved"
-    return f"{each.arm.ljust(width)}  {each.right:.3f}  {between}  {cost}"
+    return f"{each.arm.ljust(width)}  {each.right:.3f}  {between}  {_cost_shown(each.cost, kind)}"
+
+
+def _cost_shown(cost: float, kind: Kind) -> str:
+    return f"{cost / _NANO:.3g} USD" if kind == "nano_usd" else f"{cost:.3g} bytes moved"
 
 
 def _move_shown(move: Move) -> str:

@@ -114,6 +114,7 @@ def _fit(
     gap = gap_closed(curve_of(held_out, found), found)
     told = "nothing to route: the cheapest arm is as good as any" if gap != gap else f"{gap:.1%} of the gap closed"
     print(f"held out: {told}, from random mixtures of arms (0 %) to an oracle (100 %); no learner saw these rows")
+    print(_looks(stored))
     print(_written(stored, folder))
 
 
@@ -152,6 +153,14 @@ def _means(outcomes: Outcomes, kind: CostKind) -> list[str]:
     right, unit = outcomes.right.mean(0), "USD" if kind == "nano_usd" else "bytes moved"
     rows = [f"{name.ljust(width)}  {r:.3f}  {c:.6g}" for name, r, c in zip(outcomes.names, right, cost, strict=True)]
     return [f"{'arm'.ljust(width)}  right  {unit} per 1,000 requests", *rows]
+
+
+def _looks(stored: StoredPolicy) -> str:
+    policy = stored.policy
+    if policy.sequences is None:
+        return "sequences: none; to look first at what an arm answers does not pay on these rows, or they do not tell"
+    shown = [" and ".join(policy.arms[arm] for arm in look.arms) for look in policy.sequences.looks]
+    return f"sequences: it pays to look first at {'; at '.join(shown)}"
 
 
 def _written(stored: StoredPolicy, folder: Path) -> str:

@@ -10,6 +10,9 @@ from typing import Self
 
 from pointsman.core.errors import BadRequest
 
+SEQUENCE = "sequence/"
+"""Before the arms that are called first, the name under which a sequence is decided on, forecast and billed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -113,6 +116,11 @@ class Decision:
             if not math.isfinite(value):
                 problem = f"the dial {name!r} of the arm {self.arm!r} is {value!r}"
                 raise BadRequest(f"{problem}; expected a finite number", code="invalid_decision", param="dials")
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether several arms may be called in turn, all on one bill; who answers is the outcome's arm."""
+        return self.arm.startswith(SEQUENCE)
 
     def forecast_of(self, arm: str) -> Forecast | None:
         """What was expected of an arm, or None where the policy did not look at it."""

@@ -1,7 +1,7 @@
 """The product's proof: mixed requests through an ordinary OpenAI client, to `auto` and to the large model alone.
 
 None of them is in the tables that the policy was learned and certified from. Costs are bytes moved, as the server tells
-them in its replies: for `auto` those of whoever answered and of what was looked at before.
+them in its replies: for `auto` those of whoever answered and of what was missed before.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def reply_of(reply: ChatCompletion, asked: Asked) -> Reply:
     note = (reply.model_extra or {}).get("pointsman")
     if note is None:
         raise InternalError("a reply has no field `pointsman`", code="demo_reply")
-    costs = [note.get("billed") or note["cost"], note.get("looked") or {}]
+    costs = [note.get("billed") or note["cost"], note.get("missed") or {}]
     moved_bytes = sum(int(cost.get("moved_bytes", 0)) for cost in costs)
     return Reply(level_of(note["arm"]), asked.is_right(reply.choices[0].message.content or ""), moved_bytes)
 

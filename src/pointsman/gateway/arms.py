@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
@@ -35,6 +35,10 @@ class Call:
     reason: str = "named_by_client"
     policy: str = POLICY_VERSION
     api_key: str | None = field(default=None, repr=False)
+
+    def within(self, name: str) -> "Call":
+        """The same as a request of its own within this one."""
+        return replace(self, request_id=f"{self.request_id}.{name}")
 
     def decision(self, arm: str) -> Decision:
         """That this arm answers."""

@@ -3,8 +3,8 @@ r"""Outcome tables from requests with known answers: every arm of a server is as
     {"id": "q1", "task": "sums", "prompt": "What is 2 + 2?", "answer": "4"}
     {"id": "q2", "prompt": "1) What is 2 + 2?\n2) And 3 + 3?", "answer": ["4", "6"]}
 
-An answer is right where it comes to the same as the known one (`auditing.agree`); to a list, where it has a line for
-each that does, in order. Costs are those that the server tells: bytes moved of models of its own, tokens of others,
+An answer is right where it comes to the same as the known one (`query/comparing.py`); to a list, where it has a line
+for each that does, in order. Costs are those that the server tells: bytes moved of models of its own, tokens of others,
 which `fit query` prices.
 
 With tracks, the model `auto` is asked first, on a server without a policy: where memory, a program, the solver or parts
@@ -31,11 +31,11 @@ import aiohttp
 import msgspec
 
 from pointsman.core import BadRequest, UpstreamError
-from pointsman.gateway.auto.auditing import agree, final_answer
 from pointsman.gateway.auto.spec import ArmSpec
 from pointsman.gateway.completion import completion_of, post_chat
 from pointsman.gateway.config import UpstreamConfig
 from pointsman.gateway.upstream import new_session
+from pointsman.query.comparing import agree, final_answer
 from pointsman.query.resuming import lines_done
 
 __all__ = ["Asking", "Collecting", "answers_right", "collect", "read_requests"]
@@ -155,11 +155,11 @@ def _done(path: Path, asked: Sequence[Asking], what: Collecting) -> int:
 
 async def _row(client: _Client, specs: Sequence[ArmSpec], one: Asking, what: Collecting) -> dict[str, Any]:
     row: dict[str, Any] = {"id": one.id, "task": one.task, "prompt": one.prompt, "outcomes": {}}
-    taken, looked = await client.taken(one) if what.tracks else (None, {})
+    taken, missed = await client.taken(one) if what.tracks else (None, {})
     if taken is not None:
         row["taken"] = taken
-    elif looked:
-        row["looked"] = looked
+    elif missed:
+        row["missed"] = missed
     if taken is None or not what.skips_taken:
         for spec in specs:
             outcome = await client.outcome(spec, one)
@@ -182,10 +182,10 @@ class _Client:
         if answer is None:
             return None, {}
         note = answer.get("pointsman") or {}
-        by, cost, looked = str(note.get("arm", "")), note.get("cost"), note.get("looked") or {}
+        by, cost, missed = str(note.get("arm", "")), note.get("cost"), note.get("missed") or {}
         if not _AHEAD.fullmatch(by) or cost is None:
-            return None, _costs(looked)
-        total = {name: cost.get(name, 0) + looked.get(name, 0) for name in cost}
+            return None, _costs(missed)
+        total = {name: cost.get(name, 0) + missed.get(name, 0) for name in cost}
         told = {"cost_usd": 0.0, "moved_bytes": 0, **_costs(total)}
         return {"by": by, "correct": float(one.is_right(_text(answer))), **told}, {}
 

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
 from pointsman.core import Decision, PointsmanError
 from pointsman.gateway.errors import BodyTooLarge, ClientGone, MethodNotAllowed, error_body, status_of
+
+T = TypeVar("T")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -47,8 +50,8 @@ def bearer_of(scope: Scope) -> str | None:
     return None
 
 
-async def while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
-    """Runs `work` to its end, or until the client leaves, which cancels it. The body must have been read before.
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, run to its end or until the client leaves, which cancels it. The body was read before.
 
     Raises:
         ClientGone: the client left first; and whatever `work` raises.
@@ -59,7 +62,7 @@ async def while_connected(receive: Receive, work: Coroutine[None, None, None]) -
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientGone
-        working.result()
+        return working.result()
     finally:
         working.cancel()
         leaving.cancel()

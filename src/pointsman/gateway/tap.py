@@ -25,10 +25,22 @@ from pointsman.core import BadRequest, Cost
 from pointsman.gateway import wire
 from pointsman.gateway.http import Headers, event
 
-__all__ = ["Editor", "Heard", "PriceOf", "Tap"]
+__all__ = ["Bill", "Editor", "Heard", "PriceOf", "Tap"]
 
 PriceOf = Callable[[int, int], int | None]
 """Nano-dollars for so many prompt and completion tokens; None where no price is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What something took. `is_known`: whether that is all of it, money and all."""
+
+    cost: Cost = Cost.zero()  # noqa: RUF009  immutable
+    is_known: bool = True
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(self.cost + other.cost, self.is_known and other.is_known)
+
 
 _END: Final = re.compile(rb"\r?\n\r?\n|\r\r")
 _EDITED: Final = (b"content-length", b"x-pointsman-arm", b"x-pointsman-reason")
@@ -79,7 +91,7 @@ class Heard:
         is_priced: whether `cost` counts the money too.
         is_complete: whether the whole response was sent.
         is_read: whether all of it could be read.
-        looked: what those took that were asked before and did not answer; in no cost.
+        missed: what those took that were asked before and did not answer; in no cost.
     """
 
     status: int = 0
@@ -92,7 +104,7 @@ class Heard:
     is_priced: bool = False
     is_complete: bool = False
     is_read: bool = True
-    looked: Cost = field(default_factory=Cost.zero)
+    missed: Cost = field(default_factory=Cost.zero)
 
     @property
     def is_answer(self) -> bool:
@@ -126,10 +138,18 @@ class Tap:
         send: the client's; None where there is none.
         editor: what to add, None to add nothing.
         price_of: what an upstream asks for tokens; None where an answer brings its own bill.
+        before: what was asked for unseen before, which the answer is billed with.
     """
 
-    def __init__(self, send: Send | None, editor: Editor | None = None, price_of: PriceOf | None = None) -> None:
+    def __init__(
+        self,
+        send: Send | None,
+        editor: Editor | None = None,
+        price_of: PriceOf | None = None,
+        before: Bill = Bill(),
+    ) -> None:
         self.heard = Heard()
+        self._before, self._is_told = before, False
         self.has_started = False
         self._send, self._editor, self._price_of = send, editor, price_of
         self._started_s = time.perf_counter()
@@ -253,19 +273,23 @@ class Tap:
         if answer.usage is not None:
             self._bill(answer.usage)
         if answer.pointsman is not UNSET and answer.pointsman.cost is not None:
-            self.heard.cost, self.heard.is_priced = answer.pointsman.cost, True
+            self._take(Bill(answer.pointsman.cost))
         if self.heard.finish_reason is not None:
             self.heard.text = "".join(self._texts)
         return answer
 
     def _bill(self, usage: _Usage) -> None:
         """By the upstream's prices, unless the answer has told its own cost."""
-        if self.heard.is_priced:
+        if self._is_told:
             return
         nano_usd = self._price_of(usage.prompt_tokens, usage.completion_tokens) if self._price_of else None
         seconds = time.perf_counter() - self._started_s
-        self.heard.cost = Cost(usage.prompt_tokens, usage.completion_tokens, nano_usd or 0, 0, seconds)
-        self.heard.is_priced = nano_usd is not None
+        cost = Cost(usage.prompt_tokens, usage.completion_tokens, nano_usd or 0, 0, seconds)
+        self._take(Bill(cost, nano_usd is not None))
+
+    def _take(self, bill: Bill) -> None:
+        whole, self._is_told = self._before + bill, bill.is_known
+        self.heard.cost, self.heard.is_priced = whole.cost, whole.is_known
 
     async def _pass(self, message: Message) -> None:
         self.has_started = True

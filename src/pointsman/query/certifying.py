@@ -1,6 +1,7 @@
 """The cheapest setting of the policy that may be promised to lose little against the reference arm.
 
 Two dials: the price of a nano-dollar in right answers, and the caution with which the policy leaves the reference arm.
+And a switch, for policies that have sequences: whether looks are taken where they are worth their price.
 A request is answered by the arm of most `right - price * cost - caution * disagreement`, where the disagreement is the
 forecast chance that exactly one of the arm and the reference is right. It is what makes a loss hard to bound: settings
 that save the same differ most in it.
@@ -19,7 +20,7 @@ shift of tasks the promise is worth nothing by itself (query-numbers: broken in 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,11 @@ from numpy.typing import NDArray
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import best_of, prices_of
+from pointsman.query.frontier import best_of, cautious, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
+from pointsman.query.sequences import Courses, Sequences
 
-__all__ = ["Certified", "Promise", "Setting", "billed_of", "certify", "choose", "losses_of"]
+__all__ = ["Certified", "Promise", "Setting", "certify", "choose", "courses_of", "losses_of", "settled"]
 
 _CAUTIONS = (0.0, 0.03, 0.1, 0.2, 0.4)
 _PRICES = 40
@@ -79,10 +81,11 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Both dials. `price` infinite and `caution` 0 is the cheapest arm always."""
+    """Both dials, and the switch. `price` infinite and `caution` 0 is the cheapest arm always."""
 
     price: float
     caution: float
+    looks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,7 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     """(N,) arms. Requests above `most_novel` go to the reference arm, as all do without a setting."""
     if setting is None:
         return np.full(len(forecasts.right), reference, dtype=np.int64)
-    right, at = np.clip(forecasts.right, 0, 1), forecasts.right[:, [reference]].clip(0, 1)
-    value = forecasts.right - setting.caution * (right * (1 - at) + at * (1 - right))
-    value[:, reference] = forecasts.right[:, reference]
+    value = cautious(forecasts.right, reference, setting.caution)
     if math.isinf(setting.price):
         chosen = forecasts.nano_usd.argmin(axis=1)
     else:
@@ -124,20 +125,38 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     return np.where(forecasts.novelty > most_novel, reference, chosen).astype(np.int64)
 
 
+def courses_of(
+    forecasts: Forecasts,
+    reference: int,
+    setting: Setting | None,
+    most_novel: float = 1.0,
+    sequences: Sequences | None = None,
+    runs: NDArray[np.bool_] | None = None,
+) -> Courses:
+    """What is done about N requests under a setting: `choose`, or where it takes looks, all that sequences know.
+
+    `runs`: (A,) arms that may be called after and for a look; all where None.
+    """
+    if sequences is None or setting is None or not setting.looks or math.isinf(setting.price):
+        return Courses.alone(choose(forecasts, reference, setting, most_novel))
+    found = sequences.courses(forecasts, setting.price, reference, setting.caution, runs=runs)
+    return found.without(forecasts.novelty > most_novel, reference)
+
+
 def losses_of(outcomes: Outcomes, reference: int, arms: Ints, kept: float = 1.0) -> Floats:
     """(N,) from -1 to `kept`: how much more right that share of the reference arm was than what answered."""
-    at_reference, right = outcomes.right[:, reference], outcomes.right[np.arange(len(arms)), arms]
-    if outcomes.taken is not None:
-        right = np.where(outcomes.taken.is_taken, outcomes.taken.sure_right * at_reference, right)
-    return np.asarray(kept * at_reference - right)
+    rows = np.arange(len(arms))
+    right, _ = settled(outcomes, reference, outcomes.right[rows, arms], outcomes.nano_usd[rows, arms])
+    return np.asarray(kept * outcomes.right[:, reference] - right)
 
 
-def billed_of(outcomes: Outcomes, arms: Ints) -> Floats:
-    """(N,) what the answers cost, and what was looked at before them."""
-    billed = outcomes.nano_usd[np.arange(len(arms)), arms]
-    if outcomes.taken is None:
-        return billed
-    return np.asarray(outcomes.taken.nano_usd + np.where(outcomes.taken.is_taken, 0.0, billed))
+def settled(outcomes: Outcomes, reference: int, right: Floats, nano_usd: Floats) -> tuple[Floats, Floats]:
+    """(N,) what counts as right, and what everything costs, where arms would answer like that: see `Outcomes.taken`."""
+    taken = outcomes.taken
+    if taken is None:
+        return right, nano_usd
+    kept = np.where(taken.is_taken, taken.sure_right * outcomes.right[:, reference], right)
+    return kept, np.asarray(taken.nano_usd + np.where(taken.is_taken, 0.0, nano_usd))
 
 
 def certify(
@@ -146,8 +165,12 @@ def certify(
     reference: int,
     promise: Promise,
     most_novel: float = 1.0,
+    sequences: Sequences | None = None,
 ) -> Certified:
     """The cheapest setting that passes. `held_out`: training rows and forecasts of them by what had not seen them.
+
+    With `sequences` settings that take looks are among them, played as a server plays them: what is lost is lost by the
+    arm that answered, and every arm that was called is paid. `calibration` has to tell what looks see in every row.
 
     Raises:
         BadRequest: `too_few_rows` where no setting could pass, however good; says how many are needed.
@@ -157,35 +180,54 @@ def certify(
         problem = f"{len(outcomes)} calibration rows cannot promise to lose at most {promise.slack:g} with confidence"
         needed = f"{promise.confidence:g}; expected {promise.fewest_rows} or more, and some times that to save much"
         raise BadRequest(f"{problem} {needed}", code="too_few_rows")
-    ordered = _ordered(*held_out, reference, promise, len(outcomes), most_novel)
+    ordered = _ordered(_Played(*held_out, reference, most_novel, sequences), promise, len(outcomes))
+    played = _Played(forecasts, outcomes, reference, most_novel, sequences)
     billed = float(outcomes.nano_usd[:, reference].mean())
     best: tuple[float, Setting, float] | None = None
     num_passed = 0
     for setting in ordered:
-        arms = choose(forecasts, reference, setting, most_novel)
-        losses = losses_of(outcomes, reference, arms, promise.kept)
+        losses, costs = played.under(setting, promise.kept)
         if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
-        cost = float(billed_of(outcomes, arms).mean())
+        cost = float(costs.mean())
         if cost < (best[0] if best else billed):
             best = cost, setting, float(losses.mean())
     cost, chosen, loss = best if best else (billed, None, 0.0)
     return Certified(chosen, min(num_passed + 1, len(ordered)), num_passed, cost, billed, loss)
 
 
-def _ordered(
-    forecasts: Forecasts, outcomes: Outcomes, reference: int, promise: Promise, num_rows: int, most_novel: float
-) -> list[Setting]:
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """Rows on which settings are tried."""
+
+    forecasts: Forecasts
+    outcomes: Outcomes
+    reference: int
+    most_novel: float
+    sequences: Sequences | None
+
+    def under(self, setting: Setting, kept: float) -> tuple[Floats, Floats]:
+        """(N,) losses, as `losses_of`, and (N,) costs."""
+        outcomes = self.outcomes
+        courses = courses_of(self.forecasts, self.reference, setting, self.most_novel, self.sequences)
+        if self.sequences is None or not setting.looks:
+            rows = np.arange(len(outcomes))
+            right, cost = outcomes.right[rows, courses.arm], outcomes.nano_usd[rows, courses.arm]
+        else:
+            right, cost = self.sequences.played(courses, outcomes, self.sequences.seen(outcomes))
+        right, cost = settled(outcomes, self.reference, right, cost)
+        return kept * outcomes.right[:, self.reference] - right, cost
+
+
+def _ordered(played: _Played, promise: Promise, num_rows: int) -> list[Setting]:
     """By how surely each would pass on `num_rows` rows; those that save less and pass less surely are left out."""
     found = []
-    for setting in _grid(forecasts):
-        arms = choose(forecasts, reference, setting, most_novel)
-        losses = losses_of(outcomes, reference, arms, promise.kept)
+    for setting in _grid(played.forecasts, with_looks=played.sequences is not None):
+        losses, costs = played.under(setting, promise.kept)
         spread = max(float(losses.std()), 1e-6)
         sureness = (promise.loss - float(losses.mean())) * math.sqrt(num_rows) / spread
-        cost = float(billed_of(outcomes, arms).mean())
-        found.append((sureness, cost, setting))
+        found.append((sureness, float(costs.mean()), setting))
     front: list[tuple[float, Setting]] = []
     cheapest = math.inf
     for sureness, cost, setting in sorted(found, key=lambda each: (-each[0], each[1])):
@@ -195,6 +237,7 @@ def _ordered(
     return [setting for sureness, setting in front if sureness > -_NORMAL_95]
 
 
-def _grid(forecasts: Forecasts) -> list[Setting]:
+def _grid(forecasts: Forecasts, *, with_looks: bool) -> list[Setting]:
     prices: NDArray[np.float64] = prices_of(forecasts, _PRICES)
-    return [Setting(float(price), caution) for caution in _CAUTIONS for price in prices if not math.isinf(price)]
+    plain = [Setting(float(price), caution) for caution in _CAUTIONS for price in prices if not math.isinf(price)]
+    return plain + [replace(setting, looks=True) for setting in plain] if with_looks else plain

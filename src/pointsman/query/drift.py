@@ -112,13 +112,14 @@ class DriftWatch:
     def observe(self, entry: Entry) -> list[Drift]:
         """Takes a settled request into account; gives the warnings that it brings, mostly none, and logs each.
 
-        Answers of another arm than the one decided on, or without a forecast, say nothing.
+        Answers of another arm than the one decided on, or without a forecast, say nothing. A sequence is compared as a
+        whole, whoever answered.
 
         Raises:
             BadRequest: `unknown_cost`.
         """
         billed, forecast = entry.billed, entry.decision.forecast_of(entry.decision.arm)
-        if billed is None or forecast is None or billed.arm != forecast.arm:
+        if billed is None or forecast is None or (billed.arm != forecast.arm and not entry.decision.is_sequence):
             return []
         arm = self._arms.get(forecast.arm)
         if arm is None:

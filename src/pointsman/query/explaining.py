@@ -153,8 +153,17 @@ def _moves(along: Floats, directions: Floats, arms: Sequence[str]) -> tuple[Move
     return tuple(found)
 
 
+_WHY_STEPS = {
+    "certified": "worth most under the certified setting, which keeps the promise over all requests, not for each",
+    "within_max_cost": "most likely right of all that is forecast to cost no more than was allowed, at worst",
+    "worth_its_price": "worth most: the price of a right answer times its chance, less all that is called",
+}
+
+
 def _sentence(policy: Policy, choice: Choice, wish: Wish) -> str:
     reference, certificate = policy.reference, policy.certificate
+    if choice.steps is not None:
+        return f"{choice.steps}; {_WHY_STEPS[choice.reason]}"
     if choice.reason == "certified" and certificate is not None:
         caution = certificate.setting.caution
         told = f"{choice.arm} is worth most under the certified setting (caution {caution:g})"

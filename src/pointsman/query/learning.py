@@ -17,6 +17,7 @@ from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.policy import Certificate, Kind
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
+from pointsman.query.sequences import Sequences, fit_sequences
 from pointsman.query.storing import Origin, StoredPolicy, policy_of
 
 __all__ = ["Calibration", "best_reachable", "calibrate_policy", "fit_policy", "forecasts_of", "grow_policy"]
@@ -38,6 +39,8 @@ def fit_policy(
         seed: of learning.
         kind: of costs.
 
+    It has sequences where looks pay on rows that they were not learned on (`fit_sequences`), by held-out forecasts.
+
     Raises BadRequest: `unknown_arm`; `no_texts` where the table does not keep its requests' texts.
     """
     outcomes = outcomes.left_for_arms()
@@ -45,15 +48,19 @@ def fit_policy(
     sample = _sample(outcomes)
     fitted, held_out = Joint().fit_held_out(sample, seed)
     origin = Origin(digest_of(outcomes), len(outcomes), seed)
-    policy = policy_of(outcomes.names, chosen, fitted, kind=kind)
-    return StoredPolicy(policy, origin, SeenRows.of(outcomes, held_out), fit_prompt_lengths(outcomes))
+    found = fit_sequences(held_out, outcomes, seed)
+    sequences = found if found.looks else None
+    policy = policy_of(outcomes.names, chosen, fitted, kind=kind, sequences=sequences)
+    seen = SeenRows.of(outcomes, held_out, with_answers=sequences is not None)
+    return StoredPolicy(policy, origin, seen, fit_prompt_lengths(outcomes))
 
 
 def grow_policy(stored: StoredPolicy, outcomes: Outcomes, seed: int = 0) -> StoredPolicy:
     """The policy with one more arm, which `outcomes` are of, and without a certificate.
 
     On rows that the new arm has not answered, draws from its forecasts stand in for its outcomes. They only order the
-    settings that calibration tests; what is certified comes from calibration rows that all arms have answered.
+    settings that calibration tests; what is certified comes from calibration rows that all arms have answered. What
+    looks teach of the new arm is not known, so sequences are left out until all is fitted anew.
 
     Raises BadRequest as `with_arm`; `arm_exists`; `no_texts`.
     """
@@ -100,10 +107,17 @@ def _prompts_with(prompts: PromptLengths | None, outcomes: Outcomes) -> PromptLe
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What became of it. `certificate`: None where nothing that saves passed."""
+    """What became of it.
+
+    Attributes:
+        certified: the setting, or none.
+        certificate: None where nothing that saves passed.
+        num_untold: rows that do not tell what the policy's looks see; with any, no setting takes looks.
+    """
 
     certified: Certified
     certificate: Certificate | None
+    num_untold: int = 0
 
 
 def calibrate_policy(
@@ -117,13 +131,23 @@ def calibrate_policy(
     stored.seen.refuse_overlap(outcomes)
     forecasts = forecasts_of(policy.server.fitted, outcomes)
     reference = policy.arms.index(policy.reference)
-    found = certify(stored.seen.for_certify(policy.arms), (forecasts, outcomes), reference, promise, most_novel)
+    sequences, num_untold = _told(policy.sequences, outcomes)
+    held_out = stored.seen.for_certify(policy.arms)
+    found = certify(held_out, (forecasts, outcomes), reference, promise, most_novel, sequences)
     if found.setting is None:
-        return Calibration(found, None)
+        return Calibration(found, None, num_untold)
     num_taken = 0 if outcomes.taken is None else int(outcomes.taken.is_taken.sum())
     data = digest_of(outcomes)
     made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data, num_taken)
-    return Calibration(found, made)
+    return Calibration(found, made, num_untold)
+
+
+def _told(sequences: Sequences | None, outcomes: Outcomes) -> tuple[Sequences | None, int]:
+    """Sequences where every row tells what their looks see, and how many rows do not: what is not told is no proof."""
+    if sequences is None:
+        return None, 0
+    num_untold = int((sequences.seen(outcomes) < 0).any(1).sum())
+    return (None if num_untold else sequences), num_untold
 
 
 def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, most_novel: float = 1.0) -> float | None:
@@ -134,11 +158,12 @@ def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, m
     policy = stored.policy
     forecasts = forecasts_of(policy.server.fitted, outcomes)
     held_out, reference = stored.seen.for_certify(policy.arms), policy.arms.index(policy.reference)
+    sequences, _ = _told(policy.sequences, outcomes)
 
     def passes(kept: float) -> bool:
         try:
             wanted = replace(promise, loss=0.0, kept=kept)
-            found = certify(held_out, (forecasts, outcomes), reference, wanted, most_novel)
+            found = certify(held_out, (forecasts, outcomes), reference, wanted, most_novel, sequences)
         except BadRequest:  # too few rows for so much
             return False
         return found.setting is not None

@@ -84,7 +84,8 @@ class Outcomes:
         prompt_tokens: (N, A) counted before the call, NaN where unknown.
         completion_tokens: (N, A) NaN where unknown.
         answers: (N, A) equal numbers in one row are equal answers, -1 where unknown.
-        agreement: (N, A) share of the samples of an arm that vote which gave its answer, NaN for arms of one sample.
+        agreement: (N, A) share of the samples of an arm that vote which gave its answer, of those that were asked for;
+            NaN for arms of one sample.
         taken: requests that no arm gets, as far as the table knows of any.
     """
 

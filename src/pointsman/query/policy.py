@@ -7,6 +7,10 @@ It forecasts every arm once and takes one, in one of three ways:
 - `max_cost`: the arm most likely right among those that are forecast to cost no more.
 - `price`: what a right answer is worth; the arm of most worth less cost.
 
+A policy with sequences may take a look first (`sequences.py`): one arm or two are called, and whether their answers
+agree decides who answers. Under a certificate it does so where the certificate was made with looks; `max_cost` holds
+for all that is called at worst.
+
 Costs are of one kind, nano-dollars or bytes moved, which the forecaster has learned; `kind` says which.
 
 Unknown is not yes: without a certificate, or where a request is unlike what was calibrated, the reference arm answers.
@@ -19,15 +23,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pointsman.core import BadRequest, OverBudget
-from pointsman.query.certifying import Promise, Setting, choose
+from pointsman.core.records import SEQUENCE
+from pointsman.query.certifying import Promise, Setting, courses_of
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.frontier import best_of
 from pointsman.query.outcomes import Floats
+from pointsman.query.sequences import Courses, Sequences
 
-__all__ = ["Certificate", "Choice", "Kind", "Policy", "Quote", "Reason", "Wish"]
+__all__ = ["Certificate", "Choice", "Kind", "Policy", "Quote", "Reason", "Steps", "Wish"]
 
 Kind = Literal["nano_usd", "moved_bytes"]
 Reason = Literal[
@@ -73,7 +79,7 @@ class Certificate:
 
     Attributes:
         promise: what is kept, with which confidence.
-        setting: of both dials.
+        setting: of the dials.
         most_novel: requests above this go to the reference arm.
         num_rows: of calibration.
         saving: share of the reference arm's cost on them.
@@ -103,13 +109,42 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done about one request that is looked at first.
+
+    Attributes:
+        first: the arm that is called first, whose votes are looked at, or two, whose answers are compared.
+        if_agree: who answers where they agree; what was called has its answer at hand.
+        if_differ: who answers where they do not, or cannot be compared.
+        agree: the chance that they agree.
+        quote: what is expected of all of it, under the name of the sequence.
+    """
+
+    first: tuple[str, ...]
+    if_agree: str
+    if_differ: str
+    agree: float
+    quote: Quote
+
+    def answers(self, *, agrees: bool) -> str:
+        """Who answers after what was seen."""
+        return self.if_agree if agrees else self.if_differ
+
+    def __str__(self) -> str:
+        called = " and ".join(self.first)
+        who = "its votes" if len(self.first) == 1 else "their answers"
+        return f"{called} first; where {who} agree ({self.agree:.0%}), {self.if_agree} answers, else {self.if_differ}"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """The arm taken, why, and all that it was chosen from."""
+    """The arm taken, why, and all that it was chosen from. With `steps` it is the arm that is called first."""
 
     arm: str
     reason: Reason
     quotes: tuple[Quote, ...]
     novelty: float
+    steps: Steps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +158,7 @@ class Policy:
         server: forecasts one request.
         certificate: None until `pointsman calibrate query`, and where it was dropped.
         version: of everything that decides; a digest.
+        sequences: what looks there are; None where they do not pay.
     """
 
     arms: tuple[str, ...]
@@ -131,8 +167,12 @@ class Policy:
     server: Server
     certificate: Certificate | None
     version: str
+    sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
+        if self.certificate is not None and self.certificate.setting.looks and self.sequences is None:
+            problem = "the certificate takes looks, and the policy has no sequences; calibrate again"
+            raise BadRequest(problem, code="other_certificate")
         if self.certificate is not None and self.certificate.arms != self.arms:
             problem = (
                 f"the certificate is for {', '.join(self.certificate.arms)}; the policy has {', '.join(self.arms)}"
@@ -143,11 +183,18 @@ class Policy:
             raise BadRequest(problem, code="unknown_arm")
 
     def decide(self, text: str, prompt_tokens: Floats, wish: Wish, available: Sequence[str] | None = None) -> Choice:
-        """The arm for one request. `prompt_tokens`: (A,) counted of each arm's prompt; `available`: arms that run now.
+        """The arm for one request, or its steps.
+
+        Args:
+            text: of the request.
+            prompt_tokens: (A,) counted of each arm's prompt.
+            wish: of the client.
+            available: arms that run now; all where None.
 
         Raises:
             BadRequest: `reference_unavailable` where the reference arm does not run.
-            OverBudget: `max_cost_too_low` where every arm is forecast to cost more; says the least.
+            OverBudget: `max_cost_too_low` where every arm is forecast to cost more; says the least. Of a sequence all
+                that is called at worst counts.
         """
         forecasts = self.server.forecast(text, prompt_tokens)
         runs = np.array([available is None or name in available for name in self.arms])
@@ -157,36 +204,52 @@ class Policy:
             Quote(name, float(np.clip(forecasts.right[0, i], 0, 1)), float(forecasts.nano_usd[0, i]))
             for i, name in enumerate(self.arms)
         )
-        arm, reason = self._taken(_without(forecasts, runs), wish)
-        return Choice(self.arms[arm], reason, quotes, float(forecasts.novelty[0]))
+        courses, reason = self._taken(forecasts, runs, wish)
+        steps = self._steps(courses, forecasts) if courses.look[0] >= 0 else None
+        arm = self.arms[int(courses.arm[0])] if steps is None else steps.first[0]
+        return Choice(arm, reason, quotes, float(forecasts.novelty[0]), steps)
 
-    def _taken(self, forecasts: Forecasts, wish: Wish) -> tuple[int, Reason]:
-        right, cost = forecasts.right[0], forecasts.nano_usd[0]
+    def _taken(self, forecasts: Forecasts, runs: NDArray[np.bool_], wish: Wish) -> tuple[Courses, Reason]:
+        """The course for one request."""
+        sequences = self.sequences or _no_looks(len(self.arms))
         if wish.max_cost is not None:
-            if cost.min() > wish.max_cost:
+            least = float(forecasts.nano_usd[0, runs].min())
+            if least > wish.max_cost:
                 problem = f"no arm is forecast to cost {wish.max_cost:g} {self.kind} or less; the least is"
-                raise OverBudget(f"{problem} {cost.min():.6g}", code="max_cost_too_low")
-            return _best(np.where(cost <= wish.max_cost, right, -np.inf), cost), "within_max_cost"
+                raise OverBudget(f"{problem} {least:.6g}", code="max_cost_too_low")
+            return sequences.courses(forecasts, 0.0, runs=runs, most=wish.max_cost), "within_max_cost"
         if wish.price is not None:
-            return _best(right * wish.price - cost, cost), "worth_its_price"
-        return self._certified(forecasts, wish.quality)
+            return sequences.courses(forecasts, 1 / wish.price, runs=runs), "worth_its_price"
+        return self._certified(forecasts, runs, wish.quality)
 
-    def _certified(self, forecasts: Forecasts, quality: float | None) -> tuple[int, Reason]:
+    def _certified(
+        self, forecasts: Forecasts, runs: NDArray[np.bool_], quality: float | None
+    ) -> tuple[Courses, Reason]:
         reference, certificate = self.arms.index(self.reference), self.certificate
+        alone = Courses.alone(np.array([reference]))
         if certificate is None:
-            return reference, "reference_without_certificate"
+            return alone, "reference_without_certificate"
         if quality is not None and not certificate.promise.keeps(quality):
-            return reference, "reference_above_certificate"
+            return alone, "reference_above_certificate"
         if forecasts.novelty[0] > certificate.most_novel:
-            return reference, "reference_for_novel_request"
-        return int(choose(forecasts, reference, certificate.setting)[0]), "certified"
+            return alone, "reference_for_novel_request"
+        running = _without(forecasts, runs)
+        return courses_of(running, reference, certificate.setting, sequences=self.sequences, runs=runs), "certified"
+
+    def _steps(self, courses: Courses, forecasts: Forecasts) -> Steps:
+        assert self.sequences is not None
+        first = tuple(self.arms[arm] for arm in self.sequences.looks[int(courses.look[0])].arms)
+        if_differ, if_agree = (self.arms[int(arm)] for arm in courses.after[0])
+        right, cost = self.sequences.expected(courses, forecasts)
+        quote = Quote(SEQUENCE + "+".join(first), right, cost)
+        return Steps(first, if_agree, if_differ, float(courses.agree[0]), quote)
 
 
-def _best(value: Floats, cost: Floats) -> int:
-    return int(best_of(value[None, :], cost[None, :])[0])
+def _no_looks(num_arms: int) -> Sequences:
+    return Sequences((), np.zeros((0, 2)), np.zeros((0, 2, num_arms, 2)))
 
 
-def _without(forecasts: Forecasts, runs: np.ndarray) -> Forecasts:
+def _without(forecasts: Forecasts, runs: NDArray[np.bool_]) -> Forecasts:
     """With arms that do not run so dear and so wrong that they are never taken."""
     right = np.where(runs, forecasts.right, -1e9)
     cost = np.where(runs, forecasts.nano_usd, np.inf)

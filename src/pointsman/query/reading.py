@@ -9,7 +9,7 @@ Costs are of one kind for a table: money, or the bytes that an answer moved (`mo
 
 A row may say that something ahead of the arms took the request, such as a program: `"taken": {"by": "program/gcd",
 "correct": 1, "moved_bytes": 0}`, at a cost of zero perhaps; where no arm was asked, `outcomes` is empty. Arms that
-refused the request stand in `refused`. What was looked at before an arm answers costs besides: `"looked":
+refused the request stand in `refused`. What tracks took that did not answer costs besides: `"missed":
 {"moved_bytes": 12000}`.
 
 Fails closed on prices: an arm with an unknown price, a price of zero or hidden tokens in any row is left out and named,
@@ -56,6 +56,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     hidden_reasoning: bool = False
     budget: str | int | None = None
     samples: list[tuple[float, float, str | None]] | None = None
+    agreement: _Share | None = None
     ans: str | None = None
 
 
@@ -66,19 +67,19 @@ class _Taken(msgspec.Struct, frozen=True):
     moved_bytes: _Amount | None = None
 
 
-class _Looked(msgspec.Struct, frozen=True):
+class _Missed(msgspec.Struct, frozen=True):
     cost_usd: _Amount = 0.0
     moved_bytes: _Amount = 0.0
 
 
-_NOTHING_LOOKED = _Looked()
+_NOTHING_MISSED = _Missed()
 
 
 class _Row(msgspec.Struct, frozen=True):
     id: str | int
     outcomes: dict[str, _Outcome]
     taken: _Taken | None = None
-    looked: _Looked = _NOTHING_LOOKED
+    missed: _Missed = _NOTHING_MISSED
     refused: list[str] = []
     prompt: str | None = None
     task: str | None = None
@@ -248,7 +249,7 @@ def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
 
 def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken | None:
     found = [rows[i].taken for i in kept]
-    if not any(found) and all(rows[i].looked == _NOTHING_LOOKED for i in kept):
+    if not any(found) and all(rows[i].missed == _NOTHING_MISSED for i in kept):
         return None
     for i, taken in zip(kept, found, strict=True):
         if taken is not None and getattr(taken, _FIELDS[kind]) is None:
@@ -258,7 +259,7 @@ def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken |
     return Taken(
         tuple(taken.by if taken else "" for taken in found),
         np.array([taken.correct if taken else 0.0 for taken in found], dtype=np.float64),
-        np.array([getattr(rows[i].taken or rows[i].looked, _FIELDS[kind]) * scale for i in kept], dtype=np.float64),
+        np.array([getattr(rows[i].taken or rows[i].missed, _FIELDS[kind]) * scale for i in kept], dtype=np.float64),
     )
 
 
@@ -297,7 +298,7 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes:
         prompt_tokens=_tokens(cells, "input_tokens"),
         completion_tokens=_tokens(cells, "output_tokens"),
         answers=np.array([_numbered([_answer(cell) for cell in row]) for row in cells], dtype=np.int64),
-        agreement=np.full(nano_usd.shape, math.nan),
+        agreement=np.array([[_or_nan(cell.agreement) for cell in row] for row in cells], dtype=np.float64),
     )
     return single if votes is None else _with_votes(single, cells, votes)
 
@@ -351,9 +352,10 @@ def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
 
 
 def _numbered(answers: Sequence[str | None]) -> list[int]:
-    """Equal numbers for equal answers of one request, -1 where there is none."""
-    known: dict[str, int] = {}
-    return [-1 if answer is None else known.setdefault(answer, len(known)) for answer in answers]
+    """Equal numbers for equal answers of one request, -1 where there is none; an empty answer equals no other."""
+    known: dict[str | int, int] = {}
+    keys = [None if answer is None else answer or place for place, answer in enumerate(answers)]
+    return [-1 if key is None else known.setdefault(key, len(known)) for key in keys]
 
 
 def _answer(cell: _Outcome) -> str | None:

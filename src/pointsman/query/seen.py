@@ -10,7 +10,7 @@ Axes: N rows, A arms.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -21,7 +21,7 @@ from pointsman.core import BadRequest
 from pointsman.core.risk import mean_interval
 from pointsman.query.folders import Arrays
 from pointsman.query.forecasting import Forecasts
-from pointsman.query.outcomes import Floats, Outcomes, TableArm
+from pointsman.query.outcomes import Floats, Ints, Outcomes, TableArm
 
 __all__ = ["SeenRows", "digest_of"]
 
@@ -39,6 +39,7 @@ class SeenRows:
     forecast_right, forecast_nano_usd: (N, A) held out.
     is_billed: (A,) whether an arm's outcomes are outcomes, and not forecasts that stand in.
     ids, texts: (any, 32) sha256 of what was fitted on; texts that the table does not keep are left out.
+    answers, agreement: (N, A) as in `Outcomes`, for policies with sequences; None for others.
     """
 
     right: Floats
@@ -48,25 +49,36 @@ class SeenRows:
     is_billed: NDArray[np.bool_]
     ids: Digests
     texts: Digests
+    answers: Ints | None = None
+    agreement: Floats | None = None
 
     @classmethod
-    def of(cls, outcomes: Outcomes, held_out: Forecasts) -> SeenRows:
-        """Of rows that all arms answered."""
+    def of(cls, outcomes: Outcomes, held_out: Forecasts, *, with_answers: bool = False) -> SeenRows:
+        """Of rows that all arms answered. `with_answers`: keeps what looks see, too."""
         ids, texts = _digests(outcomes.ids), _digests([text for text in outcomes.texts if text])
         billed = np.ones(len(outcomes.arms), dtype=bool)
-        return cls(outcomes.right, outcomes.nano_usd, held_out.right, held_out.nano_usd, billed, ids, texts)
+        kept = (outcomes.answers, outcomes.agreement) if with_answers else (None, None)
+        return cls(outcomes.right, outcomes.nano_usd, held_out.right, held_out.nano_usd, billed, ids, texts, *kept)
 
     @classmethod
-    def read(cls, arrays: Arrays, num_arms: int) -> SeenRows:
+    def read(cls, arrays: Arrays, num_arms: int, *, with_answers: bool = False) -> SeenRows:
         """Of a file. Raises BadRequest `bad_policy`."""
         right = arrays.take("right", "float64", None, num_arms)
         matrices = {name: arrays.take(name, "float64", *right.shape) for name in _MATRICES[1:]}
         ids, texts = (arrays.take(name, "uint8", None, 32) for name in ("ids", "texts"))
-        return cls(right, is_billed=arrays.take("is_billed", "bool", num_arms), ids=ids, texts=texts, **matrices)
+        found = cls(right, is_billed=arrays.take("is_billed", "bool", num_arms), ids=ids, texts=texts, **matrices)
+        if not with_answers:
+            return found
+        agreement = arrays.take("agreement", "float64", *right.shape)
+        answers = arrays.take("answers", "int64", *right.shape)
+        return replace(found, answers=answers, agreement=np.where(agreement < 0, np.nan, agreement))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """For a file."""
-        return {name: getattr(self, name) for name in (*_MATRICES, "is_billed", "ids", "texts")}
+        """For a file, where every number is finite: an agreement that is not known is -1 there."""
+        found = {name: getattr(self, name) for name in (*_MATRICES, "is_billed", "ids", "texts")}
+        if self.answers is None or self.agreement is None:
+            return found
+        return found | {"answers": self.answers, "agreement": np.nan_to_num(self.agreement, nan=-1.0)}
 
     def for_certify(self, names: Sequence[str]) -> tuple[Forecasts, Outcomes]:
         """What `certify` orders settings with."""
@@ -81,8 +93,8 @@ class SeenRows:
             nano_usd=self.nano_usd,
             prompt_tokens=unknown,
             completion_tokens=unknown,
-            answers=np.full(self.right.shape, -1),
-            agreement=unknown,
+            answers=np.full(self.right.shape, -1) if self.answers is None else self.answers,
+            agreement=unknown if self.agreement is None else self.agreement,
         )
         return Forecasts(self.forecast_right, self.forecast_nano_usd, np.zeros(count)), outcomes
 

@@ -1,7 +1,7 @@
 """A policy as a folder: what decides, the rows it comes from, and the certificate beside it. No pickle, no torch.
 
     policy.json           format version, what decides but for its arrays, where it comes from
-    policy.safetensors    arrays of the space, the learners, the neighbours and the forest
+    policy.safetensors    arrays of the space, the learners, the neighbours and the forest; of sequences, where adopted
     held_out.safetensors  forecasts of the fitted rows, their outcomes, and digests of the requests (`seen.py`)
     certificate.json      where it was calibrated; `certificate.dropped-N.json` are former ones, with the reason
 
@@ -24,11 +24,12 @@ from pointsman.core import BadRequest
 from pointsman.query.certifying import Promise, Setting
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.serving import Server
-from pointsman.query.folders import bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
+from pointsman.query.folders import Arrays, bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
 from pointsman.query.packing import Packed, pack, unpack
 from pointsman.query.policy import POLICY_VERSION, Certificate, Kind, Policy
 from pointsman.query.prompts import PromptLengths
 from pointsman.query.seen import SeenRows
+from pointsman.query.sequences import Look, Sequences
 
 __all__ = [
     "FORMAT_VERSION",
@@ -71,12 +72,15 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Decides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`looks`: arms of each, absent where no sequences were adopted."""
+
     rule: str
     arms: list[str]
     reference: str
     kind: Kind
     arrays_sha256: str
     forecaster: Packed
+    looks: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def digest(self) -> str:
@@ -92,7 +96,7 @@ class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`price`: None where it is infinite. `policy`: digest of what decides."""
+    """`price`: None where it is infinite. `policy`: digest of what decides. `looks`: absent where none is taken."""
 
     format: int
     policy: str
@@ -108,6 +112,7 @@ class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_sha256: str
     num_taken: int = 0
     dropped: str | None = None
+    looks: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,12 @@ def policy_of(
     fitted: JointForecaster,
     certificate: Certificate | None = None,
     kind: Kind = "nano_usd",
+    sequences: Sequences | None = None,
 ) -> Policy:
     """A policy whose version is a digest of what decides. Raises as `Policy`, and BadRequest `not_storable`."""
-    decides, _ = _decides(arms, reference, kind, fitted)
+    decides, _ = _decides(arms, reference, kind, fitted, sequences)
     found = _version(decides, certificate)
-    return Policy(arms, reference, kind, Server.of(fitted), certificate, found)
+    return Policy(arms, reference, kind, Server.of(fitted), certificate, found, sequences)
 
 
 def save_policy(stored: StoredPolicy, folder: Path) -> None:
@@ -141,7 +147,7 @@ def save_policy(stored: StoredPolicy, folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     policy = stored.policy
-    decides, arrays = _decides(policy.arms, policy.reference, policy.kind, policy.server.fitted)
+    decides, arrays = _decides(policy.arms, policy.reference, policy.kind, policy.server.fitted, policy.sequences)
     held_out = encode_arrays(stored.seen.arrays())
     record = _PolicyFile(FORMAT_VERSION, decides, stored.origin, sha256(held_out).hexdigest(), stored.prompts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,7 +172,8 @@ def load_policy(folder: Path) -> Policy:
 def load_stored(folder: Path) -> StoredPolicy:
     """The same with all that stands beside it. Raises as `load_policy`."""
     record, policy = _loaded_whole(folder)
-    seen = SeenRows.read(read_arrays(folder / _HELD_OUT, record.held_out_sha256), len(policy.arms))
+    held_out, with_answers = read_arrays(folder / _HELD_OUT, record.held_out_sha256), policy.sequences is not None
+    seen = SeenRows.read(held_out, len(policy.arms), with_answers=with_answers)
     prompts = record.prompts
     if prompts is not None and {len(prompts.base), len(prompts.per_byte), len(prompts.error)} != {len(policy.arms)}:
         raise bad_policy(folder / _POLICY, "prompts", f"must have a number for each of {len(policy.arms)} arms")
@@ -207,10 +214,30 @@ def drop_certificate(folder: Path, reason: str) -> Path | None:
     return target
 
 
-def _decides(arms: tuple[str, ...], reference: str, kind: Kind, fitted: JointForecaster) -> tuple[_Decides, bytes]:
+def _decides(
+    arms: tuple[str, ...], reference: str, kind: Kind, fitted: JointForecaster, sequences: Sequences | None
+) -> tuple[_Decides, bytes]:
     record, arrays = pack(fitted)
+    looks: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
+    if sequences is not None:
+        arrays = arrays | {f"sequences.{name}": getattr(sequences, name) for name in ("agreeing", "moved")}
+        looks = [list(look.arms) for look in sequences.looks]
     data = encode_arrays(arrays)
-    return _Decides(POLICY_VERSION, list(arms), reference, kind, sha256(data).hexdigest(), record), data
+    return _Decides(POLICY_VERSION, list(arms), reference, kind, sha256(data).hexdigest(), record, looks), data
+
+
+def _sequences(decides: _Decides, arrays: Arrays, path: Path) -> Sequences | None:
+    if decides.looks is msgspec.UNSET:
+        return None
+    looks, num_arms = tuple(Look(tuple(arms)) for arms in decides.looks), len(decides.arms)
+    for look in looks:
+        if not 1 <= len(look.arms) == len(set(look.arms)) <= 2 or not all(0 <= arm < num_arms for arm in look.arms):
+            problem = f"have {list(look.arms)}; expected one arm or two different ones, from 0 to {num_arms - 1}"
+            raise bad_policy(path, "decides.looks", problem)
+    if not looks:
+        raise bad_policy(path, "decides.looks", "are none; expected one or more, or no such field")
+    agreeing = arrays.take("sequences.agreeing", "float64", len(looks), 2)
+    return Sequences(looks, agreeing, arrays.take("sequences.moved", "float64", len(looks), 2, num_arms, 2))
 
 
 def _version(decides: _Decides, certificate: Certificate | None) -> str:
@@ -240,8 +267,9 @@ def _loaded(folder: Path) -> tuple[_PolicyFile, Policy]:
         raise bad_policy(path, "decides.reference", f"{decides.reference!r} is none of {', '.join(decides.arms)}")
     arrays = read_arrays(folder / _ARRAYS, decides.arrays_sha256)
     fitted = unpack(decides.forecaster, arrays, len(decides.arms), path)
-    arms = tuple(decides.arms)
-    return record, Policy(arms, decides.reference, decides.kind, Server.of(fitted), None, _version(decides, None))
+    server, sequences = Server.of(fitted), _sequences(decides, arrays, path)
+    version = _version(decides, None)
+    return record, Policy(tuple(decides.arms), decides.reference, decides.kind, server, None, version, sequences)
 
 
 def _certificate_file(certificate: Certificate, decides: _Decides) -> _CertificateFile:
@@ -260,6 +288,7 @@ def _certificate_file(certificate: Certificate, decides: _Decides) -> _Certifica
         arms=list(certificate.arms),
         data_sha256=certificate.data,
         num_taken=certificate.num_taken,
+        looks=setting.looks or msgspec.UNSET,
     )
 
 
@@ -275,7 +304,8 @@ def _load_certificate(folder: Path, decides: _Decides) -> Certificate | None:
         promise = Promise(record.loss, record.confidence, record.kept)
     except BadRequest as exc:
         raise bad_policy(path, "promise", exc.message) from exc
-    setting = Setting(float("inf") if record.price is None else record.price, record.caution)
+    price = float("inf") if record.price is None else record.price
+    setting = Setting(price, record.caution, record.looks is True)
     if setting.price < 0 or not 0 <= record.most_novel <= 1 or not 0 <= record.num_taken <= record.num_rows > 0:
         raise bad_policy(path, "setting", "has a price, a novelty or a number of rows out of range")
     arms = tuple(record.arms)

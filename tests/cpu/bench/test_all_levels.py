@@ -3,7 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +97,22 @@ def every(part: Part, arm: int) -> np.ndarray:
 
 
 # -- the table of the arms ---------------------------------------------------------------------------------------------
+
+
+def test_votes_are_those_of_the_server_and_are_paid_as_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {0: ["4", "5"], 1: [" => 4", "6"], 2: ["7", "5"]}
+
+    def sampled(model: object, mode: str, write: Any, texts: Sequence[str]) -> list[Answered]:
+        return [Answered(said[write.args[1]][place], Cost(3, 1, 0, 10, 0.1)) for place, _ in enumerate(texts)]
+
+    monkeypatch.setattr(arms_module, "_answered", sampled)
+    questions = questions_of(draw_traffic(30, "test", 0))[:2]
+    collect(tmp_path / "t.jsonl", questions, {"m?n=3": partial(arms_module._voted, None)}, "test-0")
+    found = [json.loads(line)["outcomes"]["m?n=3"] for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    assert [(one["ans"], one["moved_bytes"], one["agreement"]) for one in found] == [
+        ("4", 20, 1.0),
+        ("5", 30, pytest.approx(2 / 3)),
+    ]
 
 
 def test_a_table_that_was_cut_off_goes_on_to_the_same_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,23 @@ async def test_the_policy_chooses_a_mode_and_the_other_is_audited(
     assert json.loads(reply.headers["x-pointsman-dials"]) == note["dials"]
     forecasts = policy.server.forecast(QUESTION, np.array(counted, dtype=np.float64))
     assert note["forecasts"][0]["moved_bytes"] == round(float(forecasts.nano_usd[0, 0]))
+
+
+async def test_samples_of_the_small_model_vote(policy: Policy, gateway_client: Any) -> None:
+    arms = ("embedded/small?mode=direct&max_tokens=12&n=3", ARMS[1])
+    certificate = replace(policy.certificate, arms=arms)  # type: ignore[type-var]
+    config = Config(routing=RoutingConfig(audit_share=0))
+    sources = [source for source in model_sources(config) if source.name == "embedded/small"]
+    voting = Opened(replace(policy, arms=arms, reference=arms[1], certificate=certificate))
+    app = create_app(config, [], sources, None, voting)
+    body = {"messages": [{"role": "user", "content": QUESTION}]}
+    async with app.router.lifespan_context(app):
+        replies = [await gateway_client(app).chat({**body, "model": "auto"}) for _ in range(2)]
+    texts = {reply.json["choices"][0]["message"]["content"] for reply in replies}
+    votes = replies[0].json["pointsman"]["votes"]
+    assert votes["of"] == 3
+    assert votes["asked"] in (2, 3)
+    assert len(texts) == 1, "seeds make votes repeatable"
 
 
 async def _audited(client: Any, request_id: str) -> Any:

@@ -59,7 +59,8 @@ def test_fit_tells_what_it_learned_from(fitted: Any, tmp_path: Path) -> None:
     assert lines[0].split() == ["arm", "right", "USD", "per", "1,000", "requests"]
     assert [line.split()[0] for line in lines[1:4]] == ["large", "small", "words"]
     assert "held out: " in lines[4]
-    assert "policy: 3 arms, reference arm large, joint/1+" in lines[5]
+    assert lines[5].startswith("sequences: none; ")
+    assert "policy: 3 arms, reference arm large, joint/1+" in lines[6]
     assert (tmp_path / "policy/policy.json").is_file()
 
 
@@ -268,3 +269,44 @@ def test_collecting_says_what_is_wrong(pm: Any, tmp_path: Path) -> None:
     for command, code in cases:
         done = pm(*command)
         assert (done.code, f"[{code}]" in done.err) == (2, True), done.err
+
+
+def voted_rows(num_rows: int, seed: int) -> list[dict[str, Any]]:
+    """Who is right cannot be told from a text; votes of the small arm agree mostly where they are."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(num_rows):
+        easy = bool(rng.random() < 0.6)
+        agrees = easy if rng.random() < 0.98 else rng.random() < 0.5
+        asked = 2 if agrees else 3
+        right = {"small": easy, "small?n=3": easy, "large": rng.random() < 0.95}
+        usd = {"small": 1e-6, "small?n=3": asked * 1e-6, "large": 3e-5}
+        outcomes: dict[str, Any] = {arm: {"correct": int(right[arm]), "cost_usd": usd[arm]} for arm in right}
+        outcomes["small?n=3"]["agreement"] = 1.0 if agrees else 1 / 3
+        found.append(
+            {"id": f"{seed}-{number}", "prompt": f"{seed}: " + " ".join(rng.choice(_WORDS, 6)), "outcomes": outcomes}
+        )
+    return found
+
+
+def test_looks_are_fitted_certified_and_explained(pm: Any, tmp_path: Path) -> None:
+    write(tmp_path / "fitted.jsonl", voted_rows(300, 0))
+    kept = voted_rows(500, 1)
+    write(tmp_path / "kept.jsonl", kept)
+    fitted = pm("fit", "query", "--outcomes", "fitted.jsonl", "-o", "policy")
+    assert "sequences: it pays to look first at small?n=3" in fitted.out
+    certified = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.03")
+    assert certified.code == 0
+    assert "looks first where that is worth it" in certified.out
+    told = pm("explain", "policy", "amber, birch")
+    assert told.out.startswith("small?n=3 [certified]: small?n=3 first; where its votes agree (")
+    assert "\nsequence: right 0." in told.out
+    found = json.loads(pm("explain", "policy", "amber, birch", "--json").out)
+    assert (found["sequence"]["first"], found["sequence"]["if_differ"]) == (["small?n=3"], "large")
+    assert found["sequence"]["quote"]["arm"] == "sequence/small?n=3"
+    assert found["certificate"]["setting"]["looks"] is True
+    for row in kept[:7]:
+        del row["outcomes"]["small?n=3"]["agreement"]
+    write(tmp_path / "untold.jsonl", kept)
+    untold = pm("calibrate", "query", "policy", "--outcomes", "untold.jsonl", "--loss", "0.03")
+    assert "sequences: left out, since 7 of 500 rows do not tell whether answers agree" in untold.out

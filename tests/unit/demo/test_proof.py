@@ -36,7 +36,7 @@ def test_the_level_is_that_of_who_answered(arm: str, level: str) -> None:
 
 def test_a_reply_counts_what_was_billed_and_what_was_looked_at() -> None:
     cost = {"prompt_tokens": 3, "completion_tokens": 1, "nano_usd": 0, "moved_bytes": 10, "seconds": 0.1}
-    reply = completion("so => 4", arm="program/add", cost=cost, billed=cost, looked={**cost, "moved_bytes": 5})
+    reply = completion("so => 4", arm="program/add", cost=cost, billed=cost, missed={**cost, "moved_bytes": 5})
     assert reply_of(reply, ASKED) == Reply("program", True, 15)
     assert reply_of(completion("5", arm="model/m", cost=cost), ASKED) == Reply("query", False, 10)
     with pytest.raises(InternalError, match="no field"):

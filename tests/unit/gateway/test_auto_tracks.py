@@ -173,7 +173,7 @@ async def test_programs_come_before_models(fakes: Any, client_of: Any, program: 
         "memory": "off", "program": "not_covered", "solver": "off", "policy": "certified"
     }  # fmt: skip
     found = fakes.note(reply)
-    assert (found["looked"]["moved_bytes"], found["billed"]["moved_bytes"]) == (6, 10), "in no arm's bill"
+    assert (found["missed"]["moved_bytes"], found["billed"]["moved_bytes"]) == (6, 10), "in no arm's bill"
     assert found["saved_against_reference"]["estimate"] == 100 - 10 - 6
 
 
@@ -195,7 +195,7 @@ async def test_a_program_gets_the_parts_and_never_the_whole(fakes: Any, client_o
     reply = await ask(client, fakes.asking(QUESTIONS))
     assert fakes.said(reply) == "1) 4\n2) Jane Austen"
     assert sorted(router.seen) == ["What is 2 + 2?", "Who wrote the novel Emma?"]
-    assert fakes.note(reply)["looked"]["moved_bytes"] == 6, "what looking at the second part took"
+    assert fakes.note(reply)["missed"]["moved_bytes"] == 6, "what looking at the second part took"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Server:
         cost = {"prompt_tokens": 9, "completion_tokens": 2, "nano_usd": 0, "moved_bytes": 50, "seconds": 0.1}
         if body["model"] == "auto":
             arm = "program/add" if "program" in text else "model/large"
-            note: dict[str, Any] = {"arm": arm, "cost": cost, "looked": {**cost, "moved_bytes": 8}}
+            note: dict[str, Any] = {"arm": arm, "cost": cost, "missed": {**cost, "moved_bytes": 8}}
             return self.said("4", note)
         return self.said("5" if body["model"] == "small" else "so: 4", {"arm": body["model"], "cost": cost})
 
@@ -84,7 +84,7 @@ async def test_what_is_taken_ahead_is_told(server: Server, upstream_at: Any, tmp
     asked = asking("program: 2 + 2?", "2 + 2?")
     rows, _ = await rows_of(server, upstream_at, tmp_path / "o", asked, tracks=True)
     assert rows[0]["taken"] == {"by": "program/add", "correct": 1.0, "cost_usd": 0.0, "moved_bytes": 58}
-    assert rows[1]["looked"] == {"moved_bytes": 8}
+    assert rows[1]["missed"] == {"moved_bytes": 8}
     assert server.models == {"auto": 2, "small": 2, "large": 2}
     rows, _ = await rows_of(server, upstream_at, tmp_path / "skipped", asked, tracks=True, skips_taken=True)
     assert (rows[0]["outcomes"], set(rows[1]["outcomes"])) == ({}, {"small", "large?mode=direct"})

@@ -23,6 +23,10 @@ def test_a_name_is_a_model_and_dials() -> None:
     assert spec.settings == {"mode": "direct", "max_tokens": 800.0, "budget": 0.6}
     assert ArmSpec.parse("embedded/pair") == ArmSpec("embedded/pair", "embedded/pair")
     assert ArmSpec.parse("m?budget=1").budget == 1
+    voted = ArmSpec.parse("m?n=3")
+    assert (voted.n, voted.temperature, voted.dials) == (3, 0.7, {"n": 3.0, "temperature": 0.7})
+    assert ArmSpec.parse("m?n=32&temperature=1.25").temperature == 1.25
+    assert voted.alone == ArmSpec("m?n=3", "m")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,8 @@ def test_a_name_is_a_model_and_dials() -> None:
         "", "?mode=direct", "m?", "m?mode", "m?mode=", "m?mode=slow", "m?colour=red", "m?mode=steps&mode=steps",
         "m?mode=steps&", "m?max_tokens=0", "m?max_tokens=-1", "m?max_tokens=1.5", "m?max_tokens=01", "m?budget=0",
         "m?budget=.0", "m?budget=1.5", "m?budget=nan", "m?budget=1e-3", "m?reasoning_effort=huge", "m x3", "m\u00e9",
-        "m?mode=direct&reasoning_effort=low", "m?max_tokens=\u0661",
+        "m?mode=direct&reasoning_effort=low", "m?max_tokens=\u0661", "m?n=1", "m?n=2", "m?n=33", "m?n=3.0",
+        "m?n=3&temperature=0", "m?n=3&temperature=2.5", "m?n=3&temperature=nan", "m?temperature=0.7",
     ],
 )  # fmt: skip
 def test_a_name_that_says_anything_else_is_refused(name: str) -> None:
@@ -64,6 +69,19 @@ def test_dials_replace_what_the_client_sent_and_nothing_else_changes() -> None:
     variables = bodied("m?mode=direct", chat_template_kwargs=given)["chat_template_kwargs"]
     assert variables == {"documents": "x", "mode": "direct", "enable_thinking": False}
     assert bodied("m?mode=steps")["chat_template_kwargs"]["enable_thinking"] is True
+
+
+def test_each_vote_has_its_own_seed_and_the_arm_s_temperature() -> None:
+    spec = ArmSpec.parse("m?n=3")
+    for given, seeds in ((None, [0, 1, 2]), (5, [5, 4, 7]), (2**63 - 1, [2**63 - 1, 2**63 - 2, 2**63 - 3])):
+        body = json.dumps({"seed": given, "temperature": 2}).encode()
+        found = [json.loads(spec.body(body, vote=vote)) for vote in range(3)]
+        assert [one["seed"] for one in found] == seeds, "different, and of 64 bits"
+        assert {one["temperature"] for one in found} == {0.7}
+    assert "seed" not in bodied("m")
+    with pytest.raises(BadRequest) as caught:
+        bodied("m?n=3", seed="many")
+    assert (caught.value.code, caught.value.param) == ("invalid_type", "seed")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below
-from pointsman.query.certifying import Certified, Promise, Setting, billed_of, certify, choose, losses_of
+from pointsman.query.certifying import Certified, Promise, Setting, certify, choose, courses_of, losses_of, settled
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes, Taken
+from pointsman.query.sequences import fit_sequences
 
 COSTS = [1.0, 4.0, 10.0]
 REFERENCE = 2
@@ -219,8 +221,11 @@ def test_what_is_taken_counts_with_its_answer_its_cost_and_no_credit(tables) -> 
     outcomes = tables.outcomes_of(right, COSTS, taken=taken)
     arms = np.zeros(5, dtype=np.int64)
     assert losses_of(outcomes, REFERENCE, arms, 0.9).tolist() == pytest.approx([0.9, 0.0, -0.1, 0.9, 0.9])
-    assert billed_of(outcomes, arms).tolist() == [1.0, 1.0, 2.0, 3.0, 4.0], "an arm's, and what was looked at before"
-    assert billed_of(tables.outcomes_of(right, COSTS), arms).tolist() == [1.0] * 5
+    by_arms = outcomes.right[:, 0], outcomes.nano_usd[:, 0]
+    counted, cost = settled(outcomes, REFERENCE, *by_arms)
+    assert counted.tolist() == [0, 0, 1, 0, 0]
+    assert cost.tolist() == [1.0, 1.0, 2.0, 3.0, 4.0], "an arm's, and what was missed before"
+    assert settled(tables.outcomes_of(right, COSTS), REFERENCE, *by_arms)[1].tolist() == [1.0] * 5
 
 
 def test_a_certificate_is_about_all_that_answers(tables) -> None:
@@ -238,3 +243,73 @@ def test_a_certificate_is_about_all_that_answers(tables) -> None:
     assert passes["right"].setting is not None
     assert passes["right"].saving == pytest.approx(1 - 0.1 * (1 - np.mean([bool(one) for one in by])), abs=1e-9)
     assert passes["wrong"].setting is None
+
+
+# with sequences
+
+
+def voting(tables, num_rows: int, rng: np.random.Generator, telling: float) -> tuple[Forecasts, Outcomes]:
+    """A cheap arm, its vote of three, and a dear one. Votes agree if they are right, with this chance, else by a coin.
+
+    Forecasts know a little of how hard a request is, agreement may know nearly all.
+    """
+    chance = rng.choice([0.75, 0.5], num_rows)
+    easy = rng.random(num_rows) < chance
+    right = np.column_stack([easy, easy, rng.random(num_rows) < 0.95]).astype(float)
+    agreement = np.full(right.shape, math.nan)
+    agreement[:, 1] = np.where(rng.random(num_rows) < telling, easy, rng.random(num_rows) < 0.5)
+    forecasts = tables.forecasts_of(np.column_stack([chance, chance, np.full(num_rows, 0.95)]), COSTS)
+    return forecasts, tables.outcomes_of(right, COSTS, agreement=agreement)
+
+
+def certified_with(tables, seed: int, telling: float, num_rows: int = 600) -> tuple[Certified, Certified, Any]:
+    """With looks, without, and the sequences that were learned from the same held-out rows."""
+    rng = np.random.default_rng(seed)
+    held_out, calibration = voting(tables, num_rows, rng, telling), voting(tables, num_rows, rng, telling)
+    sequences = fit_sequences(*held_out)
+    with_looks = certify(held_out, calibration, REFERENCE, Promise(0.03, 0.9), 1.0, sequences)
+    return with_looks, certify(held_out, calibration, REFERENCE, Promise(0.03, 0.9)), sequences
+
+
+def test_where_agreement_tells_a_setting_with_looks_saves_more(tables) -> None:
+    with_looks, without, _ = certified_with(tables, 0, 0.98)
+    assert with_looks.setting is not None
+    assert with_looks.setting.looks
+    assert with_looks.saving > without.saving + 0.05
+
+
+def test_what_looks_cost_and_lose_is_counted(tables) -> None:
+    found, _, sequences = certified_with(tables, 0, 0.98)
+    rng = np.random.default_rng(0)
+    voting(tables, 600, rng, 0.98)
+    forecasts, outcomes = voting(tables, 600, rng, 0.98)
+    courses = courses_of(forecasts, REFERENCE, found.setting, 1.0, sequences)
+    looked, agrees = courses.look >= 0, outcomes.agreement[:, 1] == 1
+    assert looked.any()
+    assert set(courses.after[looked, 0]) == {2}
+    arm = np.where(looked, np.where(agrees, courses.after[:, 1], courses.after[:, 0]), courses.arm)
+    paid = outcomes.nano_usd[np.arange(600), arm] + np.where(looked & (arm != 1), COSTS[1], 0.0)
+    assert found.nano_usd == pytest.approx(paid.mean())
+    assert found.loss == pytest.approx((outcomes.right[:, 2] - outcomes.right[np.arange(600), arm]).mean())
+
+
+def test_where_agreement_tells_nothing_all_is_as_without(tables) -> None:
+    with_looks, without, sequences = certified_with(tables, 1, 0.0)
+    assert sequences.looks == ()
+    assert (with_looks.setting, with_looks.nano_usd) == (without.setting, without.nano_usd)
+
+
+def test_a_promise_with_looks_is_broken_no_more_often_than_it_says(tables) -> None:
+    """60 tables; with 90 % confidence at most 6 may lose more than promised, and 2 standard deviations."""
+    truth_forecasts, truth = voting(tables, 20_000, np.random.default_rng(99), 0.9)
+    broken = taken = 0
+    for seed in range(60):
+        found, _, sequences = certified_with(tables, seed, 0.9, 300)
+        if found.setting is None or not found.setting.looks:
+            continue
+        taken += 1
+        courses = courses_of(truth_forecasts, REFERENCE, found.setting, 1.0, sequences)
+        right, _ = sequences.played(courses, truth, sequences.seen(truth))
+        broken += float((truth.right[:, REFERENCE] - right).mean()) > 0.03
+    assert taken > 20
+    assert broken <= 60 * 0.1 + 2 * math.sqrt(60 * 0.1 * 0.9)

@@ -62,6 +62,17 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     assert (found.unpriced, found.num_left_out, found.notes()) == ({}, 0, [])
 
 
+def test_agreement_is_read_and_an_empty_answer_equals_none(tmp_path: Path) -> None:
+    voted = cell(agreement=2 / 3, ans="")
+    rows = rows_of(**{"m?n=3": voted, "small": cell(ans=""), "large": cell(ans="7"), "other": cell(ans="7")})
+    table = read(tmp_path, rows).outcomes
+    assert table.names == ("large", "m?n=3", "other", "small")
+    np.testing.assert_allclose(table.agreement[0], [math.nan, 2 / 3, math.nan, math.nan])
+    assert table.answers[0].tolist() == [0, 1, 0, 2]
+    rows[0]["outcomes"]["m?n=3"] = cell(agreement=1.5)
+    assert "agreement" in refused(tmp_path, rows).message
+
+
 def test_compressed_files_and_several_are_one_table(tmp_path: Path) -> None:
     rows = rows_of(50)
     second = tmp_path / "second.jsonl.gz"
@@ -289,7 +300,7 @@ def sampled(*samples: tuple[float, str | None], usd: float = 0.001) -> Row:
 def test_votes_by_hand(tmp_path: Path) -> None:
     rows = rows_of(40, small=sampled((1, "7"), (1, "7"), (0, "8")), large=cell(usd=0.01, ans="7"))
     polls = [
-        sampled((1, "7"), (0, "8"), (0, "8"), (1, "7")),  # 8 wins, the fourth sample is not looked at
+        sampled((1, "7"), (0, "8"), (0, "8"), (1, "7")),  # 8 wins, the fourth sample is not missed at
         sampled((1, "7"), (0, "8"), (0, "9")),  # all tie: right in one of three, the first answer is shown
         sampled((1, "7"), (1, "7"), (1, "7")),
         sampled((0, "8"), (0, "9"), (0, "8")),
@@ -337,7 +348,7 @@ def test_votes_without_samples_are_refused(tmp_path: Path) -> None:
 def test_requests_that_are_taken_ahead_of_the_arms_are_told_apart(tmp_path: Path) -> None:
     rows = rows_of(44)
     rows[0]["taken"] = {"by": "program/gcd", "correct": 1, "moved_bytes": 0, "cost_usd": 0}
-    rows[1]["looked"] = {"cost_usd": 2e-9, "moved_bytes": 7}
+    rows[1]["missed"] = {"cost_usd": 2e-9, "moved_bytes": 7}
     rows[2] |= {"taken": {"by": "solver", "correct": 0.5, "cost_usd": 3e-9}, "outcomes": {}}
     rows[3] |= {"refused": ["small"], "outcomes": {"large": cell()}}
     found = read(tmp_path, rows)

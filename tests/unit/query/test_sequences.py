@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
-from pointsman.query.frontier import curve_of, gap_closed, prices_of
+from pointsman.query.certifying import Promise, Setting, choose, courses_of, losses_of
+from pointsman.query.forecasting import Forecasts
+from pointsman.query.frontier import cautious, curve_of, gap_closed, prices_of
 from pointsman.query.outcomes import Outcomes
-from pointsman.query.sequences import Look, Sequences, fit_sequences
+from pointsman.query.policy import Certificate, Policy, Wish
+from pointsman.query.sequences import Courses, Look, Sequences, fit_sequences
 
 COSTS = [1.0, 3.0, 30.0]
 """Of one sample of the cheap arm, three of it, and the dear arm."""
@@ -165,3 +169,151 @@ def test_a_table_where_hardly_anything_is_right_is_fitted(tables) -> None:
     table = tables.outcomes_of(right, [1.0, 2.0, 9.0], answers=answers)
     never = tables.forecasts_of(np.tile([0.5, 0.2, 0.1], (60, 1)), [1.0, 2.0, 9.0])
     assert fit_sequences(never, table).looks == ()
+
+
+# courses: the rule that a server follows request by request, and that is played on tables all at once
+
+LOOKS = (Look((1,)), Look((0, 2)), Look((0, 1)))
+
+
+def drawn(tables, num_rows: int, seed: int) -> tuple[Sequences, Forecasts, Outcomes]:
+    """Anything may be: forecasts, bills, answers and what looks teach, of four arms."""
+    rng = np.random.default_rng(seed)
+    bills = rng.uniform(0.5, 1.5, (num_rows, 4)) * [1.0, 3.0, 4.0, 20.0]
+    agreement = np.full((num_rows, 4), math.nan)
+    agreement[:, 1] = rng.choice([1 / 3, 2 / 3, 1.0], num_rows)
+    answers = rng.integers(0, 2, (num_rows, 4))
+    right = rng.integers(0, 2, (num_rows, 4)).astype(float)
+    table = tables.outcomes_of(right, bills, answers=answers, agreement=agreement)
+    forecasts = tables.forecasts_of(rng.random((num_rows, 4)), bills * rng.uniform(0.8, 1.2, bills.shape))
+    moved = np.stack([rng.uniform(-0.3, 0.5, (3, 2, 4)), rng.uniform(0.5, 1.5, (3, 2, 4))], -1)
+    agreeing = np.column_stack([rng.uniform(0.2, 0.4, 3), rng.uniform(0, 0.4, 3)])
+    return Sequences(LOOKS, agreeing, moved), forecasts, table
+
+
+def worth_of(
+    sequences: Sequences, forecasts: Forecasts, row: int, setting: Setting, course: tuple[int, int, int], most: float
+) -> float:
+    """The slow twin: the value of one course of one request, a look or -1 and who answers then."""
+    number, differ, agreed = course
+    right, cost = forecasts.right[row], forecasts.nano_usd[row]
+    if number < 0:
+        value = cautious(right[None, :], 3, setting.caution)[0, agreed] - setting.price * cost[agreed]
+        return float(value) if cost[agreed] <= most else -math.inf
+    arms, total = sequences.looks[number].arms, 0.0
+    level, slope = sequences.agreeing[number]
+    agree = min(max(level + slope * np.mean([right[arm] for arm in arms]), 0.01), 0.99)
+    for what, arm, chance in ((0, differ, 1 - agree), (1, agreed, agree)):
+        moved = np.array([a + b * each for (a, b), each in zip(sequences.moved[number, what], right, strict=True)])
+        paid = sum(cost[each] for each in {*arms, arm})
+        if paid > most:
+            return -math.inf
+        total += chance * (cautious(moved[None, :], 3, setting.caution)[0, arm] - setting.price * paid)
+    return total
+
+
+@pytest.mark.parametrize("most", [math.inf, 12.0])
+@pytest.mark.parametrize("caution", [0.0, 0.2])
+@pytest.mark.parametrize("price", [0.0, 0.005, 0.05, 1.0])
+def test_a_course_is_the_best_of_all_there_are(tables, price: float, caution: float, most: float) -> None:
+    sequences, forecasts, _ = drawn(tables, 25, 3)
+    found = sequences.courses(forecasts, price, 3, caution, most=most)
+    setting, arms = Setting(price, caution), range(4)
+    for row in range(25):
+        every = [(-1, arm, arm) for arm in arms] + list(product(range(3), arms, arms))
+        best = max(worth_of(sequences, forecasts, row, setting, each, most) for each in every)
+        taken = (int(found.look[row]), *(int(arm) for arm in found.after[row]))
+        assert worth_of(sequences, forecasts, row, setting, taken, most) == pytest.approx(best)
+
+
+class _Rows:
+    """A server that forecasts the row that a text names."""
+
+    def __init__(self, forecasts: Forecasts) -> None:
+        self.forecasts = forecasts
+
+    def forecast(self, text: str, prompt_tokens: object) -> Forecasts:
+        return self.forecasts.rows([int(text)])
+
+
+def step_by_step(policy: Policy, wish: Wish, outcomes: Outcomes) -> tuple[list[float], list[float]]:
+    """Right and paid of each row, as a server goes: decide, call, look, decide who answers."""
+    rights, bills = [], []
+    for row in range(len(outcomes)):
+        choice = policy.decide(str(row), np.zeros(4), wish)
+        called, arm = [choice.arm], choice.arm
+        if choice.steps is not None:
+            called = list(choice.steps.first)
+            at = [policy.arms.index(name) for name in called]
+            agrees = outcomes.agreement[row, at[0]] == 1.0 if len(at) == 1 else len(set(outcomes.answers[row, at])) == 1
+            arm = choice.steps.answers(agrees=bool(agrees))
+        rights.append(float(outcomes.right[row, policy.arms.index(arm)]))
+        bills.append(sum(float(outcomes.nano_usd[row, policy.arms.index(name)]) for name in {*called, arm}))
+    return rights, bills
+
+
+@pytest.mark.parametrize("setting", [Setting(0.01, 0.0, True), Setting(0.01, 0.2, True), Setting(0.05, 0.03, True)])
+def test_playing_a_table_is_going_step_by_step_under_a_certificate(tables, setting: Setting) -> None:
+    sequences, forecasts, table = drawn(tables, 120, 5)
+    forecasts = replace(forecasts, novelty=np.linspace(0, 1, 120))
+    courses = courses_of(forecasts, 3, setting, 0.8, sequences)
+    right, paid = sequences.played(courses, table, sequences.seen(table))
+    made = Certificate(Promise.of_quality(0.9), setting, 0.8, 100, 0.5, table.names, "sha")
+    policy = Policy(table.names, "arm3", "nano_usd", _Rows(forecasts), made, "v", sequences)  # type: ignore[arg-type]
+    rights, bills = step_by_step(policy, Wish(), table)
+    assert rights == right.tolist()
+    np.testing.assert_allclose(bills, paid, rtol=1e-12)
+    assert {-1, 0, 1, 2} >= set(courses.look.tolist()) >= {-1, 0}, "looks are taken, and not always"
+
+
+@pytest.mark.parametrize("price", [0.0, 0.01, 0.1])
+def test_playing_a_table_is_going_step_by_step_at_a_price(tables, price: float) -> None:
+    sequences, forecasts, table = drawn(tables, 120, 6)
+    played = sequences.play(forecasts, table, np.array([price]))
+    policy = Policy(table.names, "arm3", "nano_usd", _Rows(forecasts), None, "v", sequences)  # type: ignore[arg-type]
+    rights, bills = step_by_step(policy, Wish(price=1 / price) if price else Wish(max_cost=1e9), table)
+    assert np.mean(rights) == pytest.approx(played.right[0])
+    assert np.mean(bills) == pytest.approx(played.nano_usd[0])
+
+
+def test_a_setting_without_looks_routes(tables) -> None:
+    sequences, forecasts, table = drawn(tables, 60, 7)
+    for setting in (Setting(0.01, 0.1), Setting(math.inf, 0.0, True)):
+        courses = courses_of(forecasts, 3, setting, 1.0, sequences)
+        assert courses.arm.tolist() == choose(forecasts, 3, setting).tolist()
+        assert set(courses.look.tolist()) == {-1}
+        right, paid = sequences.played(courses, table, sequences.seen(table))
+        assert (table.right[:, 3] - right).tolist() == losses_of(table, 3, courses.arm).tolist()
+        assert paid.tolist() == table.nano_usd[np.arange(60), courses.arm].tolist()
+
+
+def test_without_looks_courses_are_what_is_chosen(tables) -> None:
+    _, forecasts, _ = drawn(tables, 200, 8)
+    none = Sequences((), np.zeros((0, 2)), np.zeros((0, 2, 4, 2)))
+    for setting in (Setting(0.0, 0.0), Setting(0.01, 0.1), Setting(0.3, 0.4)):
+        found = none.courses(forecasts, setting.price, 3, setting.caution)
+        assert found.arm.tolist() == choose(forecasts, 3, setting).tolist()
+
+
+def test_arms_that_do_not_run_are_neither_called_nor_looked_at(tables) -> None:
+    sequences, forecasts, _ = drawn(tables, 100, 9)
+    assert {0, 2} & set(sequences.courses(forecasts, 0.03, 3, 0.1).look.tolist())
+    found = sequences.courses(forecasts, 0.03, 3, 0.1, runs=np.array([True, False, True, True]))
+    assert set(found.look.tolist()) == {-1, 1}, "the look at arm 1 and the one at arms 0 and 1 are left out"
+    assert 1 not in found.arm
+    assert 1 not in found.after
+
+
+def test_what_is_expected_by_hand(tables) -> None:
+    forecasts = tables.forecasts_of([[0.5, 0.5, 0.9]], [1.0, 2.0, 30.0])
+    looks = certain(Look((0, 1)), 3, agreed=[1.0, 0.9, 1.0], differed=[0.0, 0.0, 0.8])
+    courses = looks.courses(forecasts, 0.01)
+    assert (courses.look.tolist(), courses.after.tolist(), courses.agree.tolist()) == ([0], [[2, 0]], [0.5])
+    assert looks.expected(courses, forecasts) == pytest.approx((0.9, 3 + 0.5 * 30))
+
+
+def test_some_requests_may_be_kept_from_looks() -> None:
+    courses = Courses(np.array([0, 0]), np.array([1, 1]), np.array([[3, 0], [3, 0]]), np.array([0.5, 0.5]))
+    kept = courses.without(np.array([False, True]), 2)
+    assert (kept.arm.tolist(), kept.look.tolist(), kept.after.tolist()) == ([0, 2], [1, -1], [[3, 0], [2, 2]])
+    assert kept.agree.tolist() == [0.5, 0.0]

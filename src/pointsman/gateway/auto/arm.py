@@ -16,18 +16,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-import msgspec
 from msgspec import UNSET
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from pointsman.core import BadRequest, Cost, Decision, PointsmanError, UpstreamError
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Arm, Call, Ending, send_answer
 from pointsman.gateway.auto.asked import Asked, Missed, Plan
+from pointsman.gateway.auto.asking import Answered, Asker, Refusal, silence
 from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.auto.guarding import Guard
 from pointsman.gateway.auto.joining import PARTS, joined, parts_of
+from pointsman.gateway.auto.looking import look
 from pointsman.gateway.auto.recording import Recorder
 from pointsman.gateway.auto.routing import PolicyTrack
 from pointsman.gateway.auto.telling import Standard, Telling
@@ -88,8 +89,8 @@ class AutoArm:
         guard: Guard | None,
         price_of: Callable[[str], PriceOf | None],
     ) -> None:
-        self._tracks, self._arms, self._trails, self._recorder = tracks, arms, trails, recorder
-        self._guard, self._price_of = guard, price_of
+        self._tracks, self._trails, self._recorder, self._guard = tracks, trails, recorder, guard
+        self._asker = Asker(arms, price_of)
         self.auditor: Auditor | None = None
 
     async def answer(self, call: Call, receive: Receive, send: Send) -> None:
@@ -101,16 +102,12 @@ class AutoArm:
         """
         await self._answer(Asked.of(call, has_policy=self._tracks.policy is not None), receive, send)
 
-    async def ask_reference(self, asked: Asked) -> Heard:
-        """What the reference arm says to a request; it goes nowhere."""
+    async def ask_reference(self, asked: Asked) -> Answered:
+        """What the reference arm says to a request; it goes nowhere. Raises as `Asker.unseen`."""
         assert self._tracks.policy is not None
-        plan = self._tracks.policy.reference("audit")
+        plan = self._tracks.policy.reference(asked, "audit")
         assert plan.spec is not None
-        tap = Tap(None, price_of=self._price_of(plan.spec.model))
-        request = msgspec.structs.replace(asked.call.request, stream=False, stream_options=None)
-        call = replace(asked.call, request=request, request_id=f"{asked.call.request_id}.audit")
-        await self._ask(call, plan, plan.spec.body(asked.call.body, streams=False), _silence, tap)
-        return tap.heard
+        return await self._asker.unseen(asked.call.within("audit"), plan.decision, plan.spec)
 
     async def close(self) -> None:
         """Ends audits and tracks."""
@@ -146,7 +143,7 @@ class AutoArm:
         try:
             tap, plan = await self._carry_out(asked, plan, trail, receive, send)
         finally:
-            tap.heard.looked = plan.looked
+            tap.heard.missed = plan.missed
             self._after(asked, plan, trail, tap.heard)
         return tap.heard
 
@@ -167,15 +164,15 @@ class AutoArm:
             if isinstance(found, Plan):
                 return _tried(trail, "parts", found)
             trail.tried.append(("parts", found))
-        looked = Cost.zero()
+        missed = Cost.zero()
         for name, track in (("program", tracks.programs), ("solver", tracks.solver)):
             said = await track.find(asked) if track is not None else Missed("off")
             if isinstance(said, Plan):
-                return _tried(trail, name, replace(said, looked=looked))
-            looked += said.cost
+                return _tried(trail, name, replace(said, missed=missed))
+            missed += said.cost
             trail.tried.append((name, said.reason))
         plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
-        plan = replace(plan, look=look, looked=looked)
+        plan = replace(plan, look=look, missed=missed)
         return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
 
     def _inferred(self) -> Plan:
@@ -189,9 +186,21 @@ class AutoArm:
         self, asked: Asked, plan: Plan, trail: Trail, receive: Receive, send: Send | None
     ) -> tuple[Tap, Plan]:
         """Has a plan's arm answer, or the reference arm where that one cannot and nothing was sent."""
-        tap = self._tap(asked, plan, trail, send)
+        tap = Tap(None)
         try:
+            if self._tracks.policy is not None and plan.steps is not None:
+                looking = look(self._asker, self._tracks.policy, asked.call, plan)
+                plan, failure = await while_connected(receive, looking)
+                if failure is not None:
+                    raise failure
+            plan = await self._elected(asked, plan, receive)
+            trail.decided(plan, trail.standard)
+            tap = self._tap(asked, plan, trail, send)
             await self._perform(asked, plan, receive, tap)
+        except Refusal as refusal:
+            tap = self._tap(asked, plan, trail, send)
+            for message in refusal.messages:
+                await tap.send(message)
         except PointsmanError as error:
             policy = self._tracks.policy
             if policy is None or tap.has_started or not _is_arms_fault(error):
@@ -201,43 +210,42 @@ class AutoArm:
                 raise
             trail.tried.append((plan.decision.arm, error.code))
             trail.decided(other, trail.standard)
-            plan, tap = other, self._tap(asked, other, trail, send)
-            await self._perform(asked, plan, receive, tap)
+            return await self._carry_out(asked, other, trail, receive, send)
         return tap, plan
+
+    async def _elected(self, asked: Asked, plan: Plan, receive: Receive) -> Plan:
+        """A plan with its answer, where samples vote on it."""
+        if plan.spec is None or plan.spec.n is None or plan.text is not None:
+            return plan
+        answered = await while_connected(receive, self._asker.unseen(asked.call, plan.decision, plan.spec))
+        return answered.known(plan)
 
     def _tap(self, asked: Asked, plan: Plan, trail: Trail, send: Send | None) -> Tap:
         options = asked.call.request.stream_options
         wants_usage = options is not None and bool(options.include_usage)
         editor = Telling(plan, trail.standard, wants_usage) if self._tracks.tells else None
         model = plan.model if plan.spec is None else plan.spec.model
-        return Tap(send, editor, None if model is None else self._price_of(model))
+        return Tap(send, editor, None if model is None else self._asker.price_of(model), plan.before)
 
     async def _perform(self, asked: Asked, plan: Plan, receive: Receive, tap: Tap) -> None:
         call = asked.call
         if plan.text is not None:
             states = UNSET if plan.states_visited is None else plan.states_visited
-            ending = Ending(plan.decision, plan.cost or Cost.zero(), "stop", states_visited=states)
+            cost = plan.cost or Cost.zero()
+            ending = Ending(plan.decision, cost, plan.finish_reason, states_visited=states)
             await send_answer(call, plan.text, ending, tap.send)
         elif plan.spec is not None:
-            await self._ask(call, plan, plan.spec.body(call.body), receive, tap)
+            await self._asker.ask(call, plan.decision, plan.spec.model, plan.spec.body(call.body), receive, tap)
         else:
             assert plan.model is not None
-            await self._ask(call, plan, wire.with_model(call.body, plan.model), receive, tap)
-
-    async def _ask(self, call: Call, plan: Plan, body: bytes, receive: Receive, tap: Tap) -> None:
-        """Has a model answer."""
-        model = plan.model if plan.spec is None else plan.spec.model
-        assert model is not None
-        request = msgspec.structs.replace(call.request, model=model)
-        decision = plan.decision
-        asking = replace(call, request=request, body=body, reason=decision.reason, policy=decision.policy_version)
-        await self._arms[model].answer(asking, receive, tap.send)
+            body = wire.with_model(call.body, plan.model)
+            await self._asker.ask(call, plan.decision, plan.model, body, receive, tap)
 
     def _after(self, asked: Asked, plan: Plan, trail: Trail, heard: Heard) -> None:
         """Once the answer is complete, or will not be: the books, memory, and the audit."""
         entry = self._recorder.settled(trail, heard)
-        if self._tracks.memory is not None and plan.look is not None and plan.text is None:
-            self._tracks.memory.keep(plan.look, heard, plan.decision.arm)
+        if self._tracks.memory is not None and plan.look is not None:
+            self._tracks.memory.keep(plan.look, heard, plan.arm)
         if plan.decision.is_audited and self.auditor is not None:
             self.auditor.begin(asked, trail, entry, heard)
         else:
@@ -252,7 +260,7 @@ class AutoArm:
         heard: list[Heard] = []
 
         async def ask_all() -> None:
-            asking = (self._answer(part, _silence, None, is_part=True) for part in parts.asked)
+            asking = (self._answer(part, silence, None, is_part=True) for part in parts.asked)
             for answer in await asyncio.gather(*asking, return_exceptions=True):
                 if isinstance(answer, BaseException):
                     raise answer
@@ -269,9 +277,9 @@ class AutoArm:
         trail.decided(plan, self._standard)
         tap = self._tap(asked, plan, trail, send)
         try:
-            await self._perform(asked, plan, _silence, tap)
+            await self._perform(asked, plan, silence, tap)
         finally:
-            trail.answered_by, trail.billed = PARTS, plan.cost if plan.is_billed else None
+            trail.answered_by, trail.billed = PARTS, tap.heard.billed
             trail.state = "answered" if tap.heard.is_answer else "failed"
         return tap.heard
 
@@ -285,9 +293,3 @@ def _tried(trail: Trail, track: str, plan: Plan) -> Plan:
 def _is_arms_fault(error: PointsmanError) -> bool:
     """Whether another arm may do what this one cannot."""
     return isinstance(error, UnsupportedParameter | UpstreamError) or error.code == "prompt_too_long"
-
-
-async def _silence() -> Message:
-    """A client that says nothing more, and stays."""
-    await asyncio.Event().wait()
-    raise AssertionError("nobody sets it")

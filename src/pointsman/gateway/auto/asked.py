@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Raw, Struct, structs
 
@@ -12,12 +12,14 @@ from pointsman.core import BadRequest, Cost, Decision
 from pointsman.gateway import wire
 from pointsman.gateway.arms import Call
 from pointsman.gateway.auto.spec import ArmSpec
+from pointsman.gateway.tap import Bill
+from pointsman.query.voting import Votes
 
 if TYPE_CHECKING:  # numpy is loaded where there is a policy only
     from pointsman.query.memory import Look
-    from pointsman.query.policy import Kind, Wish
+    from pointsman.query.policy import Kind, Steps, Wish
 
-__all__ = ["Asked", "Plan", "Preference", "read_preference"]
+__all__ = ["Asked", "Called", "Looked", "Plan", "Preference", "read_preference"]
 
 _WISHES: Final = ("quality", "max_cost_usd", "price_usd")
 _NANO: Final = 1e9
@@ -76,6 +78,11 @@ class Asked:
     is_shaped: bool = False
     is_limited: bool = False
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether one answer can be compared with another: texts are asked about, and for a text."""
+        return not self.is_shaped and wire.all_texts(self.call.request) is not None
+
     @classmethod
     def of(cls, call: Call, *, has_policy: bool) -> Asked:
         """From a call. Raises as `read_preference`."""
@@ -100,6 +107,42 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """An arm that was called unseen to look at what it answers.
+
+    Attributes:
+        arm: its name.
+        billed: what it took; None where that is not known.
+        votes: how its samples voted; None without.
+    """
+
+    arm: str
+    billed: Cost | None
+    votes: Votes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a look.
+
+    Attributes:
+        steps: that were planned.
+        called: who answered unseen.
+        agrees: whether what was looked at agrees; None where an arm failed, so that there was nothing to see.
+    """
+
+    steps: Steps
+    called: tuple[Called, ...]
+    agrees: bool | None
+
+    def told(self) -> dict[str, Any]:
+        """As JSON."""
+        seen = {True: "agree", False: "differ", None: "failed"}[self.agrees]
+        steps = {name: getattr(self.steps, name) for name in ("if_agree", "if_differ", "agree")}
+        return {"first": self.called, **steps, "seen": seen}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Who answers a request, or the answer, where it is known already.
 
@@ -114,8 +157,12 @@ class Plan:
         novelty: as the policy sees the request.
         counted: of each arm, whether its prompt tokens were counted or estimated.
         look: memory's, which is told the answer.
-        is_billed: whether `cost` is all that an answer that is known took.
-        looked: what tracks took that did not answer. No arm's bill holds it.
+        finish_reason: of an answer that is known.
+        before: what was asked for besides, which the answer is billed with.
+        votes: how the answer was elected; None where no samples vote, or have not yet.
+        steps: what is called and looked at first; None where one arm answers, or that was done.
+        looked: what was called and seen first; None where nothing was.
+        missed: what tracks took that did not answer. No arm's bill holds it.
     """
 
     decision: Decision
@@ -128,8 +175,17 @@ class Plan:
     novelty: float | None = None
     counted: Mapping[str, str] = field(default_factory=dict)
     look: Look | None = field(default=None, repr=False)
-    is_billed: bool = True
-    looked: Cost = field(default_factory=Cost.zero)
+    finish_reason: wire.FinishReason = "stop"
+    before: Bill = Bill()  # noqa: RUF009  immutable
+    votes: Votes | None = None
+    steps: Steps | None = None
+    looked: Looked | None = None
+    missed: Cost = field(default_factory=Cost.zero)
+
+    @property
+    def arm(self) -> str:
+        """Who answers; the decision names a sequence as a whole."""
+        return self.decision.arm if self.spec is None else self.spec.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
-r"""Audits: the reference arm answers some requests too, after the client has its answer, which it never changes.
+"""Audits: the reference arm answers some requests too, after the client has its answer, which it never changes.
 
 A request is drawn by chance alone, so whoever answers it has no say in it. What an audit finds:
 
-- *agreement*, always: the final answers of both texts are the same. The final answer is the last line that is not
-  blank; where that holds a number, the last number of it, without thousands separators; else the line in small
-  letters, without runs of white space and without full stops, quotes and asterisks around it. Two texts that agree can
+- *agreement*, always: the final answers of both texts are the same (`query/comparing.py`). Two texts that agree can
   both be wrong, and two that say the same in other words disagree.
 - *correctness*, only with the comparer `reference_is_right`: the reference arm's answer is taken for the right one, so
   that the client's answer is right where both agree. By default it stays unknown.
@@ -17,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -25,38 +22,19 @@ from typing import Any, Final
 from pointsman.core import PointsmanError
 from pointsman.core.entries import Entry
 from pointsman.gateway.auto.asked import Asked
+from pointsman.gateway.auto.asking import Answered
 from pointsman.gateway.auto.explaining import AuditTrail, Trail
 from pointsman.gateway.auto.recording import Recorder
 from pointsman.gateway.boundary import explained
 from pointsman.gateway.tap import Heard
+from pointsman.query.comparing import agree
 
-__all__ = ["Auditor", "agree", "final_answer"]
+__all__ = ["Auditor"]
 
 _MOST_WAITING: Final = 100
 """Audits that wait. Chosen: each holds a request's body and an answer."""
 
-_NUMBER: Final = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_AROUND: Final = " .\"'*`"
-
 _LOG = logging.getLogger("pointsman.gateway")
-
-
-def final_answer(text: str) -> str:
-    """What a text comes to, as the module says."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    numbers = _NUMBER.findall(lines[-1])
-    if not numbers:
-        return " ".join(lines[-1].casefold().split()).strip(_AROUND)
-    number = str(numbers[-1]).replace(",", "")
-    return number.rstrip("0").rstrip(".") if "." in number else number
-
-
-def agree(one: str, other: str) -> bool:
-    """Whether two texts come to the same; two empty ones do not."""
-    final = final_answer(one)
-    return bool(final) and final == final_answer(other)
 
 
 class Auditor:
@@ -66,7 +44,7 @@ class Auditor:
         share: of requests.
         most: audits at once.
         is_reference_right: whether the reference arm's answer is taken for the right one.
-        ask: has the reference arm answer; gives what it said, without sending it anywhere.
+        ask: has the reference arm answer unseen.
         recorder: keeps what comes of it.
         seed: of the draws; None for one of the system's.
     """
@@ -77,7 +55,7 @@ class Auditor:
         most: int,
         *,
         is_reference_right: bool,
-        ask: Callable[[Asked], Awaitable[Heard]],
+        ask: Callable[[Asked], Awaitable[Answered]],
         recorder: Recorder,
         seed: int | None = None,
     ) -> None:
@@ -126,7 +104,7 @@ class Auditor:
         request_id = entry.request_id
         try:
             async with self._turns:
-                heard = await self._ask(asked)
+                answered = await self._ask(asked)
         except asyncio.CancelledError:
             self._ended(trail, entry, "skipped_stopping")
             raise
@@ -138,19 +116,19 @@ class Auditor:
             explained(exc, request_id)
             self._ended(trail, entry, "failed")
             return
-        self._compare(trail, entry, text, heard)
+        self._compare(trail, entry, text, answered)
 
-    def _compare(self, trail: Trail, entry: Entry, text: str, heard: Heard) -> None:
-        if not heard.is_answer or heard.billed is None:
+    def _compare(self, trail: Trail, entry: Entry, text: str, answered: Answered) -> None:
+        if not answered.bill.is_known:
             self._ended(trail, entry, "failed")
             return
-        agrees = agree(text, heard.text)
+        agrees, cost = agree(text, answered.text), answered.bill.cost
         self._counts["agree" if agrees else "disagree"] += 1
         if self._is_reference_right:
             entry = self._recorder.judged(entry, correct=agrees)
         is_right = True if self._is_reference_right else None
-        self._ended(trail, self._recorder.audited(entry, heard.billed, correct=is_right), "done")
-        trail.audit = AuditTrail("done", heard.billed, agrees)
+        self._ended(trail, self._recorder.audited(entry, cost, correct=is_right), "done")
+        trail.audit = AuditTrail("done", cost, agrees)
 
     def _ended(self, trail: Trail, entry: Entry, state: str) -> None:
         self._counts[state] += 1

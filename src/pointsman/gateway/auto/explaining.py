@@ -9,11 +9,15 @@ import hashlib
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pointsman.core import Cost, Decision, NotFound
-from pointsman.gateway.auto.asked import Plan
+from pointsman.gateway.auto.asked import Looked, Plan
 from pointsman.gateway.auto.telling import Standard, certificate_told, forecasts_told, saved
+from pointsman.query.voting import Votes
+
+if TYPE_CHECKING:  # numpy is loaded where there is a policy only
+    from pointsman.query.policy import Steps
 
 __all__ = ["AuditTrail", "Trail", "Trails"]
 
@@ -46,10 +50,13 @@ class Trail:
         standard: what decisions were measured by then.
         answered_by: the arm, as the answer's headers name it.
         billed: what it took; None where that is not known.
-        looked: what tracks took that did not answer.
+        missed: what tracks took that did not answer.
         state: `open`, `answered`, `unsettled` where the bill is not known, or `failed`.
         audit: None where it was not drawn for one.
         parts: names of the requests that it was split into.
+        arm: who answers.
+        votes: how the answer was elected.
+        steps, looked: what is called and looked at first, and what came of it.
     """
 
     request_id: str
@@ -64,15 +71,20 @@ class Trail:
     standard: Standard | None = None
     answered_by: str | None = None
     billed: Cost | None = None
-    looked: Cost = field(default_factory=Cost.zero)
+    missed: Cost = field(default_factory=Cost.zero)
     state: str = "open"
     audit: AuditTrail | None = None
     parts: list[str] = field(default_factory=list)
+    arm: str | None = None
+    votes: Votes | None = None
+    steps: Steps | None = None
+    looked: Looked | None = None
 
     def decided(self, plan: Plan, standard: Standard | None) -> None:
         """Takes over what a plan says, but its text."""
         self.level, self.decision, self.novelty, self.standard = plan.level, plan.decision, plan.novelty, standard
-        self.counted, self.looked = dict(plan.counted), plan.looked
+        self.counted, self.votes, self.missed = dict(plan.counted), plan.votes, plan.missed
+        self.arm, self.steps, self.looked = plan.arm, plan.steps, plan.looked
         self.dials = {} if plan.spec is None else dict(plan.spec.settings)
 
     def told(self) -> dict[str, Any]:
@@ -84,17 +96,19 @@ class Trail:
             "state": self.state,
             "tried": [{"track": track, "reason": reason} for track, reason in self.tried],
             "level": self.level,
-            "arm": self.answered_by if decision is None else decision.arm,
+            "arm": self.answered_by if decision is None else self.arm,
             "reason": None if decision is None else decision.reason,
             "policy": None if decision is None else decision.policy_version,
             "dials": self.dials,
+            "votes": self.votes,
+            "sequence": self.steps if self.looked is None else self.looked.told(),
             "forecasts": [] if decision is None else forecasts_told(decision, self.standard, self.counted),
             "novelty": self.novelty,
             "billed": self.billed,
-            "looked": self.looked,
+            "missed": self.missed,
             "saved_against_reference": None
             if decision is None
-            else saved(decision, self.billed, self.looked, self.standard),
+            else saved(decision, self.billed, self.missed, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
             "audit": self.audit,
             "parts": self.parts,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pointsman.core import Cost, Decision
 from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.tracks import POLICY
-from pointsman.gateway.tap import Heard
+from pointsman.gateway.tap import Bill, Heard
 
 if TYPE_CHECKING:
     from pointsman.query.parts import Split
@@ -58,6 +58,6 @@ def joined(parts: Parts, heard: Sequence[Heard]) -> Plan | str:
         return "part_failed"
     text = join(parts.split, [one.text for one in heard])
     cost = sum((one.cost for one in heard if one.cost is not None), Cost.zero())
-    is_billed = all(one.billed is not None for one in heard)
-    looked = sum((one.looked for one in heard), Cost.zero())
-    return Plan(Decision(PARTS, "split", POLICY), "query", text, cost, is_billed=is_billed, looked=looked)
+    is_known = all(one.billed is not None for one in heard)
+    missed = sum((one.missed for one in heard), Cost.zero())
+    return Plan(Decision(PARTS, "split", POLICY), "query", text, cost, before=Bill(is_known=is_known), missed=missed)

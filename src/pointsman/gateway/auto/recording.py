@@ -57,19 +57,20 @@ class Recorder:
         entry = Entry(trail.request_id, trail.time_us, trail.level, trail.decision, reference)
         if self._ledger is not None:
             self._ledger.append(entry)
-        cost = self._settle(trail.request_id, heard)
+        cost = self._settle(trail.request_id, heard, _other(trail.arm, trail.decision))
         trail.answered_by, trail.billed = heard.arm or None, cost
         if not heard.is_answer:
             trail.state = "failed"
         else:
             trail.state = "unsettled" if cost is None else "answered"
-        return entry if cost is None else replace(entry, billed=Settled(trail.decision.arm, cost, None))
+        return entry if cost is None else replace(entry, billed=Settled(trail.arm or trail.decision.arm, cost, None))
 
     def judged(self, entry: Entry, *, correct: bool) -> Entry:
         """Says whether the client's answer was right; a later outcome in the ledger replaces the first."""
         assert entry.billed is not None
         if self._ledger is not None:
-            self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, correct))
+            other = _other(entry.billed.arm, entry.decision)
+            self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, correct, arm=other))
         return replace(entry, billed=replace(entry.billed, correct=correct))
 
     def audited(self, entry: Entry, cost: Cost, *, correct: bool | None) -> Entry:
@@ -100,7 +101,7 @@ class Recorder:
         if self._ledger is not None:
             self._ledger.close()
 
-    def _settle(self, request_id: str, heard: Heard) -> Cost | None:
+    def _settle(self, request_id: str, heard: Heard, other: str | None = None) -> Cost | None:
         """The bill, where it is known."""
         cost = heard.billed if heard.is_answer else None
         if cost is None:
@@ -108,5 +109,10 @@ class Recorder:
             return None
         self.num_settled += 1
         if self._ledger is not None:
-            self._ledger.settle(request_id, Outcome("", cost, None))
+            self._ledger.settle(request_id, Outcome("", cost, None, arm=other))
         return cost
+
+
+def _other(arm: str | None, decision: Decision) -> str | None:
+    """Who answered, where the decision does not name it."""
+    return None if arm == decision.arm else arm

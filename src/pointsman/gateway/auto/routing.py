@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pointsman.core import Cost, Decision, Forecast, OverBudget
+from pointsman.core import BadRequest, Cost, Decision, Forecast, OverBudget
 from pointsman.gateway import wire
 from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.spec import ArmSpec
@@ -33,6 +33,10 @@ _BYTES_PER_TOKEN: Final = 4
 """Of an estimate. Chosen: about that of English text under the tokenizers of large models."""
 
 
+_HOW: Final = ("estimated", "counted")
+"""How prompt tokens were found, the less sure way first."""
+
+
 class PolicyTrack:
     """Chooses among the arms of a policy.
 
@@ -40,9 +44,13 @@ class PolicyTrack:
         policy: what decides.
         specs: of its arms, by name.
         count: counts prompt tokens.
+
+    Raises:
+        BadRequest: `invalid_arm` where a sequence looks at the votes of an arm without `n`.
     """
 
     def __init__(self, policy: Policy, specs: Mapping[str, ArmSpec], count: Count) -> None:
+        _require_votes(policy, specs)
         self.policy, self.specs, self._count = policy, specs, count
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="policy")
 
@@ -60,13 +68,14 @@ class PolicyTrack:
         """
         wish = asked.preference.wish(self.policy.kind)
         prompt = wire.all_texts(asked.call.request)
-        if prompt is None or asked.is_shaped:
+        if prompt is None or not asked.is_comparable:
             return self.refer(asked, "reference_for_unread_request")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._chosen, asked, prompt, wish)
 
-    def reference(self, reason: str) -> Plan:
-        """The reference arm, without a forecast."""
-        return Plan(Decision(self.policy.reference, reason, self.policy.version), "query", spec=self._reference)
+    def reference(self, asked: Asked, reason: str) -> Plan:
+        """The reference arm, without a forecast; without votes on what cannot be compared."""
+        spec = self._reference if asked.is_comparable else self._reference.alone
+        return Plan(Decision(self.policy.reference, reason, self.policy.version, spec.dials), "query", spec=spec)
 
     def refer(self, asked: Asked, reason: str) -> Plan:
         """The reference arm for a request that is not forecast.
@@ -77,18 +86,26 @@ class PolicyTrack:
         if asked.preference.max_cost_usd is not None:
             problem = f"what this request would cost is not forecast ({reason}), so that max_cost_usd cannot be kept"
             raise OverBudget(problem, code="max_cost_unknown")
-        return self.reference(reason)
+        return self.reference(asked, reason)
 
     def instead(self, asked: Asked, plan: Plan, reason: str) -> Plan | None:
         """The reference arm in place of the one that was chosen; None where that is it, or may cost too much."""
         forecast, most = plan.decision.forecast_of(self.policy.reference), asked.preference.max_cost_usd
-        is_too_dear = most is not None and (forecast is None or forecast.cost.nano_usd > most * 1e9)
-        if is_too_dear or plan.decision.arm == self.policy.reference:
-            return None
-        decision = replace(
-            plan.decision, arm=self.policy.reference, reason=reason, dials=self._reference.dials, certificate=None
+        spent = plan.before  # by arms of a sequence that have answered
+        is_too_dear = most is not None and (
+            forecast is None or not spent.is_known or spent.cost.nano_usd + forecast.cost.nano_usd > most * 1e9
         )
-        return replace(plan, decision=decision, spec=self._reference)
+        if is_too_dear or plan.arm == self.policy.reference:
+            return None
+        arm = plan.decision.arm if plan.decision.is_sequence else self.policy.reference
+        decision = replace(plan.decision, arm=arm, reason=reason, dials=self._reference.dials, certificate=None)
+        return replace(plan, decision=decision, spec=self._reference, steps=None)
+
+    def after(self, plan: Plan, *, agrees: bool) -> Plan:
+        """A plan whose look was taken, with the arm that answers then."""
+        assert plan.steps is not None
+        spec = self.specs[plan.steps.answers(agrees=agrees)]
+        return replace(plan, decision=replace(plan.decision, dials=spec.dials), spec=spec, steps=None)
 
     def close(self) -> None:
         """Ends the threads."""
@@ -106,19 +123,23 @@ class PolicyTrack:
         assert isinstance(wish, Wish)
         tokens, counted = self._prompt_tokens(asked, prompt)
         choice = self.policy.decide(prompt, np.array([tokens[name] for name in self.policy.arms], np.float64), wish)
-        spec = self.specs[choice.arm]
+        spec, arm = self.specs[choice.arm], choice.arm
+        if choice.steps is not None:
+            arm = choice.steps.quote.arm
+            tokens[arm] = sum(tokens[name] for name in choice.steps.first)
+            counted[arm] = min((counted[name] for name in choice.steps.first), key=_HOW.index)
         decision = Decision(
-            arm=choice.arm,
+            arm=arm,
             reason=choice.reason,
             policy_version=self.policy.version,
             dials=spec.dials,
             forecasts=self._forecasts(choice, tokens),
             certificate=self._certificate(choice),
         )
-        return Plan(decision, "query", spec=spec, novelty=choice.novelty, counted=counted)
+        return Plan(decision, "query", spec=spec, novelty=choice.novelty, counted=counted, steps=choice.steps)
 
     def _prompt_tokens(self, asked: Asked, prompt: str) -> tuple[dict[str, int], dict[str, str]]:
-        """Of each arm; arms that differ in neither model nor mode have the same prompt."""
+        """Of each arm; arms that differ in neither model nor mode have the same prompt; each vote reads it."""
         found: dict[tuple[str, str | None, str | None], int | None] = {}
         tokens, counted = {}, {}
         for name, spec in self.specs.items():
@@ -126,13 +147,14 @@ class PolicyTrack:
             if key not in found:
                 found[key] = self._count(spec.model, spec.body(asked.call.body))
             count = found[key]
-            tokens[name] = -(-len(prompt.encode(errors="replace")) // _BYTES_PER_TOKEN) if count is None else count
-            counted[name] = "estimated" if count is None else "counted"
+            once = -(-len(prompt.encode(errors="replace")) // _BYTES_PER_TOKEN) if count is None else count
+            tokens[name] = once * (spec.n or 1)
+            counted[name] = _HOW[count is not None]
         return tokens, counted
 
     def _forecasts(self, choice: Choice, tokens: Mapping[str, int]) -> tuple[Forecast, ...]:
         found = []
-        for quote in choice.quotes:
+        for quote in (*choice.quotes, *([] if choice.steps is None else [choice.steps.quote])):
             cost = max(round(quote.cost), 0)
             money, moved = (cost, 0) if self.policy.kind == "nano_usd" else (0, cost)
             found.append(Forecast(quote.arm, quote.right, Cost(tokens[quote.arm], 0, money, moved, 0.0)))
@@ -141,3 +163,11 @@ class PolicyTrack:
     def _certificate(self, choice: Choice) -> str | None:
         certificate = self.policy.certificate
         return certificate.data if certificate is not None and choice.reason == "certified" else None
+
+
+def _require_votes(policy: Policy, specs: Mapping[str, ArmSpec]) -> None:
+    for look in () if policy.sequences is None else policy.sequences.looks:
+        name = policy.arms[look.arms[0]]
+        if len(look.arms) == 1 and specs[name].n is None:
+            problem = f"the policy looks at votes of the arm {name!r}, which has none; expected the dial n"
+            raise BadRequest(problem, code="invalid_arm")

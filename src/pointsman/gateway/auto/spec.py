@@ -3,6 +3,7 @@
     embedded/large?mode=steps                                the model, with worked steps
     embedded/large?budget=0.6                                the model, moving 60 % of its bytes
     upstream-model?reasoning_effort=low&max_tokens=800       a model of an upstream, with less thought and a cap
+    embedded/small?mode=direct&n=3                           three samples that vote (`query/voting.py`)
 
 The name of a model of this server, then dials, each once. A name that says anything else is an error when the server
 starts, and so is one whose model is not there or does not have the dial. A cap never exceeds the client's own.
@@ -12,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from pointsman.core import BadRequest
 from pointsman.gateway import wire
+from pointsman.query.voting import FEWEST_VOTES
 
 N = TypeVar("N", int, float)
 
@@ -26,6 +28,14 @@ MODES: Final = ("steps", "direct")
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
 _CAPS: Final = ("max_tokens", "max_completion_tokens")
 _COUNT: Final = re.compile(r"[1-9]\d{0,8}")
+_MOST_VOTES: Final = 32
+"""Chosen: more are a mistake in writing before they are of use."""
+
+_WARM: Final = 0.7
+"""Temperature of samples that vote, where the arm does not say. Chosen; tables of `bench arms` have it too."""
+
+_DIALS: Final = ("mode", "reasoning_effort", "max_tokens", "budget", "n", "temperature")
+_TEMPERATURE: Final = re.compile(r"[01]?\.\d{1,9}|[12](?:\.0{1,9})?")
 _SHARE: Final = re.compile(r"0?\.\d{1,9}|1(?:\.0{1,9})?")
 
 
@@ -48,6 +58,8 @@ class ArmSpec:
         reasoning_effort: OpenAI's.
         max_tokens: most tokens that it may write, whatever the client allows.
         budget: share of its bytes that the model may move.
+        n: samples that vote, at most.
+        temperature: of these samples; None where none vote.
     """
 
     name: str
@@ -56,6 +68,8 @@ class ArmSpec:
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     budget: float | None = None
+    n: int | None = None
+    temperature: float | None = None
 
     @classmethod
     def parse(cls, name: str) -> ArmSpec:
@@ -66,13 +80,19 @@ class ArmSpec:
         given: dict[str, str] = {}
         for item in dials.split("&") if mark else ():
             dial, is_set, value = item.partition("=")
-            if not is_set or dial not in ("mode", "reasoning_effort", "max_tokens", "budget"):
-                raise _invalid(name, "expected the dials mode, reasoning_effort, max_tokens and budget, with values")
+            if not is_set or dial not in _DIALS:
+                raise _invalid(name, f"expected the dials {', '.join(_DIALS)}, with values")
             if dial in given:
                 raise _invalid(name, f"{dial} is given twice")
             given[dial] = value
         if "mode" in given and "reasoning_effort" in given:
             raise _invalid(name, "mode and reasoning_effort say the same; expected one of them")
+        n = _number(name, given, "n", _COUNT, "a whole number", int)
+        if n is not None and not FEWEST_VOTES <= n <= _MOST_VOTES:
+            raise _invalid(name, f"n is {n}; expected from {FEWEST_VOTES} to {_MOST_VOTES} votes")
+        temperature = _number(name, given, "temperature", _TEMPERATURE, "a number above 0 and up to 2", float)
+        if n is None and temperature is not None:
+            raise _invalid(name, "temperature is of samples that vote; expected n besides")
         return cls(
             name,
             model,
@@ -80,12 +100,14 @@ class ArmSpec:
             reasoning_effort=_one_of(name, given, "reasoning_effort", EFFORTS),
             max_tokens=_number(name, given, "max_tokens", _COUNT, "a whole number from 1 up", int),
             budget=_number(name, given, "budget", _SHARE, "a share up to 1", float),
+            n=n,
+            temperature=_WARM if n is not None and temperature is None else temperature,
         )
 
     @property
     def dials(self) -> Mapping[str, float]:
         """Those that are numbers, for the ledger."""
-        given = {"max_tokens": self.max_tokens, "budget": self.budget}
+        given = {name: getattr(self, name) for name in ("max_tokens", "budget", "n", "temperature")}
         return {dial: float(value) for dial, value in given.items() if value is not None}
 
     @property
@@ -94,7 +116,12 @@ class ArmSpec:
         given = (("mode", self.mode), ("reasoning_effort", self.reasoning_effort))
         return {**{dial: value for dial, value in given if value is not None}, **self.dials}
 
-    def body(self, body: bytes, *, streams: bool | None = None) -> bytes:
+    @property
+    def alone(self) -> ArmSpec:
+        """The same with one answer in place of votes, for what cannot be compared."""
+        return replace(self, n=None, temperature=None)
+
+    def body(self, body: bytes, *, streams: bool | None = None, vote: int = 0) -> bytes:
         """A client's body as this arm gets it; every other field as it came.
 
         Our own field `pointsman` is replaced: what a client wants has been read before.
@@ -102,6 +129,7 @@ class ArmSpec:
         Args:
             body: the client's.
             streams: whether to stream; None: as the client asked, and then with the usage at the end.
+            vote: number of the sample, from 0, where samples vote; each has a seed of its own.
 
         Raises:
             BadRequest: `invalid_json`; `invalid_type` for a cap or template variables of the wrong kind.
@@ -117,6 +145,9 @@ class ArmSpec:
             fields |= self._moded(fields)
         if self.max_tokens is not None:
             fields |= self._capped(fields, self.max_tokens)
+        if self.n is not None:
+            seed = (wire.optional(fields, "seed", int) or 0) ^ vote  # different, and as wide as the client's
+            fields |= {"temperature": self.temperature, "seed": seed}
         if streams is not None:
             fields["stream"] = streams
             fields.pop("stream_options", None)

@@ -65,15 +65,18 @@ class Telling:
     def _told(self, heard: Heard) -> dict[str, Any]:
         decision = self.plan.decision
         is_named = self.plan.spec is not None or not heard.arm
-        billed = heard.billed if self.plan.is_billed else None
+        votes = {} if self.plan.votes is None else {"votes": self.plan.votes}
+        sequence = {} if self.plan.looked is None else {"sequence": self.plan.looked.told()}
         return {
-            "arm": decision.arm if is_named else heard.arm,
+            "arm": self.plan.arm if is_named else heard.arm,
             "reason": decision.reason,
             "dials": {} if self.plan.spec is None else dict(self.plan.spec.settings),
             "forecasts": forecasts_told(decision, self.standard, self.plan.counted),
-            "billed": billed,
-            "looked": self.plan.looked,
-            "saved_against_reference": saved(decision, billed, self.plan.looked, self.standard),
+            **votes,
+            **sequence,
+            "billed": heard.billed,
+            "missed": self.plan.missed,
+            "saved_against_reference": saved(decision, heard.billed, self.plan.missed, self.standard),
             "certificate": None if self.standard is None else certificate_told(self.standard.certificate),
         }
 
@@ -88,18 +91,18 @@ def forecasts_told(decision: Decision, standard: Standard | None, counted: Mappi
     ]
 
 
-def saved(decision: Decision, billed: Cost | None, looked: Cost, standard: Standard | None) -> dict[str, Any]:
-    """What the reference arm was forecast to cost more than was billed and looked; null with a reason if unknown."""
+def saved(decision: Decision, billed: Cost | None, missed: Cost, standard: Standard | None) -> dict[str, Any]:
+    """What the reference arm was forecast to cost more than was billed and missed; null with a reason if unknown."""
     if standard is None:
         return {"estimate": None, "reason": "no_reference"}
     if billed is None:
         return {"estimate": None, "reason": "bill_unknown"}
     if decision.arm == standard.reference:
-        return {"estimate": -cost_of(looked, standard.kind), "kind": standard.kind, "reason": "is_reference"}
+        return {"estimate": -cost_of(missed, standard.kind), "kind": standard.kind, "reason": "is_reference"}
     forecast = decision.forecast_of(standard.reference)
     if forecast is None:
         return {"estimate": None, "reason": "not_forecast"}
-    estimate = round(_cost(forecast, standard) - cost_of(billed + looked, standard.kind))
+    estimate = round(_cost(forecast, standard) - cost_of(billed + missed, standard.kind))
     return {"estimate": estimate, "kind": standard.kind, "reason": "reference_as_forecast"}
 
 
