@@ -2,10 +2,10 @@ r"""Audits: the reference arm answers some requests too, after the client has it
 
 A request is drawn by chance alone, so whoever answers it has no say in it. What an audit finds:
 
-- *agreement*, always: the final answers of both texts are the same. The final answer is the last line that is not
-  blank; where that holds a number, the last number of it, without thousands separators; else the line in small
-  letters, without runs of white space and without full stops, quotes and asterisks around it. Two texts that agree can
-  both be wrong, and two that say the same in other words disagree.
+- *agreement*, always, which the ledger keeps: the final answers of both texts are the same. The final answer is the
+  last line that is not blank; where that holds a number, the last number of it, without thousands separators; else the
+  line in small letters, without runs of white space and without full stops, quotes and asterisks around it. Two texts
+  that agree can both be wrong, and two that say the same in other words disagree.
 - *correctness*, only with the comparer `reference_is_right`: the reference arm's answer is taken for the right one, so
   that the client's answer is right where both agree. By default it stays unknown.
 
@@ -149,7 +149,7 @@ class Auditor:
         if self._is_reference_right:
             entry = self._recorder.judged(entry, correct=agrees)
         is_right = True if self._is_reference_right else None
-        self._ended(trail, self._recorder.audited(entry, heard.billed, correct=is_right), "done")
+        self._ended(trail, self._recorder.audited(entry, heard.billed, correct=is_right, agrees=agrees), "done")
         trail.audit = AuditTrail("done", heard.billed, agrees)
 
     def _ended(self, trail: Trail, entry: Entry, state: str) -> None:
