@@ -57,18 +57,17 @@ class LocalUnits(LocalModel):
         """See `LocalModel.written`."""
         assert isinstance(text, UnitText)
         budget = self._budget_of(request)
-        heat = partial(_heat, text.taken, self._shares) if budget < 1 else None
+        heat = partial(unit_rows, text.taken, self._shares) if budget < 1 else None
         return replace(super().written(text, prompt, request), budget=budget, heat=heat)
 
     def _budget_of(self, request: TextRequest) -> float:
         return self._budget if request.budget is None else request.budget
 
 
-def _heat(taken: Sequence[NDArray[np.int64] | None], shares: Sequence[NDArray[np.float64]]) -> Rows | None:
+def unit_rows(taken: Sequence[NDArray[np.int64] | None], shares: Sequence[NDArray[np.float64]]) -> Rows | None:
     """Of each unit, by token, the share of its weights that was read; None for a text of one token."""
     if not taken:
         return None
-    rows = [
-        [1.0 if options is None else float(its[options[unit]]) for options in taken] for unit, its in enumerate(shares)
-    ]
-    return places(rows)
+    whole = [len(its) - 1 for its in shares]
+    options = np.array([whole if its is None else its for its in taken])  # (T, units)
+    return places([its[options[:, unit]].tolist() for unit, its in enumerate(shares)])

@@ -4,12 +4,14 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pointsman.cli.models import model_sources
 from pointsman.cli.report import report_command
 from pointsman.gateway import Config, Opened, RoutingConfig, create_app
 from pointsman.gateway.ledger import open_ledger, read_grids
+from pointsman.gateway.local_units import unit_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -45,3 +47,16 @@ async def test_the_pair_and_a_model_with_a_budget_are_in_the_report(tmp_path: Pa
     assert "Token heat map" in text
     assert "Unit heat map" in text
     assert all(grid.request_id in text for grid in (token_map, unit_map))
+
+
+@pytest.mark.parametrize("num_tokens", [1, 5, 300])
+def test_what_was_taken_becomes_shares(num_tokens: int) -> None:
+    """Beside the slow, obvious way."""
+    rng = np.random.default_rng(0)
+    shares = [np.array([0.1, 0.4, 1.0]), np.array([0.2, 1.0]), np.array([0.05, 0.3, 0.6, 1.0])]
+    taken = [
+        None if rng.random() < 0.2 else np.array([rng.integers(len(its)) for its in shares]) for _ in range(num_tokens)
+    ]
+    expected = [[1.0 if one is None else its[one[unit]] for one in taken[:256]] for unit, its in enumerate(shares)]
+    assert unit_rows(taken, shares) == tuple(map(tuple, expected))
+    assert unit_rows([], shares) is None

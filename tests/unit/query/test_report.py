@@ -294,7 +294,7 @@ def test_counts_have_whole_ticks() -> None:
         assert all(tick == round(tick) for tick in ticks)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
 def test_names_of_a_few_dots_hide_neither_each_other_nor_a_dot(places: list[tuple[float, float]]) -> None:
     axis = Axis("x", 0.0, 1.0)
     points = [Point(x, y, f"arm number {number}") for number, (x, y) in enumerate(places)]

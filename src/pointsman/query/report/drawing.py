@@ -16,6 +16,9 @@ _WIDTH, _HEIGHT = 720.0, 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76.0, 24.0, 24.0, 48.0  # px around what is drawn
 _LETTER, _LINE = 6.8, 15.0  # px of a letter at most, and of a line; chosen for the page's 12 px
 _LONGEST = 38  # letters of a name in a picture; chosen
+_DOWN = (-22.0, 6.0, -8.0, *(side * 16.0 * line + side for line in range(2, 9) for side in (-1, 1)))
+"""Where the top of a name may be below its dot, the best first. Chosen."""
+
 _NUM_SHADES = 20
 NUM_COLOURS = 8
 
@@ -108,7 +111,7 @@ def _names(places: Sequence[tuple[float, float]], names: Sequence[str]) -> list[
             width = _LETTER * len(name)
             tried = [
                 (left, top)
-                for down in (-22.0, 6.0, -8.0, -38.0, 22.0, 38.0, -54.0, 54.0)
+                for down in _DOWN
                 for left, top in ((x + 10, y + down), (x - 10 - width, y + down))
                 if _LEFT <= left <= _WIDTH - width and 0 <= top <= _HEIGHT - _BOTTOM - _LINE
             ] or [(min(max(x + 10, _LEFT), _WIDTH - width), min(max(y - 22, 0.0), _HEIGHT - _BOTTOM - _LINE))]

@@ -127,7 +127,7 @@ def _savings(found: Collected) -> str:
     items, rows = [], []
     for item in found.savings:
         level = item.level or "all levels"
-        saved = _estimate(item.saved, lambda value: spread_amount(value, found.kind), item.unknown)
+        saved = _estimate(item.saved, lambda value: spread_amount(value, found.kind), _code(item.unknown))
         share = _UNKNOWN if item.share is None else spread_percent(item.share)
         counts = f"{item.num_requests:,}", f"{item.num_audited:,}"
         rows.append((level, *counts, amount(item.billed, found.kind), amount(item.audits, found.kind), saved, share))
