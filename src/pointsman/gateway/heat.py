@@ -16,7 +16,7 @@ from pointsman.gateway.ledger.rows import MOST_CELLS, MOST_PLACES, Grid
 if TYPE_CHECKING:
     from pointsman.gateway.ledger import Ledger
 
-__all__ = ["Draw", "HeatMaps", "lines", "places"]
+__all__ = ["Draw", "HeatMaps", "Rows", "lines", "places"]
 
 LINE_TOKENS = 64
 """Tokens of a line. Chosen: so many squares of a readable size are as wide as a page."""
