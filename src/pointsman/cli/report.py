@@ -19,7 +19,7 @@ def report_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("report.html"),
     cost: CostKind = "nano_usd",
 ) -> None:
-    """Write one page of HTML about a ledger: costs, quality, savings, forecasts, decisions. It needs no network.
+    """Write one page of HTML about a ledger: costs, quality, savings, forecasts, heat maps. It needs no network.
 
     pointsman report ledger.db -o report.html
     """
@@ -29,7 +29,7 @@ def report_command(
     from pointsman.query.report import collect, to_html
 
     cost_of(Cost.zero(), cost)  # refuses an unknown name before anything is read
-    grids = {level: [grid.rows for grid in read_grids(ledger, level)] for level in ("token", "unit")}
+    grids = {level: {grid.request_id: grid.rows for grid in read_grids(ledger, level)} for level in ("token", "unit")}
     found = collect(reading(ledger, num_passes=2), cost, grids["token"], grids["unit"])
     page = to_html(found, ledger.name)
     try:
@@ -38,4 +38,4 @@ def report_command(
         os.replace(beside, output)  # noqa: PTH105  whole or not at all
     except OSError as exc:
         raise BadRequest(f"cannot write {str(output)!r}: {exc.strerror}", code="no_output") from exc
-    print(f"{output}: {found.chosen.num_requests} requests, {len(page.encode()) // 1024 + 1} KiB")
+    print(f"{output}: {found.num_requests} requests, {len(page.encode()) // 1024 + 1} KiB")

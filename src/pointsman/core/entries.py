@@ -28,11 +28,13 @@ class Settled:
         arm: who answered.
         cost: what was billed.
         correct: whether it was right, or None where nobody knows.
+        agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
     """
 
     arm: str
     cost: Cost
     correct: bool | None
+    agrees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ class Outcome:
         correct: whether the output was right, or None where nobody knows.
         arm: who answered, where it was not the arm that the decision names; None otherwise.
         is_audit: an answer of the reference arm for comparison, which no client sees.
+        agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
     """
 
     output: str
@@ -144,3 +145,4 @@ class Outcome:
     correct: bool | None
     arm: str | None = None
     is_audit: bool = False
+    agrees: bool | None = None

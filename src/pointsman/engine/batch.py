@@ -69,7 +69,7 @@ class Batch:
                 not in the vocabulary or none at all, `invalid_parameter` for choices that cannot be told apart.
         """
         require_prompt(prompt, self._model.config.vocab_size, self.capacity_tokens)
-        writing = Writing(tuple(prompt), sampling, self._model.tokenizer, self._model.config.eos_tokens, on_text)
+        writing = self.new_writing(tuple(prompt), sampling, on_text)
         self._waiting.append(writing)
         return writing
 
@@ -81,8 +81,17 @@ class Batch:
         self._admit()
         return left + self._leave()
 
+    def new_writing(
+        self, prompt: tuple[int, ...], sampling: Sampling, on_text: Callable[[str], None] | None
+    ) -> Writing:
+        """A text that begins. For batches built on this, as the next two."""
+        return Writing(prompt, sampling, self._model.tokenizer, self._model.config.eos_tokens, on_text)
+
     def before_forward(self, writings: Sequence[Writing]) -> None:
-        """Called with the texts of each forward, in the order of its rows. Nothing here; for batches built on this."""
+        """Called with the texts of each forward, in the order of its rows. Nothing here."""
+
+    def after_forward(self, writings: Sequence[Writing]) -> None:
+        """Called with the same texts after it, before they take their next token. Nothing here."""
 
     def renewed(self) -> Self:
         """An empty batch of the same size, for when a step failed and left this one undefined."""
@@ -102,6 +111,7 @@ class Batch:
         writings = self._busy[rows.start : rows.stop]
         self.before_forward(writings)
         extension = self._rows.extend(rows, tokens)
+        self.after_forward(writings)
         for writing, share in zip(writings, extension.shares, strict=True):
             writing.traffic += share
         _draw_all(writings, extension.logits[:, 0])

@@ -29,7 +29,8 @@ from pointsman.gateway.programs import PREFIX, Program, ProgramArm
 from pointsman.gateway.tap import Tap
 from pointsman.gateway.upstream import UpstreamArm, new_session
 
-if TYPE_CHECKING:  # a gateway without programs does not load the compiler
+if TYPE_CHECKING:  # a gateway without programs does not load the compiler, one without a ledger no database
+    from pointsman.gateway.heat import HeatMaps
     from pointsman.program.text.router import Router
 
 Endpoints = Mapping[str, Mapping[str, ASGIApp]]
@@ -81,7 +82,8 @@ class _Gateway:
             raise BadRequest(problem, code="invalid_config")
         self._config = config
         self._programs = {PREFIX + program.name: ProgramArm(program) for program in programs}
-        self._models = {model.name: ModelArm(model) for model in models}
+        heat_maps = _heat_maps(config, opened)
+        self._models = {model.name: ModelArm(model, heat_maps) for model in models}
         self._arms: dict[str, Arm] = {**self._programs, **self._models}
         self._auto = Auto(config, opened, router, self._arms, models)
         _refuse_twins([*names, *([AUTO] if self._auto.arm is not None else [])])
@@ -186,6 +188,14 @@ def create_app(
     gateway = _Gateway(config, programs, models, router, opened or Opened())
     layers = [Middleware(Boundary), Middleware(_Switch, endpoints=gateway.endpoints)]
     return Starlette(middleware=layers, lifespan=gateway.lifespan)
+
+
+def _heat_maps(config: Config, opened: Opened) -> "HeatMaps | None":
+    if opened.ledger is None or not config.routing.heat_maps:
+        return None
+    from pointsman.gateway.heat import HeatMaps
+
+    return HeatMaps(opened.ledger)
 
 
 def _refuse_twins(names: Sequence[str]) -> None:

@@ -1,16 +1,22 @@
 """Two models of the engine that write one text, as the gateway uses them. Imports torch, so it is imported late."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from pointsman.engine import Text, load_model
 from pointsman.gateway import wire
 from pointsman.gateway.chat import TextRequest
 from pointsman.gateway.config import PairConfig
 from pointsman.gateway.errors import UnsupportedParameter
+from pointsman.gateway.heat import Rows, lines
 from pointsman.gateway.local import LocalModel, cost_of, require_no_budget
 from pointsman.gateway.models import Written
 from pointsman.token import Method, Pair, PairBatch, PairText, chosen_method
+from pointsman.token.writing import Writer
+
+_SHARES: Final[Mapping[Writer, float]] = {"lookup": 0.0, "small": 0.5, "large": 1.0}
+"""As `ledger.Grid` has them."""
 
 
 class LocalPair(LocalModel):
@@ -37,8 +43,8 @@ class LocalPair(LocalModel):
     def written(self, text: Text, prompt: Sequence[int], request: TextRequest) -> Written:
         """See `LocalModel.written`."""
         assert isinstance(text, PairText)
-        shared = self._shared(text, prompt, request)
-        return Written(text.text, text.finish_reason, cost_of(text), shared=shared)
+        shared, heat = self._shared(text, prompt, request), partial(_heat, text.writers)
+        return Written(text.text, text.finish_reason, cost_of(text), shared=shared, heat=heat)
 
     def _shared(self, text: PairText, prompt: Sequence[int], request: TextRequest) -> Mapping[str, Any]:
         facts: dict[str, Any] = {
@@ -56,6 +62,10 @@ class LocalPair(LocalModel):
             written = zip(text.tokens, text.writers, strict=True)
             facts["writers"] = tuple(wire.WrittenToken(stream.push(token), writer) for token, writer in written)
         return facts
+
+
+def _heat(writers: Sequence[Writer]) -> Rows:
+    return lines([_SHARES[writer] for writer in writers])
 
 
 def load_local_pair(config: PairConfig) -> LocalPair:

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from starlette.types import Receive, Send
 
@@ -28,6 +28,9 @@ from pointsman.gateway.boundary import explained
 from pointsman.gateway.chat import TextRequest, read_text_request
 from pointsman.gateway.errors import ModelUnavailable, ServerStopping, error_body
 from pointsman.gateway.http import EventStream, decision_headers, event, while_connected
+
+if TYPE_CHECKING:  # loaded where there is a ledger only
+    from pointsman.gateway.heat import Draw, HeatMaps
 
 T = TypeVar("T")
 
@@ -48,6 +51,7 @@ class Written:
         logprobs: of each token, where the request asked for them.
         shared: what is told besides where two models wrote; see `Ending`.
         budget: share of its bytes that the model might move, where it has such a dial.
+        heat: draws which part of it wrote what; None where that is one model as it is.
     """
 
     text: str
@@ -56,6 +60,7 @@ class Written:
     logprobs: wire.Logprobs | None = None
     shared: Mapping[str, Any] | None = None
     budget: float | None = None
+    heat: "Draw | None" = None
 
 
 OnText = Callable[[str], None]
@@ -108,13 +113,18 @@ class ModelSource:
 
 
 class ModelArm:
-    """Serves one model."""
+    """Serves one model.
+
+    Args:
+        source: of the model.
+        heat_maps: keeps maps of a few answers; None for none.
+    """
 
     owner = "pointsman"
 
-    def __init__(self, source: ModelSource) -> None:
+    def __init__(self, source: ModelSource, heat_maps: "HeatMaps | None" = None) -> None:
         self.description = source.description
-        self._source = source
+        self._source, self._heat_maps = source, heat_maps
         self._loading: asyncio.Task[TextModel] | None = None
         self._model: TextModel | None = None
         self._arm = f"model/{source.name}"
@@ -151,26 +161,31 @@ class ModelArm:
         cancel = start(listener.on_text if call.request.stream else None, listener.on_end)
         try:
             if call.request.stream:
-                await self._stream(call, listener, send)
+                written = await self._stream(call, listener, send)
             else:
                 written = await listener.written()
                 await send_answer(call, written.text, self._ending(call, written), send)
         finally:
             cancel()
+        if self._heat_maps is not None and written is not None and written.heat is not None:
+            self._heat_maps.keep(call.request_id, self._source.level, written.heat)
 
-    async def _stream(self, call: Call, listener: "_Listener", send: Send) -> None:
-        """An event a piece. A failure half-way is told as a last event, without the end mark."""
+    async def _stream(self, call: Call, listener: "_Listener", send: Send) -> Written | None:
+        """An event a piece. A failure half-way is told as a last event, without the end mark, and gives None."""
         reply = Reply(call)
         stream = EventStream(send, decision_headers(call.decision(self._arm)), reply.opening())
         async for pieces in listener.pieces():
             await stream.write(b"".join(map(reply.piece, pieces)))
+        written = None
         try:
-            closing = reply.closing(self._ending(call, await listener.written()))
+            written = await listener.written()
+            closing = reply.closing(self._ending(call, written))
         except Exception as exc:
             if not stream.has_started:
                 raise
             closing = event(error_body(explained(exc, call.request_id)))
         await stream.write(closing, is_last=True)
+        return written
 
     def _ending(self, call: Call, written: Written) -> Ending:
         if written.finish_reason == "cancelled":

@@ -21,6 +21,7 @@
 
     [ledger]
     path = "ledger.db"             # every request's decision and bill
+    heat_maps = true               # and numbers for heat maps of the last few answers; see docs/server.md
 
     [explain]
     keep = 1000                    # requests that can be explained
@@ -64,6 +65,7 @@ class RoutingConfig:
         solver: whether problems are solved; None: where there is a policy and the solver is installed.
         parts: whether requests of several questions are split.
         ledger: file of the ledger.
+        heat_maps: whether it gets heat maps of a few answers.
         explained: requests that can be explained.
     """
 
@@ -79,6 +81,7 @@ class RoutingConfig:
     solver: bool | None = None
     parts: bool = False
     ledger: Path | None = None
+    heat_maps: bool = True
     explained: int = 1_000
 
     @property
@@ -118,6 +121,7 @@ class _SwitchTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _LedgerTable(Struct, frozen=True, forbid_unknown_fields=True):
     path: _Path | None = None
+    heat_maps: bool | None = None
 
 
 class _ExplainTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,6 +152,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "solver": ("solver", "on"),
     "parts": ("parts", "on"),
     "ledger": ("ledger", "path"),
+    "heat_maps": ("ledger", "heat_maps"),
     "explained": ("explain", "keep"),
 }
 """Where each setting stands in the file."""
@@ -187,10 +192,10 @@ def _refuse_contradictions(config: RoutingConfig, origins: Mapping[str, str], in
         raise _invalid(problem)
     if config.policy is not None and not config.policy.is_dir():
         raise _invalid(f"there is no folder {str(config.policy)!r} with a policy")
-    for name, table in (("policy", "policy"), ("memory", "memory")):
-        others = [key for key in _given(origins, table) if key != f"{table}.{_PLACES[name][1]}"]
-        if getattr(config, name) is None and others:
-            raise _invalid(f"{others[0]} is set without {table}.{_PLACES[name][1]}")
+    for table in ("policy", "memory", "ledger"):  # the setting that the others need is named as its table
+        others = [key for key in _given(origins, table) if key != f"{table}.{_PLACES[table][1]}"]
+        if getattr(config, table) is None and others:
+            raise _invalid(f"{others[0]} is set without {table}.{_PLACES[table][1]}")
     for name in ("memory", "ledger"):
         file = getattr(config, name)
         if file is not None and not file.parent.is_dir():

@@ -1,5 +1,7 @@
 """Numbers for people: three digits, in the unit that people read, and an interval beside it."""
 
+import math
+
 from pointsman.core.entries import COST_KINDS
 from pointsman.query.intervals import Estimate
 from pointsman.query.targets import NANO
@@ -32,5 +34,17 @@ def spread_percent(estimate: Estimate) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits; whole numbers with commas from a thousand up."""
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+    """Three digits; whole numbers with commas from a thousand up, and no exponent down to a billionth."""
+    if abs(value) >= 999.5:  # from here on three digits would have an exponent
+        return f"{value:,.0f}"
+    if 1e-9 <= abs(value) < 1e-4:
+        return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
+    return f"{value:.3g}"
+
+
+def brief(value: float) -> str:
+    """Three digits and a prefix for a million (M), 10^9 (G) or 10^12 (T), where there is little room."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{short(value / size)} {prefix}"
+    return short(value)

@@ -11,7 +11,7 @@ from pointsman.unit.prices import Currency, Prices
 from pointsman.unit.router import Router, Shape, default_shape, tariff
 from pointsman.unit.texts import Texts, generated, of_answers, of_stream
 from pointsman.unit.timing import Clock, timed_prices
-from pointsman.unit.writing import UnitBatch, UnitSampling, routed
+from pointsman.unit.writing import UnitBatch, UnitSampling, UnitText, routed
 
 __all__ = [
     "Card",
@@ -33,6 +33,7 @@ __all__ = [
     "Timed",
     "UnitBatch",
     "UnitSampling",
+    "UnitText",
     "default_shape",
     "drafting_batch",
     "generate_drafted",

@@ -98,6 +98,8 @@ class RoutedExecution:
 
     Attributes:
         rates: of the rows of the next forward, in their order, where they are not all `Routing.rate`.
+        shares: by unit, (O + 1,) share of its weights that each option reads; the last one executes.
+        taken: (units,) of each unit the option that the last forward took; None where that was not routed.
         log: what was done so far.
     """
 
@@ -107,6 +109,7 @@ class RoutedExecution:
         self._router = deepcopy(routing.router).to(weight.device, weight.dtype)
         bytes_moved = tariff(Prices.of(decoder), self._router)
         self._slot_bytes = round(bytes_moved.prices.slot)
+        self.shares = tuple((options / options[-1]).clamp(0, 1).numpy() for options in bytes_moved.options)
         self._extra_bytes = [
             [round(float(price) - bytes_moved.prices.unit(unit)) for price in options]
             for unit, options in enumerate(bytes_moved.options)
@@ -118,10 +121,12 @@ class RoutedExecution:
         self._units = _unit_arrays(self._router, self._tariff) if self._few and routing.compiles else None
         self._ahead = routing.script
         self.rates: Sequence[float] | None = None
+        self.taken: NDArray[np.int64] | None = None
         self.log = Log()
 
     def read(self, tokens: Sequence[Sequence[int]], window: Window) -> tuple[Tensor, Sequence[Traffic]]:
         """See `Execution.read`."""
+        self.taken = None
         if max(window.starts) == 0 and self._routing.prompt_rate and sum(window.counts) >= LEAST_ROWS:
             return self._gathered(tokens, window)
         num_lines, most = sum(window.counts), self._few.most_lines if self._few else 0
@@ -138,6 +143,7 @@ class RoutedExecution:
             hidden, options = self._by_torch(tokens, window, worth)
             self.log.num_torch += 1
         self.log.options.append(options)
+        self.taken = options
         return hidden, self._extra(options, window)
 
     def _dense(self, tokens: Sequence[Sequence[int]], window: Window) -> Tensor:

@@ -9,14 +9,20 @@ harm to all of them, each at its own rate. A text that asks for all of the model
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from pointsman.engine import Batch, LoadedModel, Sampling, Session, Writing
+import numpy as np
+from numpy.typing import NDArray
+
+from pointsman.engine import Batch, LoadedModel, Sampling, Session, Text, Writing
 from pointsman.unit.dial import Curve
 from pointsman.unit.execution import RoutedExecution, Routing
 from pointsman.unit.prices import Prices
 from pointsman.unit.router import Router
+
+TOLD = 256
+"""Tokens of a text of which it is kept what was taken for them. Chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,37 @@ class UnitSampling(Sampling):
     """
 
     budget: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitText(Text):
+    """A finished text of a model with units.
+
+    Attributes:
+        taken: of its first `TOLD` tokens behind the one that its prompt gave, (units,) the option of each unit; None
+            where the forward was not routed.
+    """
+
+    taken: tuple[NDArray[np.int64] | None, ...] = ()
+
+
+class UnitWriting(Writing):
+    """A text that is being written, and what was taken for its tokens."""
+
+    def __init__(
+        self,
+        prompt: tuple[int, ...],
+        sampling: Sampling,
+        model: LoadedModel,
+        on_text: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(prompt, sampling, model.tokenizer, model.config.eos_tokens, on_text)
+        self.taken: list[NDArray[np.int64] | None] = []
+
+    def result(self) -> UnitText:
+        """The finished text."""
+        text = super().result()
+        return UnitText(**{item.name: getattr(text, item.name) for item in fields(text)}, taken=tuple(self.taken))
 
 
 def routed(
@@ -61,9 +98,22 @@ class UnitBatch(Batch):
         self._rate(sampling)
         return super().submit(prompt, sampling, on_text)
 
+    def new_writing(
+        self, prompt: tuple[int, ...], sampling: Sampling, on_text: Callable[[str], None] | None
+    ) -> UnitWriting:
+        """See `Batch.new_writing`."""
+        return UnitWriting(prompt, sampling, self._model, on_text)
+
     def before_forward(self, writings: Sequence[Writing]) -> None:
         """Tells the execution whose rates count."""
         self.execution.rates = [self._rate(writing.sampling) for writing in writings]
+
+    def after_forward(self, writings: Sequence[Writing]) -> None:
+        """Notes what was taken for all of them."""
+        for writing in writings:
+            assert isinstance(writing, UnitWriting)
+            if writing.tokens and len(writing.taken) < TOLD:
+                writing.taken.append(self.execution.taken)
 
     def renewed(self) -> Self:
         """See `Batch.renewed`."""

@@ -9,7 +9,7 @@ from pointsman.core import BadRequest
 from pointsman.engine import LoadedModel, Sampling, Session, generate
 from pointsman.engine.model import Decoder
 from pointsman.engine.tokenizer import TextTokenizer
-from pointsman.unit import Curve, Point, Router, UnitBatch, UnitSampling, generate_drafted, routed
+from pointsman.unit import Curve, Point, Router, UnitBatch, UnitSampling, UnitText, generate_drafted, routed, writing
 from pointsman.unit.drafting import DraftRows
 from pointsman.unit.execution import Routing
 
@@ -119,6 +119,39 @@ def test_a_neighbour_without_a_budget_gets_all_of_the_model(model: LoadedModel, 
         batch.step()
     plain = generate(model, PROMPTS[:2], Sampling(max_tokens=10), num_rows=2)
     assert [cheap.result().tokens, whole.result().tokens] == [text.tokens for text in plain]
+
+
+def test_a_text_says_what_was_taken_for_its_tokens(model: LoadedModel, router: Router) -> None:
+    """Behind the first one, which the prompt gave: what the execution logged, and None where it was not routed."""
+    batch = UnitBatch(routed(model, router), 1, CURVE)
+    cheap = batch.submit(PROMPTS[0], UnitSampling(max_tokens=12, budget=0.4))
+    whole = batch.submit(PROMPTS[1], UnitSampling(max_tokens=3))
+    while not batch.is_idle:
+        batch.step()
+    found, plain = cheap.result(), whole.result()
+    assert isinstance(found, UnitText)
+    assert isinstance(plain, UnitText)
+    taken = [options.tolist() for options in found.taken if options is not None]
+    assert taken == [options.tolist() for options in batch.execution.log.options]
+    assert len(taken) == len(found.tokens) - 1
+    assert plain.taken == (None,) * 2
+    for unit, shares in enumerate(batch.execution.shares):
+        last = len(shares) - 1
+        assert shares[last] == 1.0
+        assert all(0 <= share < 1 for share in shares[:last])
+        assert all(0 <= options[unit] <= last for options in taken)
+
+
+def test_of_a_long_text_the_beginning_is_told(
+    model: LoadedModel, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "TOLD", 5)
+    batch = UnitBatch(routed(model, router), 1, CURVE)
+    text = batch.submit(PROMPTS[0], UnitSampling(max_tokens=12, budget=0.4))
+    while not batch.is_idle:
+        batch.step()
+    first = [options.tolist() for options in list(batch.execution.log.options)[:5]]
+    assert [options.tolist() for options in text.result().taken] == first  # type: ignore[attr-defined]
 
 
 def test_a_budget_out_of_reach_is_refused_at_once(model: LoadedModel, router: Router) -> None:

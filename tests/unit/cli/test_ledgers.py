@@ -78,8 +78,8 @@ def test_report_writes_one_page(pm: Any, ledger: Path, tmp_path: Path) -> None:
     assert told.out.startswith("out.html: 800 requests, ")
     text = (tmp_path / "out.html").read_text()
     assert text.startswith("<!doctype html>")
-    assert "Unit heat map" in text
-    assert "Token heat map" not in text
+    assert "request sim-1. On average 50.0 % of a unit" in text
+    assert "This ledger holds none. A server with a ledger keeps those of the last few answers by two models" in text
     assert not list(tmp_path.glob("*.part"))
     told = pm("report", ledger, "-o", "no/such/folder.html")
     assert told.code == 2

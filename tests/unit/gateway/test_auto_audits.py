@@ -64,6 +64,7 @@ async def test_the_reference_arm_answers_too_unseen(setup: Setup, client_of: Any
     assert entry.audit is not None
     assert (entry.billed.cost.moved_bytes, entry.audit.cost.moved_bytes, entry.audit.arm) == (10, 100, "large")
     assert (entry.billed.correct, entry.audit.correct) == (None, None), "agreement is not correctness"
+    assert (entry.billed.agrees, entry.audit.agrees) == (None, True)
     assert entry.referred == entry.audit
 
 

@@ -25,7 +25,7 @@ MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
 ROUTING = (
     *("policy.folder", "policy.audit_share", "policy.max_audits", "policy.comparer", "policy.most_reference"),
     *("memory.path", "memory.capacity_bytes", "memory.seconds_to_live", "memory.semantic"),
-    *("solver.on", "parts.on", "ledger.path", "explain.keep"),
+    *("solver.on", "parts.on", "ledger.path", "ledger.heat_maps", "explain.keep"),
 )
 
 
@@ -94,13 +94,13 @@ def test_what_auto_is_told(tmp_path: Path) -> None:
     text = (
         '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
         'most_reference = 5e6\n[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
-        '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\n[explain]\nkeep = 7\n'
+        '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\nheat_maps = false\n[explain]\nkeep = 7\n'
     )
     path = written(tmp_path, text)
     config = load_config(path, environ={})
     expected = RoutingConfig(
         *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6),
-        *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", 7),
+        *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", False, 7),
     )
     assert config.routing == expected
     assert {config.origins[key] for key in ROUTING} == {str(path)}
@@ -230,6 +230,8 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ('[memory]\npath = "m"\nseconds_to_live = 0\n', "seconds_to_live"),
         ('[memory]\npath = "m"\n[ledger]\npath = "m"\n', "expected two files"),
         ('[ledger]\npath = ""\n', "ledger.path"),
+        ('[ledger]\npath = "l"\nheat_maps = 3\n', "ledger.heat_maps"),
+        ("[ledger]\nheat_maps = true\n", "ledger.heat_maps is set without ledger.path"),
         ('[solver]\non = "yes"\n', "solver.on"),
         ("[parts]\nof = true\n", "unknown field `of`"),
         ("[explain]\nkeep = 0\n", "explain.keep"),

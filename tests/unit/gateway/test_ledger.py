@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,14 @@ from pointsman.core import BadRequest, Cost, Decision, Forecast, InternalError, 
 from pointsman.core.entries import Entry, Settled
 from pointsman.gateway.ledger import Grid, count_entries, open_ledger, read_entries, read_grids
 from pointsman.gateway.ledger.overflow import overflow_of, spill
-from pointsman.gateway.ledger.rows import decision_row
+from pointsman.gateway.ledger.rows import (
+    MOST_CELLS,
+    MOST_GRIDS,
+    MOST_PLACES,
+    decision_row,
+    grid_of,
+    grid_row,
+)
 from pointsman.gateway.ledger.schema import explained
 
 COST = Cost(10, 20, 1_234_567_890_123, 7_000_000_000, 0.25)
@@ -36,6 +44,7 @@ decisions = st.builds(
     *(st.lists(forecasts, max_size=3).map(tuple), st.floats(1e-6, 1), st.none() | texts, st.booleans()),
 )
 outcomes = st.builds(Outcome, st.just("secret"), costs, st.none() | st.booleans())
+FORM_1 = Path(__file__).with_name("ledger_form_1.sql")
 
 
 def entry(number: int, **more: object) -> Entry:
@@ -116,9 +125,8 @@ def test_rows_can_be_neither_changed_nor_removed(path: Path) -> None:
     with open_ledger(path) as ledger:
         ledger.append(entry(1))
         ledger.settle("req-1", Outcome("", COST, True))
-        ledger.add_grid(Grid("req-1", "token", ((0.0, 1.0),)))
     connection = sqlite3.connect(path)
-    for table in ("decisions", "outcomes", "grids"):
+    for table in ("decisions", "outcomes"):
         for statement in (f"UPDATE {table} SET request_id = 'x'", f"DELETE FROM {table}"):
             with pytest.raises(sqlite3.IntegrityError, match="only added to"):
                 connection.execute(statement)
@@ -354,12 +362,32 @@ def test_files_that_are_no_ledger_are_refused(path: Path, tmp_path: Path) -> Non
 def test_a_newer_form_is_refused(path: Path) -> None:
     open_ledger(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute("PRAGMA user_version=3")
     connection.close()
     for use in (open_ledger, lambda file: list(read_entries(file))):
-        with pytest.raises(Unsupported, match="form 2 of a ledger; expected at most 1") as caught:
+        with pytest.raises(Unsupported, match="form 3 of a ledger; expected at most 2") as caught:
             use(path)
         assert caught.value.code == "ledger_too_new"
+
+
+def test_a_file_of_the_first_form_is_read_as_it_is_and_written_as_the_second(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(FORM_1.read_text())
+    connection.close()
+    before = path.read_bytes()
+    (old,) = read_entries(path)
+    assert read_grids(path, "token") == [Grid("req-1", "token", ((1.0, 0.5),))]
+    assert path.read_bytes() == before, "reading changes nothing"
+    assert old.audit == Settled("large", Cost(100, 25, 950_000, 0, 1.5), True, None)
+    with open_ledger(path) as ledger:
+        ledger.settle("req-1", Outcome("", COST, None, arm="large", is_audit=True, agrees=False))
+        for number in range(MOST_GRIDS):
+            ledger.add_grid(Grid(f"new-{number}", "token", ((1.0,),)))
+    (new,) = read_entries(path)
+    assert replace(new, audit=old.audit) == old
+    assert new.audit == Settled("large", COST, None, False)
+    assert len(read_grids(path, "token", limit=99)) == MOST_GRIDS
+    open_ledger(path).close()  # once is enough
 
 
 def test_a_broken_page_is_told(path: Path) -> None:
@@ -391,9 +419,35 @@ def test_heat_maps_return_and_are_checked(path: Path) -> None:
             ledger.add_grid(grid)
     assert read_grids(path, "unit", limit=2) == [grids[4], grids[3]]
     assert read_grids(path, "token") == []
-    for rows in (((0.0,), (0.0, 1.0)), ((2.0,),), ((),), ()):
-        with pytest.raises(BadRequest, match="expected one length"):
-            Grid("r", "token", rows)
+    for level, rows in (
+        *(("token", ((0.0,), (0.0, 1.0))), ("token", ((2.0,),)), ("token", ((),)), ("token", ())),
+        *(("token", ((0.0, 1.0), (0.0,), (0.0, 1.0))), ("token", ((0.0, 1.0), ())), ("unit", ((0.0, 1.0), (0.0,)))),
+        *(("unit", ((0.0,) * (MOST_PLACES + 1),)), ("unit", ((0.0,) * 2,) * (MOST_CELLS // 2 + 1))),
+        *(("unit", ((float("nan"),),)), ("unit", ((-0.1,),))),
+    ):
+        with pytest.raises(BadRequest, match="expected one length") as caught:
+            Grid("r", level, rows)
+        assert caught.value.code == "invalid_grid"
+
+
+@given(st.lists(shares, min_size=1, max_size=70), st.integers(1, 9))
+def test_lines_of_tokens_return_also_a_short_last_one(told: list[float], width: int) -> None:
+    grid = Grid("r", "token", tuple(tuple(told[at : at + width]) for at in range(0, len(told), width)))
+    assert grid_of(grid_row(grid)) == grid
+
+
+def test_of_each_level_the_last_heat_maps_stay(path: Path) -> None:
+    with open_ledger(path) as ledger:
+        ledger.append(entry(1))
+        ledger.add_grid(Grid("first", "unit", ((1.0,),)))
+        for number in range(3 * MOST_GRIDS):
+            ledger.add_grid(Grid(f"req-{number}", "token", ((1.0,),)))
+            if number == MOST_GRIDS:
+                assert ledger.flush()
+    kept = [grid.request_id for grid in read_grids(path, "token", limit=999)]
+    assert kept == [f"req-{number}" for number in reversed(range(2 * MOST_GRIDS, 3 * MOST_GRIDS))]
+    assert [grid.request_id for grid in read_grids(path, "unit")] == ["first"]
+    assert count_entries(path) == 1
 
 
 def test_every_error_of_sqlite_has_one_of_ours() -> None:

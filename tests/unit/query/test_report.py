@@ -2,19 +2,27 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from xml.dom import minidom
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.bench.simulated import Traffic, simulate
 from pointsman.core import Cost, Decision, Forecast
 from pointsman.core.entries import Entry, Settled
+from pointsman.query.amounts import brief
 from pointsman.query.report import collect, to_html
-from pointsman.query.report.drawing import Axis, Point, axis_for, scatter
+from pointsman.query.report.drawing import Axis, Point, axis_for, cut, heat_map, scatter
 
 ENTRIES = [replace(item.entry, level="token" if n % 3 else "query") for n, item in enumerate(simulate(1_500, 1))]
 GRID = ((0.0, 0.5, 1.0), (1.0, 0.25, 0.0))
+HEADINGS = [
+    *("Overview", "Cost against quality", "Savings by level", "Calibration", "Cost forecast against billed"),
+    *("Decisions over time", "Token heat map", "Unit heat map"),
+]
 
 
 class Page(HTMLParser):
@@ -66,14 +74,15 @@ def test_the_page_stands_alone_and_every_figure_has_a_table() -> None:
     assert "url(" not in text
     assert "@import" not in text
     assert "prefers-color-scheme:dark" in text
-    assert headings(text) == [
-        *("Overview", "Cost against quality", "Savings by level", "Calibration", "Cost forecast against billed"),
-        "Decisions over time",
-    ]
-    assert found.tags.count("svg") == found.tags.count("figure") == 5
+    assert "//" not in text.replace("</", ""), "no address of any network"
+    assert headings(text) == HEADINGS
+    assert found.tags.count("h1") == 1
+    assert found.tags.count("svg") == found.tags.count("figure") == found.tags.count("figcaption") == 5
     for section in re.findall(r"<section>.*?</section>", text, re.DOTALL):
-        assert "<table>" in section
-        assert "<caption>" in section
+        assert ("<svg" in section) <= ("<table>" in section)
+        assert section.count("<table>") == section.count("<caption>")
+    for caption in re.findall(r"<figcaption>(.*?)</figcaption>", text):
+        assert re.search(r"Each .+\.", caption), "it says what is seen"
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         assert 'role="img"' in svg
         assert re.search(r'aria-label="[^"]+"', svg)
@@ -81,11 +90,16 @@ def test_the_page_stands_alone_and_every_figure_has_a_table() -> None:
 
 
 def test_all_that_is_drawn_lies_within_its_picture() -> None:
-    text = page(ENTRIES, token_grids=[GRID])
+    text = page(
+        ENTRIES, token_grids={"sim-1": GRID}, unit_grids={"wide": ((0.5,) * 256,) * 64, "high": ((1.0,),) * 200}
+    )
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         width, height = map(float, re.findall(r'viewBox="0 0 (\d+) (\d+)"', svg)[0])
         for name, value in re.findall(r' (x|x1|x2|cx|y|y1|y2|cy)="([-\d.]+)"', svg):
             assert 0 <= float(value) <= (width if "x" in name else height)
+        for x, y, across, up in re.findall(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h", svg):
+            assert float(x) + float(across) <= width
+            assert float(y) + float(up) <= height
 
 
 def test_the_numbers_are_those_that_were_computed() -> None:
@@ -125,12 +139,33 @@ def forecast(arm: str) -> Forecast:
     return Forecast(arm, 0.5, Cost(1, 1, 1_000, 0, 0.1))
 
 
-def test_heat_maps_are_there_only_with_their_data() -> None:
-    assert not {"Token heat map", "Unit heat map"} & set(headings(page(ENTRIES[:50], token_grids=[], unit_grids=None)))
-    text = page(ENTRIES[:50], token_grids=[GRID, GRID], unit_grids=[GRID])
-    assert headings(text)[-2:] == ["Token heat map", "Unit heat map"]
-    assert text.count('class="cell"') == 18
-    assert "50.0 %" in text
+def test_heat_maps_are_drawn_where_there_are_some() -> None:
+    assert page(ENTRIES[:50], token_grids={}, unit_grids=None).count("This ledger holds none") == 2
+    lines = ((1.0, 1.0, 0.5), (0.0,))
+    text = page(ENTRIES[:50], token_grids={"sim-3": lines, "gone": lines}, unit_grids={"sim-1": GRID})
+    arm = ENTRIES[3].decision.arm
+    assert f"{arm}, request sim-3" in text
+    assert "an answer, request gone" in text
+    token, unit = text.split("<h2>Unit heat map</h2>")
+    rows = '<th scope="row">1 to 3</th><td>0</td><td>1</td><td>2</td></tr>\n<tr><th scope="row">4 to 4</th><td>1</td>'
+    assert token.count(rows) == 2
+    assert '<th scope="row">1 attention</th><td>1 of 3</td><td>50.0 %</td>' in unit
+    assert '<th scope="row">1 MLP</th><td>1 of 3</td><td>41.7 %</td>' in unit
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.03, 0.5, 1.0]), min_size=1, max_size=90), min_size=1, max_size=9))
+def test_a_heat_map_covers_every_cell_once(rows: list[list[float]]) -> None:
+    """The slow twin: a rectangle a cell; narrow cells of one shade are drawn together."""
+    svg = minidom.parseString(heat_map("t", rows, ["name"] * len(rows)))
+    covered = 0.0
+    for path in svg.getElementsByTagName("path"):
+        for across in re.findall(r"M[\d.]+ [\d.]+h([\d.]+)v", path.getAttribute("d")):
+            covered += float(across)
+    size = max(2.5, min(16.0, (720 - 24 - 8 - 6.8 * 4) / max(map(len, rows))))
+    expected = sum(map(len, rows)) * (size - (size >= 6))
+    assert covered == pytest.approx(expected, abs=0.06 * sum(map(len, rows)))
+    shades = {round(20 * share) for row in rows for share in row}
+    assert len(svg.getElementsByTagName("path")) == len(shades)
 
 
 @pytest.mark.parametrize("kind", ["nano_usd", "completion_tokens", "moved_bytes", "seconds"])
@@ -141,14 +176,99 @@ def test_any_cost_can_be_shown_also_one_that_is_nothing(kind: str) -> None:
 def test_a_ledger_that_says_little_says_so() -> None:
     empty = page([])
     Page(empty)
-    assert headings(empty) == ["Overview", "Cost against quality", "Savings by level"]
+    assert headings(empty) == HEADINGS
     assert "no_requests" in empty
+    assert tiles(empty)["Requests"] == ("0", "this ledger is empty")
+    assert tiles(empty)["Routing"] == ("none", "no policy decided a request")
+    assert empty.count('<p class="note">') == len(HEADINGS) - 1, "a sentence for each picture that is not there"
     bare = [Entry("r", 5, "query", Decision("a", "r", "v"), billed=Settled("a", Cost.zero(), None))]
     text = page(bare)
     Page(text)
     assert "no_choice" in text
     assert "no answer is known to be right or wrong" in text
-    assert headings(text)[-1] == "Decisions over time"
+    assert "Nothing was billed in USD" in text
+    assert "Not compared, since no policy forecast them for other requests: a." in text
+
+
+def tiles(text: str) -> dict[str, tuple[str, str]]:
+    """Name, value and remark of each."""
+    found = re.findall(r'<div><dt>(.*?)</dt><dd class="value[^>]*>(.*?)</dd><dd>(.*?)</dd></div>', text)
+    return {unescape(name): (unescape(value), unescape(more)) for name, value, more in found}
+
+
+def test_the_owner_sees_first_what_it_came_to() -> None:
+    found = collect(lambda: ENTRIES)
+    shown = tiles(to_html(found, "l"))
+    total = found.savings[0]
+    assert shown["Requests"] == ("1,500", "2025-11-24 16:00:00 to 16:24:59 UTC")
+    assert shown["Billed"][0] == f"{total.billed * 1e-9:.3g} USD"
+    assert f"the reference arm alone: {total.reference.value * 1e-9:.3g} USD (" in shown["Billed"][1]
+    assert shown["Saved"][0] == f"{100 * total.share.value:.1f} %"
+    assert f"{100 * total.share.low:.1f} to {100 * total.share.high:.1f}" in shown["Saved"][1]
+    audits = [e for e in ENTRIES if e.audit is not None]
+    as_good = sum(e.billed.correct or not e.audit.correct for e in audits)
+    assert shown["As good as the reference arm"][0] == f"{100 * as_good / len(audits):.1f} %"
+    assert f"of {len(audits):,} audits" in shown["As good as the reference arm"][1]
+    assert shown["Routing"] == ("on", "certificate in force: simulated/1; 1,500 of 1,500 decisions under one")
+
+
+def test_audits_that_were_compared_say_how_many_agree() -> None:
+    audited = [e for e in ENTRIES if e.audit is not None]
+    entries = [replace(e, audit=replace(e.audit, correct=None, agrees=n % 10 > 0)) for n, e in enumerate(audited)]
+    agreeing = sum(n % 10 > 0 for n in range(len(entries)))
+    value, more = tiles(page(entries))["Agree with the reference arm"]
+    assert value == f"{100 * agreeing / len(entries):.1f} %"
+    assert more.startswith("95 % interval ")
+    assert more.endswith(f"of {len(entries)} audits")
+
+
+def test_routing_that_was_switched_off_is_told_with_its_time() -> None:
+    off = [
+        replace(
+            e, decision=Decision("large", "routing_off", "simulated/1"), audit=None, time_us=ENTRIES[-1].time_us + n
+        )
+        for n, e in enumerate(ENTRIES[:5])
+    ]
+    late = replace(ENTRIES[0], request_id="late")  # decided before, written after
+    text = page([*ENTRIES, *off, late])
+    assert tiles(text)["Routing"][0] == "switched off"
+    assert tiles(text)["Routing"][1].startswith("since 2025-11-24 16:24:59 UTC")
+    assert 'class="value bad"' in text
+    again = replace(ENTRIES[0], request_id="again", time_us=off[-1].time_us + 1)
+    value, more = tiles(page([*ENTRIES, *off, again]))["Routing"]
+    assert value == "on"
+    assert more.endswith("; it was off for 5 requests")
+    other = replace(again, decision=replace(again.decision, policy_version="other/1", certificate=None))
+    assert tiles(page([*ENTRIES, other]))["Routing"] == ("on", "no certificate is in force")
+
+
+def test_requests_by_name_stand_apart_where_others_have_a_reference() -> None:
+    billed = Settled("model/m", Cost(1, 1, 5_000_000_000, 0, 0.1), None)
+    named = [
+        Entry(f"n-{n}", ENTRIES[0].time_us, "token", Decision("model/m", "named_by_client", "by-name/1"), billed=billed)
+        for n in range(3)
+    ]
+    alone, mixed = collect(lambda: ENTRIES), collect(lambda: [*ENTRIES, *named])
+    assert mixed.savings == alone.savings
+    assert (mixed.named.count, mixed.named.came) == (3, 15_000_000_000)
+    assert mixed.num_requests == len(ENTRIES) + 3
+    text = to_html(mixed, "l")
+    assert "3 of them asked for a model by name" in tiles(text)["Requests"][1]
+    assert "requests by name 15 USD more" in tiles(text)["Billed"][1]
+    assert collect(lambda: named).savings[0].num_requests == 3, "where nobody has one, they are all there is"
+
+
+def test_what_the_ledger_cannot_tell_of_an_arm_is_drawn_as_forecast() -> None:
+    """As a server writes it: no chance for other arms, and nobody knows which answers were right."""
+    entries = [
+        replace(e, decision=replace(e.decision, propensity=1.0), billed=replace(e.billed, correct=None), audit=None)
+        for e in ENTRIES
+    ]
+    text = page(entries)
+    assert text.count("hollow") - text.split("</style>")[0].count("hollow") == 4, "three arms and the choice"
+    assert "Hollow: at least one" in text
+    assert "unknown (no_support)" in text
+    assert "hollow" not in page(ENTRIES).split("</style>")[1]
 
 
 def test_axes_have_round_ticks_within_them() -> None:
@@ -165,3 +285,46 @@ def test_a_marked_point_looks_otherwise() -> None:
     axis = Axis("x", 0.0, 1.0)
     text = scatter("t", [Point(0.5, 0.5, "a"), Point(0.7, 0.7, "b", is_marked=True)], axis, axis)
     assert (text.count("<circle"), text.count("<path")) == (1, 1)
+
+
+def test_counts_have_whole_ticks() -> None:
+    for most in (1.0, 2.0, 7.0, 1_234.0):
+        ticks = axis_for("decisions", [most], is_count=True).ticks()
+        assert len(ticks) >= 2
+        assert all(tick == round(tick) for tick in ticks)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
+def test_names_of_a_few_dots_hide_neither_each_other_nor_a_dot(places: list[tuple[float, float]]) -> None:
+    axis = Axis("x", 0.0, 1.0)
+    points = [Point(x, y, f"arm number {number}") for number, (x, y) in enumerate(places)]
+    svg = minidom.parseString(scatter("t", points, axis, axis))
+    boxes = []
+    for text in svg.getElementsByTagName("text"):
+        if text.getAttribute("class") == "name":
+            width = 6.8 * len(text.firstChild.data)
+            end, base = float(text.getAttribute("x")), float(text.getAttribute("y"))
+            left = end - width if text.getAttribute("text-anchor") == "end" else end
+            boxes.append((left, base - 12, left + width, base + 3))
+    assert len(boxes) == len(points)
+    for number, one in enumerate(boxes):
+        assert 0 <= one[0] <= one[2] <= 721
+        for other in boxes[:number]:
+            assert not (one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3])
+
+
+def test_a_long_name_is_cut_in_the_middle_of_a_picture_only() -> None:
+    name = "organisation/model-of-great-length?reasoning_effort=high&max_tokens=800"
+    assert cut("short") == "short"
+    assert cut(name) == "organisation/model…igh&max_tokens=800"
+    axis = Axis("x", 0.0, 1.0)
+    text = scatter("t", [Point(0.5, 0.5, name)], axis, axis)
+    assert "<title>organisation/model-of-great-length?reasoning_effort=high&amp;max_tokens=800</title>" in text
+
+
+@given(st.floats(-1e15, 1e15))
+def test_numbers_are_short_and_close_to_what_they_are(value: float) -> None:
+    told = brief(value)
+    factor = {"T": 1e12, "G": 1e9, "M": 1e6}.get(told[-1], 1.0)
+    assert float(told.rstrip(" TGM").replace(",", "")) * factor == pytest.approx(value, rel=6e-3, abs=1e-12)
+    assert "e" not in told or 0 < abs(value) < 1e-9

@@ -2,8 +2,8 @@
 
 A request is drawn by chance alone, so whoever answers it has no say in it. What an audit finds:
 
-- *agreement*, always: the final answers of both texts are the same (`query/comparing.py`). Two texts that agree can
-  both be wrong, and two that say the same in other words disagree.
+- *agreement*, always, which the ledger keeps: the final answers of both texts are the same (`query/comparing.py`). Two
+  texts that agree can both be wrong, and two that say the same in other words disagree.
 - *correctness*, only with the comparer `reference_is_right`: the reference arm's answer is taken for the right one, so
   that the client's answer is right where both agree. By default it stays unknown.
 
@@ -127,7 +127,7 @@ class Auditor:
         if self._is_reference_right:
             entry = self._recorder.judged(entry, correct=agrees)
         is_right = True if self._is_reference_right else None
-        self._ended(trail, self._recorder.audited(entry, cost, correct=is_right), "done")
+        self._ended(trail, self._recorder.audited(entry, cost, correct=is_right, agrees=agrees), "done")
         trail.audit = AuditTrail("done", cost, agrees)
 
     def _ended(self, trail: Trail, entry: Entry, state: str) -> None:

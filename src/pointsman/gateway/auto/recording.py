@@ -73,14 +73,14 @@ class Recorder:
             self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, correct, arm=other))
         return replace(entry, billed=replace(entry.billed, correct=correct))
 
-    def audited(self, entry: Entry, cost: Cost, *, correct: bool | None) -> Entry:
-        """The reference arm's second answer, and whether it was right."""
+    def audited(self, entry: Entry, cost: Cost, *, correct: bool | None, agrees: bool) -> Entry:
+        """The reference arm's second answer, whether it was right, and whether it agrees with the client's."""
         assert entry.reference is not None
         self.num_audits += 1
         if self._ledger is not None:
-            outcome = Outcome("", cost, correct, arm=entry.reference, is_audit=True)
+            outcome = Outcome("", cost, correct, arm=entry.reference, is_audit=True, agrees=agrees)
             self._ledger.settle(entry.request_id, outcome)
-        return replace(entry, audit=Settled(entry.reference, cost, correct))
+        return replace(entry, audit=Settled(entry.reference, cost, correct, agrees))
 
     def observe(self, entry: Entry) -> None:
         """Gives a request, with its audit where it has one, to the guard."""

@@ -9,7 +9,7 @@ from typing import Any
 from pointsman.core import BadRequest
 from pointsman.core.entries import Entry
 from pointsman.gateway.ledger.rows import SELECT_ENTRIES, Grid, entry_of, grid_of
-from pointsman.gateway.ledger.schema import connect_reader, translated
+from pointsman.gateway.ledger.schema import check, connect_reader, translated
 
 _PAGE = 4_000
 """Entries that one statement reads: a statement that stays open keeps the writer's log from being emptied. Chosen."""
@@ -31,7 +31,8 @@ def read_entries(path: Path | str, since: int = 0) -> Iterator[Entry]:
     with closing(connect_reader(path, timeout_s=_TIMEOUT_S)) as connection:
         while True:
             with translated(path):
-                rows = connection.execute(SELECT_ENTRIES, (place, since, _PAGE)).fetchall()
+                select = SELECT_ENTRIES[check(connection, path)]
+                rows = connection.execute(select, (place, since, _PAGE)).fetchall()
             for row in rows:
                 yield _entry(row, path)
             if len(rows) < _PAGE:

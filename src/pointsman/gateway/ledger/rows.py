@@ -16,20 +16,33 @@ Row: TypeAlias = tuple[Any, ...]
 ADD_DECISION = (
     "INSERT INTO decisions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO NOTHING"
 )
-ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_GRID = "INSERT INTO grids VALUES (NULL, ?, ?, ?, ?)"
 
+MOST_CELLS, MOST_PLACES, MOST_GRIDS = 16_384, 256, 16
+"""Numbers of a grid and of its rows, and grids of a level that a ledger keeps: at most 2 MiB a level. Chosen."""
+
+DROP_GRIDS = f"""
+DELETE FROM grids WHERE seq NOT IN (
+    SELECT seq FROM (SELECT seq, row_number() OVER (PARTITION BY level ORDER BY seq DESC) AS place FROM grids)
+    WHERE place <= {MOST_GRIDS}
+)
+"""  # noqa: S608  fixed words
+"""All but the last of each level."""
+
 _ANSWER = "arm, prompt_tokens, completion_tokens, nano_usd, moved_bytes, seconds, correct"
-SELECT_ENTRIES = f"""
+_SELECT = f"""
 SELECT d.seq, d.request_id, d.time_us, d.level, d.arm, d.reason, d.policy, d.certificate, d.propensity, d.is_audited,
     d.dials, d.forecasts, d.reference, d.features, d.digest,
-    {", ".join(f"b.{name}" for name in _ANSWER.split(", "))}, {", ".join(f"a.{name}" for name in _ANSWER.split(", "))}
+    {", ".join(f"b.{name}" for name in _ANSWER.split(", "))}, {", ".join(f"a.{name}" for name in _ANSWER.split(", "))},
+    {{agrees}}
 FROM decisions d
 LEFT JOIN outcomes b ON b.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 0)
 LEFT JOIN outcomes a ON a.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 1)
 WHERE d.seq > ? AND d.time_us >= ? ORDER BY d.seq LIMIT ?
 """  # noqa: S608  fixed words
-"""Entries behind a place, from a time on, so many; each with the latest of its outcomes."""
+SELECT_ENTRIES = {1: _SELECT.format(agrees="NULL"), 2: _SELECT.format(agrees="a.agrees")}
+"""By form of the file: entries behind a place, from a time on, so many; each with the latest of its outcomes."""
 
 _encoder = msgspec.json.Encoder()
 _forecasts_of = msgspec.json.Decoder(
@@ -40,13 +53,18 @@ _dials_of = msgspec.json.Decoder(dict[str, float]).decode
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Shares from 0 to 1 for a heat map of one request.
+    """Shares from 0 to 1 for a heat map of one request: numbers, and nothing of what was asked or answered.
 
     Attributes:
         request_id: whose.
-        level: `token` (a row a line of text, a column a place in it: what the large model wrote) or `unit` (a row a
-            unit of the model, a column a place: what was executed).
-        rows: all of one length, of 1 at least.
+        level: `token` (all rows together are the tokens of the answer, in lines: 1 where the large model wrote one, 0.5
+            for the small one, 0 where it was looked up) or `unit` (a row a unit of the model, attention and MLP of each
+            block from the first on, a column a token: share of the unit's weights that was read for it).
+        rows: all of one length, of 1 to `MOST_PLACES`, but for the last row of tokens, which may be shorter; at most
+            `MOST_CELLS` numbers.
+
+    Raises:
+        BadRequest: `invalid_grid`.
     """
 
     request_id: str
@@ -54,10 +72,15 @@ class Grid:
     rows: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
-        widths = {len(row) for row in self.rows}
-        if len(widths) != 1 or 0 in widths or not all(0 <= share <= 1 for row in self.rows for share in row):
-            problem = f"the grid of {self.request_id!r} has rows of {sorted(widths)} shares"
-            raise BadRequest(f"{problem}; expected one length from 1 up, of numbers from 0 to 1", code="invalid_grid")
+        lengths = [len(row) for row in self.rows]
+        width = lengths[0] if lengths else 0
+        ends = range(1, width + 1) if self.level == "token" else (width,)
+        fits = 1 <= width <= MOST_PLACES and sum(lengths) <= MOST_CELLS
+        is_even = set(lengths[:-1]) <= {width} and fits and lengths[-1] in ends
+        if not is_even or not all(0 <= share <= 1 for row in self.rows for share in row):
+            problem = f"the grid of {self.request_id!r} has rows of {sorted(set(lengths))} shares"
+            expected = f"one length from 1 to {MOST_PLACES}, of numbers from 0 to 1, {MOST_CELLS} at most"
+            raise BadRequest(f"{problem}; expected {expected}", code="invalid_grid")
 
 
 def decision_row(entry: Entry) -> Row:
@@ -77,8 +100,8 @@ def decision_row(entry: Entry) -> Row:
 
 def outcome_row(request_id: str, outcome: Outcome) -> Row:
     """Of `outcomes`, without its place. The output is left out. Raises as `decision_row`."""
-    correct = None if outcome.correct is None else int(outcome.correct)
-    return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), correct)
+    told = (None if item is None else int(item) for item in (outcome.correct, outcome.agrees))
+    return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), *told)
 
 
 def grid_row(grid: Grid) -> Row:
@@ -94,7 +117,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
         *(arm, reason, policy, _dials_of(dials), tuple(map(_forecast, _forecasts_of(forecasts)))),
         *(propensity, certificate, bool(is_audited)),
     )
-    billed, audit = _settled(row[15:22], arm), _settled(row[22:29], reference or arm)
+    billed, audit = _settled(row[15:22], arm), _settled(row[22:29], reference or arm, row[29])
     request_id, time_us, level = row[1:4]
     return Entry(request_id, time_us, level, decided, reference, _unpacked(row[13]), row[14], billed, audit)
 
@@ -115,10 +138,11 @@ def _forecast(item: tuple[str, float, float | None, float | None, int, int, int,
     return Forecast(item[0], item[1], Cost(*item[4:]), item[2], item[3])
 
 
-def _settled(row: Sequence[Any], decided: str) -> Settled | None:
+def _settled(row: Sequence[Any], decided: str, agrees: int | None = None) -> Settled | None:
     if row[1] is None:
         return None
-    return Settled(row[0] or decided, Cost(*row[1:6]), None if row[6] is None else bool(row[6]))
+    told = (None if item is None else bool(item) for item in (row[6], agrees))
+    return Settled(row[0] or decided, Cost(*row[1:6]), *told)
 
 
 def _packed(numbers: Sequence[float] | None) -> bytes | None:

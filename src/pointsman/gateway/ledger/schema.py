@@ -1,14 +1,15 @@
 """The ledger's file: its tables, how it is opened, and what SQLite's errors mean here (the one place that says so).
 
-Two tables of rows that are only ever added, which triggers hold to, and a third for pictures:
+Two tables of rows that are only ever added, which triggers hold to, and a third for pictures, which are not books:
 
     decisions   one row a request, with what the policy knew
     outcomes    answers: the client's and, where `is_audit`, the reference arm's; the latest of its kind counts, so that
                 a correction is a row too
-    grids       numbers of a token or unit heat map, where a level keeps them
+    grids       numbers of token and unit heat maps: of each level the last `MOST_GRIDS`, the oldest make room
 
 Money is integer nano-dollars, bytes are integers, times are microseconds since 1970 in UTC. `PRAGMA application_id`
-says that a file is a ledger, `user_version` which form it has.
+says that a file is a ledger, `user_version` which form it has. Form 1 lacks `outcomes.agrees`, and its grids are never
+removed; opening it for writing makes it form 2, and reading leaves it as it is.
 """
 
 import sqlite3
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from pointsman.core import BadRequest, PointsmanError, Unsupported
 
-VERSION = 1
+VERSION = 2
 """Of the tables below. A file of a newer one is refused, since rows could not be understood."""
 
 _APPLICATION_ID = 0x504D4C47  # "PMLG"
@@ -51,7 +52,8 @@ CREATE TABLE outcomes (
     nano_usd INTEGER NOT NULL,
     moved_bytes INTEGER NOT NULL,
     seconds REAL NOT NULL,
-    correct INTEGER CHECK (correct IN (0, 1))
+    correct INTEGER CHECK (correct IN (0, 1)),
+    agrees INTEGER CHECK (agrees IN (0, 1))
 ) STRICT;
 CREATE INDEX outcomes_by_request ON outcomes (request_id, is_audit);
 CREATE TABLE grids (
@@ -62,6 +64,13 @@ CREATE TABLE grids (
     shares BLOB NOT NULL        -- float64 from 0 to 1, row after row
 ) STRICT;
 """
+
+_FROM_1 = (
+    "ALTER TABLE outcomes ADD COLUMN agrees INTEGER CHECK (agrees IN (0, 1))",
+    "DROP TRIGGER grids_keep_UPDATE",
+    "DROP TRIGGER grids_keep_DELETE",
+)
+"""What makes form 2 of form 1."""
 
 _GUARD = """
 CREATE TRIGGER {table}_keep_{verb} BEFORE {verb} ON {table}
@@ -86,8 +95,10 @@ def connect(path: Path, *, timeout_s: float) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
             if _is_empty(connection):
                 _create(connection)
+            if check(connection, path) == 1:
+                for statement in (*_FROM_1, f"PRAGMA user_version={VERSION}"):
+                    connection.execute(statement)
             connection.execute("COMMIT")
-            check(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
         except BaseException:
@@ -111,15 +122,16 @@ def connect_reader(path: Path, *, timeout_s: float) -> sqlite3.Connection:
         return connection
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
-    """That the file is a ledger of a form that this program knows. Raises as `connect`."""
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The form of the file, which is a ledger and of a form that this program knows. Raises as `connect`."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
+    if application != _APPLICATION_ID or version < 1:
         raise BadRequest(f"{str(path)!r} is a database, but not a ledger of pointsman", code="invalid_ledger")
     if version > VERSION:
         problem = f"{str(path)!r} has form {version} of a ledger; expected at most {VERSION}, so use a newer pointsman"
         raise Unsupported(problem, code="ledger_too_new")
+    return int(version)
 
 
 @contextmanager
@@ -153,7 +165,7 @@ def _create(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             connection.execute(statement)
-    for table in ("decisions", "outcomes", "grids"):
+    for table in ("decisions", "outcomes"):
         for verb in ("UPDATE", "DELETE"):
             connection.execute(_GUARD.format(table=table, verb=verb))
     connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pointsman.gateway.ledger.rows import ADD_DECISION, ADD_GRID, ADD_OUTCOME, Row
+from pointsman.gateway.ledger.rows import ADD_DECISION, ADD_GRID, ADD_OUTCOME, DROP_GRIDS, Row
 
 RowOf: TypeAlias = tuple[str, Row]
 """A table's name and a row for it."""
@@ -53,6 +53,8 @@ def _in_one_transaction(connection: sqlite3.Connection, rows: Sequence[RowOf], w
     connection.execute("BEGIN IMMEDIATE")
     try:
         stored = write(connection, rows)
+        if any(table == "grids" for table, _ in rows):
+            connection.execute(DROP_GRIDS)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

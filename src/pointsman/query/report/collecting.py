@@ -1,11 +1,16 @@
-"""The numbers of the report, from two passes over a ledger: one for its arms and times, one for all that is counted."""
+"""The numbers of the report, from two passes over a ledger: one for its arms and times, one for all that is counted.
+
+Requests whose client named the model have no reference arm to be compared with. Where others have one, costs, quality
+and savings are those of the others alone; the named ones are counted apart.
+"""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pointsman.core.entries import Entry, cost_of
+from pointsman.query.report.standing import Audited, Standing
 from pointsman.query.savings import Replayed, Savings, SavingsTally, Tally
 from pointsman.query.targets import parse_target
 
@@ -30,6 +35,36 @@ class Bin:
         self.came += came
 
 
+@dataclass(slots=True)
+class Expected:
+    """Sums of what was forecast of an arm."""
+
+    count: int = 0
+    cost: float = 0.0
+    right: float = 0.0
+
+    def add(self, cost: float, right: float) -> None:
+        """One more."""
+        self.count += 1
+        self.cost += cost
+        self.right += right
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Shares from 0 to 1 of one answer.
+
+    Attributes:
+        request_id: whose.
+        arm: that answered; None where the ledger does not have the request.
+        rows: as `gateway.ledger.Grid` has them.
+    """
+
+    request_id: str
+    arm: str | None
+    rows: Rows
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What the page shows; costs in the ledger's unit.
@@ -40,12 +75,17 @@ class Collected:
         last_us: see there.
         arms: each arm as if it had answered all, by name, the most used first.
         chosen: what was billed; its `cost` is that of the reference arm.
+        forecasts: what was forecast of each arm, for requests that were forecast.
+        expected: likewise of the arms that were chosen.
+        named: count and bill (as `came`) of requests that are left out of the above, since they have no reference arm.
         savings: by level, all levels together first.
+        audited: how answers compare with the reference arm's.
+        standing: of routing.
         calibration: `NUM_BINS` bins of forecast chances to be right, from 0 to 1.
         costs: forecast and billed by arm.
         times: decisions in equal spans from first to last, by arm.
-        token_grids: shares from 0 to 1 for heat maps of texts (a row a line, a column a place); None: no section.
-        unit_grids: likewise of a model's units (a row a unit, a column a place).
+        token_maps: heat maps of texts.
+        unit_maps: likewise of a model's units.
     """
 
     kind: str
@@ -53,12 +93,22 @@ class Collected:
     last_us: int | None
     arms: dict[str, Replayed]
     chosen: Replayed
+    forecasts: dict[str, Expected]
+    expected: Expected
+    named: Bin
     savings: list[Savings]
+    audited: Audited
+    standing: Standing
     calibration: list[Bin]
     costs: dict[str, Bin]
     times: list[Counter[str]]
-    token_grids: Sequence[Rows] | None = None
-    unit_grids: Sequence[Rows] | None = None
+    token_maps: Sequence[HeatMap] = ()
+    unit_maps: Sequence[HeatMap] = ()
+
+    @property
+    def num_requests(self) -> int:
+        """All of them, settled or not."""
+        return self.chosen.num_requests + self.chosen.num_unsettled + self.named.count
 
     @property
     def calibration_error(self) -> float | None:
@@ -74,10 +124,12 @@ class _Seen:
     arms: Counter[str] = field(default_factory=Counter)
     first_us: int | None = None
     last_us: int | None = None
+    has_reference: bool = False
 
     def add(self, entry: Entry) -> None:
         self.arms[entry.decision.arm] += 1
         self.arms.update(dict.fromkeys((item.arm for item in entry.decision.forecasts), 0))
+        self.has_reference |= entry.reference is not None
         self.first_us = entry.time_us if self.first_us is None else min(self.first_us, entry.time_us)
         self.last_us = entry.time_us if self.last_us is None else max(self.last_us, entry.time_us)
 
@@ -85,10 +137,10 @@ class _Seen:
 def collect(
     read: Callable[[], Iterable[Entry]],
     kind: str = "nano_usd",
-    token_grids: Sequence[Rows] | None = None,
-    unit_grids: Sequence[Rows] | None = None,
+    token_grids: Mapping[str, Rows] | None = None,
+    unit_grids: Mapping[str, Rows] | None = None,
 ) -> Collected:
-    """Everything. `read` gives the entries, and is called twice; grids are shown as they are, where there are any.
+    """Everything. `read` gives the entries, and is called twice; grids are those of requests, by their names.
 
     Raises:
         BadRequest: `unknown_cost`.
@@ -96,21 +148,65 @@ def collect(
     seen = _Seen()
     for entry in read():
         seen.add(entry)
-    tallies = {arm: Tally(parse_target(f"arm:{arm}"), kind) for arm, _ in seen.arms.most_common(_MAX_ARMS)}
-    chosen, saved = Tally(parse_target("reference"), kind), SavingsTally(kind)
-    calibration, costs = [Bin() for _ in range(NUM_BINS)], dict[str, Bin]()
-    times: list[Counter[str]] = [Counter() for _ in range(_NUM_TIMES)]
+    counts = _Counts(seen, kind)
+    arms = dict.fromkeys((*(token_grids or {}), *(unit_grids or {})))
     for entry in read():
-        for tally in (*tallies.values(), chosen):
-            tally.add(entry)
-        saved.add(entry)
-        _count_forecast(entry, kind, calibration, costs)
-        times[_place(entry.time_us, seen)][entry.decision.arm] += 1
-    arms = {arm: tally.replayed() for arm, tally in tallies.items()}
-    return Collected(
-        *(kind, seen.first_us, seen.last_us, arms, chosen.replayed(), saved.result(), calibration, costs, times),
-        *(token_grids or None, unit_grids or None),
+        counts.add(entry)
+        if entry.request_id in arms:
+            arms[entry.request_id] = entry.decision.arm
+    token_maps, unit_maps = (
+        [HeatMap(name, arms[name], rows) for name, rows in (grids or {}).items()] for grids in (token_grids, unit_grids)
     )
+    return Collected(
+        kind=kind,
+        first_us=seen.first_us,
+        last_us=seen.last_us,
+        arms={arm: tally.replayed() for arm, tally in counts.tallies.items()},
+        chosen=counts.chosen.replayed(),
+        forecasts=counts.forecasts,
+        expected=counts.expected,
+        named=counts.named,
+        savings=counts.saved.result(),
+        audited=counts.audited,
+        standing=counts.standing,
+        calibration=counts.calibration,
+        costs=counts.costs,
+        times=counts.times,
+        token_maps=token_maps,
+        unit_maps=unit_maps,
+    )
+
+
+class _Counts:
+    """The second pass."""
+
+    def __init__(self, seen: _Seen, kind: str) -> None:
+        self._seen, self._kind = seen, kind
+        self.tallies = {arm: Tally(parse_target(f"arm:{arm}"), kind) for arm, _ in seen.arms.most_common(_MAX_ARMS)}
+        self.chosen, self.saved = Tally(parse_target("reference"), kind), SavingsTally(kind)
+        self.forecasts: dict[str, Expected] = {}
+        self.expected = Expected()
+        self.named = Bin()
+        self.audited, self.standing = Audited(), Standing()
+        self.calibration, self.costs = [Bin() for _ in range(NUM_BINS)], dict[str, Bin]()
+        self.times: list[Counter[str]] = [Counter() for _ in range(_NUM_TIMES)]
+
+    def add(self, entry: Entry) -> None:
+        """One more request."""
+        if entry.reference is None and self._seen.has_reference:
+            self.named.add(0.0, 0.0 if entry.billed is None else cost_of(entry.billed.cost, self._kind))
+        else:
+            for tally in (*self.tallies.values(), self.chosen):
+                tally.add(entry)
+            self.saved.add(entry)
+        for item in entry.decision.forecasts:
+            sums = [self.forecasts.setdefault(item.arm, Expected())]
+            for expected in (*sums, self.expected) if item.arm == entry.decision.arm else sums:
+                expected.add(cost_of(item.cost, self._kind), item.right)
+        self.audited.add(entry)
+        self.standing.add(entry)
+        _count_forecast(entry, self._kind, self.calibration, self.costs)
+        self.times[_place(entry.time_us, self._seen)][entry.decision.arm] += 1
 
 
 def _place(time_us: int, seen: _Seen) -> int:
