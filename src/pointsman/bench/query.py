@@ -7,11 +7,13 @@ tests hold that outcomes of test rows change no choice. Splits and seeds are in 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsman.bench.query_figures import (
+    OF_TWO_ARMS,
     ahead_of,
     certified_figures,
     curves_of,
@@ -164,11 +166,12 @@ def _add(report: Report, target: _Target, table: Table, effort: Effort, seed: in
         left_out = split_figures(found.tasks, seed)
         figures[f"gap_closed.{target.name}.tasks_left_out"] = left_out["gap_closed"]
     if target.is_apgr:
-        figures[f"apgr.{target.name}"] = iid["apgr"]
+        figures |= {f"{name}.{target.name}": iid[name] for name in OF_TWO_ARMS}
         if found.tasks:
-            figures[f"apgr.{target.name}.unseen"] = left_out["apgr"]
+            figures |= {f"{name}.{target.name}.unseen": left_out[name] for name in OF_TWO_ARMS}
     for prefix, splits in (("", found.certified), ("shift_", found.shifted)):
         if splits:
+            report.details.append(_alarms(splits, target.name, "tasks left out" if prefix else "at random"))
             certified = certified_figures(splits, Promise().loss, seed)
             figures |= {f"{prefix}{name}.{target.name}": figure for name, figure in certified.items()}
     report.figures |= {name: _with_target(name, figure, target) for name, figure in figures.items()}
@@ -208,6 +211,13 @@ def _describe(report: Report, found: _Found) -> None:
             lead, best = ahead_of(splits)
             report.details.append(f"ahead of the best rival, {best}, by {lead:.3f}")
     report.details.append("")
+
+
+def _alarms(splits: Sequence[CertifiedSplit], name: str, label: str) -> str:
+    """Why routing was switched off, and how often."""
+    reasons = Counter(split.played.reason for split in splits if split.played.reason is not None)
+    told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "never"
+    return f"{name}, {label}: routing was switched off in {len(splits)} resplits by {told}"
 
 
 _ALONE = 3

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.core import BadRequest
-from pointsman.core.risk import mean_is_below
+from pointsman.core.risk import mean_is_below, shuffled
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import best_of, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
@@ -151,7 +151,7 @@ def certify(
     for setting in ordered:
         arms = choose(forecasts, reference, setting, most_novel)
         losses = losses_of(outcomes, reference, arms, promise.kept)
-        if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
+        if not mean_is_below(promise.loss, shuffled(losses.tolist()), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
         cost = float(outcomes.nano_usd[rows, arms].mean())

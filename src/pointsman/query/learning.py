@@ -17,9 +17,18 @@ from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.policy import Certificate
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
+from pointsman.query.shift import usual_novelty
 from pointsman.query.storing import Origin, StoredPolicy, policy_of
 
-__all__ = ["Calibration", "best_reachable", "calibrate_policy", "fit_policy", "forecasts_of", "grow_policy"]
+__all__ = [
+    "Calibration",
+    "best_reachable",
+    "calibrate_policy",
+    "certificate_of",
+    "fit_policy",
+    "forecasts_of",
+    "grow_policy",
+]
 
 _STEPS = 8
 """Of the bisection for the best reachable quality: to within 0.002."""
@@ -109,11 +118,18 @@ def calibrate_policy(
     forecasts = forecasts_of(policy.server.fitted, outcomes)
     reference = policy.arms.index(policy.reference)
     found = certify(stored.seen.for_certify(policy.arms), (forecasts, outcomes), reference, promise, most_novel)
+    return Calibration(found, certificate_of(found, (forecasts, outcomes), promise, most_novel))
+
+
+def certificate_of(
+    found: Certified, calibration: tuple[Forecasts, Outcomes], promise: Promise, most_novel: float = 1.0
+) -> Certificate | None:
+    """What `certify` found on these rows, as a certificate; None where nothing that saves passed."""
     if found.setting is None:
-        return Calibration(found, None)
-    data = digest_of(outcomes)
-    made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data)
-    return Calibration(found, made)
+        return None
+    forecasts, outcomes = calibration
+    usual, data = usual_novelty(forecasts.novelty, most_novel), digest_of(outcomes)
+    return Certificate(promise, found.setting, most_novel, usual, len(outcomes), found.saving, outcomes.names, data)
 
 
 def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, most_novel: float = 1.0) -> float | None:
