@@ -3,7 +3,7 @@
 A certificate holds for requests drawn like its calibration rows, and for no others. How novel those were on average is
 bounded when it is made (`usual_novelty`); here the hypothesis is watched that requests stay so, within a tolerance, by
 the same bets as all alarms (`core.evidence`). It takes no audit and no judgement, so it is there long before either
-could show a loss: under a shift of tasks after 14 to 30 requests, where audits of one request in ten showed nothing
+could show a loss: under a shift of tasks after 13 to 29 requests, where audits of one request in ten showed nothing
 in nine of ten streams of 2,300 (docs/log.md).
 
 The bets are those on values from -1 up, though none is below -`allowed`: larger ones would be lawful and let three
