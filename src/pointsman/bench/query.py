@@ -92,7 +92,6 @@ class _Target:
     minima: dict[str, float]
     is_certified: bool = False
     votes: int | None = None
-    is_apgr: bool = False
 
 
 _TARGETS = (
@@ -113,12 +112,11 @@ _TARGETS = (
         is_certified=True,
     ),
     _Target("reasoning_gym_votes", "routing/reasoning_gym_easy.jsonl.gz", {}, votes=3),
-    _Target("routellm_gsm8k", "routing/routellm_gsm8k.jsonl.gz", {"apgr.routellm_gsm8k": 0.65}, is_apgr=True),
+    _Target("routellm_gsm8k", "routing/routellm_gsm8k.jsonl.gz", {"apgr.routellm_gsm8k": 0.65}),
     _Target(
         "routellm_mmlu",
         "routing/routellm_mmlu.jsonl.gz",
         {"apgr.routellm_mmlu": 0.68, "apgr.routellm_mmlu.unseen": 0.64},
-        is_apgr=True,
     ),
     _Target("zeroeval_gsm", "routing/zeroeval_gsm.jsonl.gz", {}),
     _Target("zeroeval_crux", "routing/zeroeval_crux.jsonl.gz", {}),
@@ -165,10 +163,8 @@ def _add(report: Report, target: _Target, table: Table, effort: Effort, seed: in
         report.curves[f"gap_closed.{target.name}.tasks_left_out"] = curves_of(found.tasks)
         left_out = split_figures(found.tasks, seed)
         figures[f"gap_closed.{target.name}.tasks_left_out"] = left_out["gap_closed"]
-    if target.is_apgr:
-        figures |= {f"{name}.{target.name}": iid[name] for name in OF_TWO_ARMS}
-        if found.tasks:
-            figures |= {f"{name}.{target.name}.unseen": left_out[name] for name in OF_TWO_ARMS}
+        figures |= {f"{name}.{target.name}.unseen": left_out[name] for name in OF_TWO_ARMS if name in left_out}
+    figures |= {f"{name}.{target.name}": iid[name] for name in OF_TWO_ARMS if name in iid}
     for prefix, splits in (("", found.certified), ("shift_", found.shifted)):
         if splits:
             report.details.append(_alarms(splits, target.name, "tasks left out" if prefix else "at random"))
@@ -216,8 +212,8 @@ def _describe(report: Report, found: _Found) -> None:
 def _alarms(splits: Sequence[CertifiedSplit], name: str, label: str) -> str:
     """Why routing was switched off, and how often."""
     reasons = Counter(split.played.reason for split in splits if split.played.reason is not None)
-    told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "never"
-    return f"{name}, {label}: routing was switched off in {len(splits)} resplits by {told}"
+    told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
+    return f"{name}, {label}: alarms in {len(splits)} resplits: {told}"
 
 
 _ALONE = 3
