@@ -7,11 +7,13 @@ tests hold that outcomes of test rows change no choice. Splits and seeds are in 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsman.bench.query_figures import (
+    OF_TWO_ARMS,
     ahead_of,
     certified_figures,
     curves_of,
@@ -90,7 +92,6 @@ class _Target:
     minima: dict[str, float]
     is_certified: bool = False
     votes: int | None = None
-    is_apgr: bool = False
 
 
 _TARGETS = (
@@ -111,12 +112,11 @@ _TARGETS = (
         is_certified=True,
     ),
     _Target("reasoning_gym_votes", "routing/reasoning_gym_easy.jsonl.gz", {}, votes=3),
-    _Target("routellm_gsm8k", "routing/routellm_gsm8k.jsonl.gz", {"apgr.routellm_gsm8k": 0.65}, is_apgr=True),
+    _Target("routellm_gsm8k", "routing/routellm_gsm8k.jsonl.gz", {"apgr.routellm_gsm8k": 0.65}),
     _Target(
         "routellm_mmlu",
         "routing/routellm_mmlu.jsonl.gz",
         {"apgr.routellm_mmlu": 0.68, "apgr.routellm_mmlu.unseen": 0.64},
-        is_apgr=True,
     ),
     _Target("zeroeval_gsm", "routing/zeroeval_gsm.jsonl.gz", {}),
     _Target("zeroeval_crux", "routing/zeroeval_crux.jsonl.gz", {}),
@@ -163,12 +163,11 @@ def _add(report: Report, target: _Target, table: Table, effort: Effort, seed: in
         report.curves[f"gap_closed.{target.name}.tasks_left_out"] = curves_of(found.tasks)
         left_out = split_figures(found.tasks, seed)
         figures[f"gap_closed.{target.name}.tasks_left_out"] = left_out["gap_closed"]
-    if target.is_apgr:
-        figures[f"apgr.{target.name}"] = iid["apgr"]
-        if found.tasks:
-            figures[f"apgr.{target.name}.unseen"] = left_out["apgr"]
+        figures |= {f"{name}.{target.name}.unseen": left_out[name] for name in OF_TWO_ARMS if name in left_out}
+    figures |= {f"{name}.{target.name}": iid[name] for name in OF_TWO_ARMS if name in iid}
     for prefix, splits in (("", found.certified), ("shift_", found.shifted)):
         if splits:
+            report.details.append(_alarms(splits, target.name, "tasks left out" if prefix else "at random"))
             certified = certified_figures(splits, Promise().loss, seed)
             figures |= {f"{prefix}{name}.{target.name}": figure for name, figure in certified.items()}
     report.figures |= {name: _with_target(name, figure, target) for name, figure in figures.items()}
@@ -208,6 +207,13 @@ def _describe(report: Report, found: _Found) -> None:
             lead, best = ahead_of(splits)
             report.details.append(f"ahead of the best rival, {best}, by {lead:.3f}")
     report.details.append("")
+
+
+def _alarms(splits: Sequence[CertifiedSplit], name: str, label: str) -> str:
+    """Why routing was switched off, and how often."""
+    reasons = Counter(split.played.reason for split in splits if split.played.reason is not None)
+    told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
+    return f"{name}, {label}: alarms in {len(splits)} resplits: {told}"
 
 
 _ALONE = 3

@@ -10,14 +10,16 @@ from pointsman.bench.query_entrants import OURS, is_rival
 from pointsman.bench.query_jobs import CertifiedSplit, Measured
 from pointsman.bench.report import Figure, absent, mean_figure
 
-__all__ = ["certified_figures", "curves_of", "gain_figures", "ranking", "split_figures"]
+__all__ = ["OF_TWO_ARMS", "certified_figures", "curves_of", "gain_figures", "ranking", "split_figures"]
+
+OF_TWO_ARMS = ("apgr", "cpt50", "cpt80")
+"""RouteLLM's figures: the gap recovered on average, and the shares of strong calls that recover 50 and 80 % of it."""
 
 
 def split_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
-    """Of ours: `gap_closed`, both savings, `ece`, and `apgr` of two arms; besides them `best_single` and `oracle`."""
+    """Of ours: `gap_closed`, both savings, `ece`, and RouteLLM's three of two arms; `best_single` and `oracle`."""
     named = {"gap_closed": "gap", "saving_at_parity": "parity", "saving_at_minus_1": "minus_1", "ece": "ece"}
-    if "apgr" in splits[0].numbers[OURS]:
-        named["apgr"] = "apgr"
+    named |= {name: name for name in OF_TWO_ARMS if name in splits[0].numbers[OURS]}
     found = {name: _mean([split.numbers[OURS][key] for split in splits], seed) for name, key in named.items()}
     found["best_single"] = _mean([split.best_single for split in splits], seed)
     found["oracle"] = _mean([split.oracle for split in splits], seed)
@@ -42,27 +44,31 @@ def gain_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
 
 
 def certified_figures(splits: Sequence[CertifiedSplit], loss: float, seed: int) -> dict[str, Figure]:
-    """`certified_saving`, and how often the test loss was above what was promised: beyond test noise, and at all."""
+    """`certified_saving`; how often the test loss was above what was promised, beyond test noise and at all; alarms."""
+    played = [split.played for split in splits]
+    waits = [float(each.off_after) for each in played if each.off_after is not None]
     return {
-        "certified_saving": mean_figure([split.saving for split in splits], "share", seed=seed),
-        "violation_rate": _rate([split.loss > loss + 1.645 * split.noise for split in splits]),
-        "violation_rate_with_test_noise": _rate([split.loss > loss for split in splits]),
+        "certified_saving": mean_figure([each.saving for each in played], "share", seed=seed),
+        "violation_rate": _rate([each.loss > loss + 1.645 * each.noise for each in played]),
+        "violation_rate_with_test_noise": _rate([each.loss > loss for each in played]),
         "certified_share": _rate([split.is_certified for split in splits]),
+        "switched_off": _rate([each.off_after is not None for each in played]),
+        "requests_until_off": mean_figure(waits, "requests", seed=seed) if waits else absent("requests", "never off"),
     }
 
 
 def ranking(splits: Sequence[Measured], label: str) -> list[str]:
-    """Everybody's mean gap closed, the best first; with APGR where there are two arms."""
+    """Everybody's mean gap closed, the best first; with RouteLLM's figures where there are two arms."""
     names = sorted(splits[0].numbers, key=lambda name: -_plain_mean(splits, name, "gap"))
     width = max(map(len, names))
-    has_apgr = "apgr" in splits[0].numbers[OURS]
-    head = f"{label:<{width}}  gap closed  parity  at -1 pt" + ("   APGR" if has_apgr else "")
+    has_two_arms = OF_TWO_ARMS[0] in splits[0].numbers[OURS]
+    head = f"{label:<{width}}  gap closed  parity  at -1 pt" + ("   APGR  CPT50  CPT80" if has_two_arms else "")
     lines = [head]
     for name in names:
         cells = [_plain_mean(splits, name, key) for key in ("gap", "parity", "minus_1")]
         line = f"{name:<{width}}  {cells[0]:10.3f}  {cells[1]:6.1%}  {cells[2]:8.1%}"
-        found = _plain_mean(splits, name, "apgr") if has_apgr else math.nan
-        lines.append(line + ("" if math.isnan(found) else f"  {found:.3f}"))
+        found = [_plain_mean(splits, name, key) for key in OF_TWO_ARMS]
+        lines.append(line + ("" if math.isnan(found[0]) else "".join(f"  {value:.3f}" for value in found)))
     return lines
 
 

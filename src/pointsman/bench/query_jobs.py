@@ -5,6 +5,7 @@ A worker reads the table once. Workers compute with one thread each: their numbe
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,12 +22,16 @@ from threadpoolctl import threadpool_limits
 
 from pointsman.bench.query_entrants import OURS, entries
 from pointsman.bench.query_splits import halves, task_halves, task_thirds, thirds
-from pointsman.query.certifying import Promise, certify, choose, losses_of
+from pointsman.bench.query_traffic import Played, play
+from pointsman.query.certifying import Promise, certify
 from pointsman.query.difficulty.joint import Joint
+from pointsman.query.difficulty.serving import Server
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
-from pointsman.query.frontier import Curve, apgr, gap_closed, saving
+from pointsman.query.frontier import Curve, apgr, cpt, gap_closed, saving
+from pointsman.query.learning import certificate_of
 from pointsman.query.outcomes import Floats, Outcomes
+from pointsman.query.policy import Policy
 from pointsman.query.reading import Tariff, read_outcomes
 
 __all__ = ["CertifiedSplit", "Job", "Measured", "Table", "read_sample", "run_jobs"]
@@ -58,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one split, by entrant: `gap`, `parity` and `minus_1` (savings), `apgr` (two arms), `ece`; curves on a grid."""
+    """Of one split, by entrant: `gap`, `parity` and `minus_1` (savings), `ece`, those of two arms; curves on a grid."""
 
     job: Job
     numbers: dict[str, dict[str, float]]
@@ -69,15 +74,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedSplit:
-    """Of one resplit: what was saved and lost on the test rows by what was certified on others.
+    """Of one resplit: what became of the test rows under what was certified on others.
 
-    `noise`: standard error of `loss`. `is_certified`: whether any setting that saves passed.
+    `is_certified`: whether any setting that saves passed.
     """
 
     job: Job
-    saving: float
-    loss: float
-    noise: float
+    played: Played
     is_certified: bool
 
 
@@ -113,6 +116,7 @@ _PREPARED: dict[str, Any] = {}
 
 
 def _prepare(table: Table) -> None:
+    logging.getLogger("pointsman").setLevel(logging.CRITICAL)  # alarms are counted, not told
     _PREPARED["limits"] = threadpool_limits(1)
     _PREPARED["sample"] = read_sample(table)[0]
 
@@ -132,7 +136,7 @@ def measured(sample: Sample, job: Job) -> Measured:
         found = {"gap": gap_closed(entry.curve, test.outcomes), "parity": saving(entry.curve, test.outcomes)}
         found["minus_1"] = saving(entry.curve, test.outcomes, 0.01)
         if entry.forecasts is not None and len(outcomes.arms) == 2:
-            found["apgr"] = _apgr(entry.forecasts, test.outcomes)
+            found |= _of_two_arms(entry.forecasts, test.outcomes)
         if entry.name == OURS and entry.forecasts is not None:
             found["ece"] = _calibration_error(entry.forecasts, test.outcomes)
         numbers[entry.name] = found
@@ -142,27 +146,25 @@ def measured(sample: Sample, job: Job) -> Measured:
 
 
 def certified(sample: Sample, job: Job) -> CertifiedSplit:
-    """Learn, certify, and see what becomes of the promise on rows that neither has seen."""
-    is_shifted = job.kind == "shifted"
+    """Learn, certify, and see what becomes of the promise in traffic of rows that neither has seen."""
     tasks = sample.outcomes.tasks
-    parts = task_thirds(tasks, job.seed) if is_shifted else thirds(len(sample), job.seed)
+    parts = task_thirds(tasks, job.seed) if job.kind == "shifted" else thirds(len(sample), job.seed)
     train, kept, test = (sample.rows(part) for part in parts)
     fitted, held_out = Joint().fit_held_out(train, job.seed)
     reference, promise = train.outcomes.strongest, Promise()
-    most_novel = fitted.novelty.most_known if is_shifted else 1.0
     calibration = fitted.forecast(kept.features, kept.outcomes.prompt_tokens), kept.outcomes
-    found = certify((held_out, train.outcomes), calibration, reference, promise, most_novel)
+    found = certify((held_out, train.outcomes), calibration, reference, promise)
+    certificate, names = certificate_of(found, calibration, promise), train.outcomes.names
+    policy = Policy(names, names[reference], "nano_usd", Server.of(fitted), certificate, "bench")
     forecasts = fitted.forecast(test.features, test.outcomes.prompt_tokens)
-    arms = choose(forecasts, reference, found.setting, most_novel)
-    losses = losses_of(test.outcomes, reference, arms)
-    paid = test.outcomes.nano_usd[np.arange(len(arms)), arms].mean() / test.outcomes.nano_usd[:, reference].mean()
-    noise = float(losses.std() / np.sqrt(len(losses)))
-    return CertifiedSplit(job, 1 - float(paid), float(losses.mean()), noise, found.setting is not None)
+    return CertifiedSplit(job, play(policy, test.outcomes, forecasts, job.seed), certificate is not None)
 
 
-def _apgr(forecasts: Forecasts, outcomes: Outcomes) -> float:
+def _of_two_arms(forecasts: Forecasts, outcomes: Outcomes) -> dict[str, float]:
+    """RouteLLM's figures."""
     strong = outcomes.strongest
-    return apgr(forecasts.right[:, strong] - forecasts.right[:, 1 - strong], outcomes)
+    gain = forecasts.right[:, strong] - forecasts.right[:, 1 - strong]
+    return {"apgr": apgr(gain, outcomes), "cpt50": cpt(gain, outcomes, 0.5), "cpt80": cpt(gain, outcomes, 0.8)}
 
 
 def _calibration_error(forecasts: Forecasts, outcomes: Outcomes) -> float:

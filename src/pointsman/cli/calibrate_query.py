@@ -35,15 +35,20 @@ def query(
     ] = None,
     confidence: Annotated[float, typer.Option(help="With which that is promised.")] = 0.95,
     most_novel: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Requests more novel than this go to the reference arm.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Requests more novel than this go to the reference arm [default: 1]."),
+    ] = None,
+    known_only: Annotated[
+        bool,
+        typer.Option("--known-only", help="Instead: the novelty that 99 % of the rows of left-out tasks lie above."),
+    ] = False,
     costs: Annotated[Path | None, typer.Option(help="JSON of prices by arm, as for `fit query`.")] = None,
 ) -> None:
     """Certify how much a policy saves while it keeps the reference arm's quality; exit 1 where nothing may be promised.
 
     pointsman calibrate query policy --outcomes kept.jsonl --quality 0.98
 
-    pointsman calibrate query policy --outcomes kept.jsonl --loss 0.01 --most-novel 0.5
+    pointsman calibrate query policy --outcomes kept.jsonl --loss 0.01 --known-only
     """
     require_learning()
     from pointsman.query.certifying import Promise
@@ -53,11 +58,16 @@ def query(
 
     if quality is not None and loss is not None:
         raise BadRequest("--quality and --loss are given; expected one of them", code="conflicting_options")
+    if known_only and most_novel is not None:
+        raise BadRequest("--most-novel and --known-only are given; expected one of them", code="conflicting_options")
     if loss is None:
         promise = Promise.of_quality(_QUALITY if quality is None else quality, confidence)
     else:
         promise = Promise(loss, confidence)
     stored = load_stored(policy)
+    if known_only:
+        most_novel = stored.policy.server.fitted.novelty.most_known
+    most_novel = 1.0 if most_novel is None else most_novel
     with counted("reading, certifying", 2) as tick:
         tariffs = None if costs is None else read_tariffs(costs)
         read = read_outcomes(outcomes, stored.policy.arms, tariffs, kind=stored.policy.kind)
@@ -108,6 +118,7 @@ def _certified(found: Calibration, reference: str, kind: Kind) -> str:
         *([f"of these {certificate.num_taken:,} were taken ahead of the arms"] if certificate.num_taken else []),
         f"setting: {setting_shown(certificate.setting, kind)}",
         f"settings: {certified.num_tested} tested, in an order fixed before, {certified.num_passed} passed",
+        f"novelty: on average {certificate.usual_novelty:.3g} or less; serve stops routing where requests have more",
         "covered: requests drawn like these rows, on average; not covered: other requests, and any single one",
     ]
     return "\n".join(lines)

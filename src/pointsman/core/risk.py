@@ -12,6 +12,7 @@ is from, and paths chosen by what they lost on it.
 """
 
 import math
+import random
 from collections.abc import Sequence
 
 from pointsman.core.errors import BadRequest
@@ -118,6 +119,16 @@ def mean_is_below(limit: float, values: Sequence[float], within: tuple[float, fl
         return mean >= 1
     shares = [(value - low) / (high - low) for value in values]
     return _greatest_log_wealth(shares, _stakes(shares, 1 - confidence), mean) >= -math.log(1 - confidence)
+
+
+def shuffled(values: Sequence[float]) -> list[float]:
+    """The values in an order of chance, always the same: bets are on independent values, and tables are often sorted.
+
+    Where its first half loses nothing, a bet in its own order is won before the second half is seen.
+    """
+    found = list(values)
+    random.Random(0).shuffle(found)  # noqa: S311  an order, no secret
+    return found
 
 
 def mean_interval(values: Sequence[float], low: float, high: float, confidence: float) -> tuple[float, float]:

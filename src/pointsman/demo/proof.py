@@ -121,7 +121,7 @@ def write_report(console: Console, build: Path) -> Path:
     from pointsman.query.report import collect, to_html
 
     ledger, page = build / "ledger.db", build / "report.html"
-    grids = {level: [grid.rows for grid in read_grids(ledger, level)] for level in ("token", "unit")}
+    grids = {level: {grid.request_id: grid.rows for grid in read_grids(ledger, level)} for level in ("token", "unit")}
     found = collect(lambda: read_entries(ledger), "moved_bytes", grids["token"], grids["unit"])
     page.write_text(to_html(found, ledger.name), encoding="utf-8")
     console.print(f"the whole of it as a page: {page.resolve().as_uri()}")

@@ -6,6 +6,7 @@
     max_audits = 2                 # at once
     comparer = "agreement"         # or "reference_is_right": what an audit says of an answer
     most_reference = 5e6           # most that the reference arm bills, in the policy's unit; left out: from forecasts
+    shift_tolerance = 0.05         # mean novelty of requests above that of the calibration rows; 1 for any
 
     [memory]
     path = "memory.sqlite3"        # answers that were given before answer again, for each API key by itself
@@ -39,6 +40,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from pointsman.core import BadRequest
+from pointsman.query.shift import TOLERANCE
 
 __all__ = ["RoutingConfig", "RoutingFlags", "RoutingTables", "routing_config"]
 
@@ -58,6 +60,7 @@ class RoutingConfig:
         max_audits: at once.
         comparer: whether an audit compares only, or takes the reference arm's answer for the right one.
         most_reference: most that the reference arm bills for a request, in the policy's kind; None: from forecasts.
+        shift_tolerance: of the mean novelty of requests, above that of the calibration rows.
         memory: file of the memory.
         capacity_bytes: of all that memory keeps.
         seconds_to_live: of what it keeps.
@@ -74,6 +77,7 @@ class RoutingConfig:
     max_audits: int = 2
     comparer: Comparer = "agreement"
     most_reference: float | None = None
+    shift_tolerance: float = TOLERANCE
     memory: Path | None = None
     capacity_bytes: int = 256 << 20
     seconds_to_live: float = 7 * 86_400.0
@@ -106,6 +110,7 @@ class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     max_audits: _Count | None = None
     comparer: Comparer | None = None
     most_reference: Annotated[float, Meta(gt=0)] | None = None
+    shift_tolerance: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
 class _MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +150,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "max_audits": ("policy", "max_audits"),
     "comparer": ("policy", "comparer"),
     "most_reference": ("policy", "most_reference"),
+    "shift_tolerance": ("policy", "shift_tolerance"),
     "memory": ("memory", "path"),
     "capacity_bytes": ("memory", "capacity_bytes"),
     "seconds_to_live": ("memory", "seconds_to_live"),

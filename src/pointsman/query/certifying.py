@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.core import BadRequest
-from pointsman.core.risk import mean_is_below
+from pointsman.core.risk import mean_is_below, shuffled
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import best_of, cautious, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
@@ -187,7 +187,7 @@ def certify(
     num_passed = 0
     for setting in ordered:
         losses, costs = played.under(setting, promise.kept)
-        if not mean_is_below(promise.loss, losses.tolist(), (-1.0, promise.kept), promise.confidence):
+        if not mean_is_below(promise.loss, shuffled(losses.tolist()), (-1.0, promise.kept), promise.confidence):
             break
         num_passed += 1
         cost = float(costs.mean())

@@ -24,6 +24,7 @@ __all__ = [
     "best_of",
     "cautious",
     "choices",
+    "cpt",
     "curve_of",
     "gap_closed",
     "mixture",
@@ -142,17 +143,32 @@ def apgr(gain: Floats, outcomes: Outcomes) -> float:
     `gain`: (N,) scores by which requests go to it, the highest first; equal scores in no order (their mean).
     NaN where both arms are right equally often: there is no gap. Raises ValueError unless there are two arms.
     """
+    return float(np.trapezoid(_recovered(gain, outcomes), dx=1 / len(gain)))
+
+
+def cpt(gain: Floats, outcomes: Outcomes, recovered: float) -> float:
+    """RouteLLM's call-performance threshold: the least share of calls to the stronger arm that recovers so much.
+
+    `recovered`: of the gap between both arms, above 0 and up to 1; 0.5 for CPT50. Else as `apgr`; a coin between two
+    thresholds is no threshold, so the share is one of whole requests.
+    """
+    found = _recovered(gain, outcomes)
+    return float("nan") if np.isnan(found).any() else int((found >= recovered - _NO_GAP).argmax()) / len(gain)
+
+
+def _recovered(gain: Floats, outcomes: Outcomes) -> Floats:
+    """(N + 1,) share of the gap that 0 to N calls recover, from 0 to 1 and beyond; NaN without a gap."""
     if len(outcomes.arms) != 2:
-        raise ValueError("the average gap recovered is of two arms")
+        raise ValueError("the gap recovered is of two arms")
     strong = outcomes.strongest
     gained = outcomes.right[:, strong] - outcomes.right[:, 1 - strong]
     if gained.sum() <= _NO_GAP:
-        return float("nan")
+        return np.full(len(gained) + 1, np.nan)
     values, group = np.unique(-gain, return_inverse=True)
     means = np.bincount(group, gained, len(values)) / np.bincount(group, minlength=len(values))
     ordered = np.sort(group)
     total = np.concatenate([[0.0], np.cumsum(means[ordered])])
-    return float(np.trapezoid(total / total[-1], dx=1 / len(gained)))
+    return np.asarray(total / total[-1])
 
 
 def saving(curve: Curve, outcomes: Outcomes, loss: float = 0.0) -> float:

@@ -18,9 +18,18 @@ from pointsman.query.policy import Certificate, Kind
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
 from pointsman.query.sequences import Sequences, fit_sequences
+from pointsman.query.shift import usual_novelty
 from pointsman.query.storing import Origin, StoredPolicy, policy_of
 
-__all__ = ["Calibration", "best_reachable", "calibrate_policy", "fit_policy", "forecasts_of", "grow_policy"]
+__all__ = [
+    "Calibration",
+    "best_reachable",
+    "calibrate_policy",
+    "certificate_of",
+    "fit_policy",
+    "forecasts_of",
+    "grow_policy",
+]
 
 _STEPS = 8
 """Of the bisection for the best reachable quality: to within 0.002."""
@@ -134,12 +143,22 @@ def calibrate_policy(
     sequences, num_untold = _told(policy.sequences, outcomes)
     held_out = stored.seen.for_certify(policy.arms)
     found = certify(held_out, (forecasts, outcomes), reference, promise, most_novel, sequences)
+    return Calibration(found, certificate_of(found, (forecasts, outcomes), promise, most_novel), num_untold)
+
+
+def certificate_of(
+    found: Certified, calibration: tuple[Forecasts, Outcomes], promise: Promise, most_novel: float = 1.0
+) -> Certificate | None:
+    """What `certify` found on these rows, as a certificate; None where nothing that saves passed."""
     if found.setting is None:
-        return Calibration(found, None, num_untold)
-    num_taken = 0 if outcomes.taken is None else int(outcomes.taken.is_taken.sum())
-    data = digest_of(outcomes)
-    made = Certificate(promise, found.setting, most_novel, len(outcomes), found.saving, policy.arms, data, num_taken)
-    return Calibration(found, made, num_untold)
+        return None
+    forecasts, outcomes = calibration
+    left = np.ones(len(outcomes), dtype=bool) if outcomes.taken is None else ~outcomes.taken.is_taken
+    usual = usual_novelty(forecasts.novelty[left], most_novel)
+    return Certificate(
+        *(promise, found.setting, most_novel, usual, len(outcomes), found.saving, outcomes.names),
+        *(digest_of(outcomes), int((~left).sum())),
+    )
 
 
 def _told(sequences: Sequences | None, outcomes: Outcomes) -> tuple[Sequences | None, int]:

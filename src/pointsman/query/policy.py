@@ -81,6 +81,7 @@ class Certificate:
         promise: what is kept, with which confidence.
         setting: of the dials.
         most_novel: requests above this go to the reference arm.
+        usual_novelty: that the mean of requests like the calibration rows does not exceed, see `shift.py`.
         num_rows: of calibration.
         saving: share of the reference arm's cost on them.
         arms: that it was made for, in order; another set of arms needs another certificate.
@@ -92,6 +93,7 @@ class Certificate:
     promise: Promise
     setting: Setting
     most_novel: float
+    usual_novelty: float
     num_rows: int
     saving: float
     arms: tuple[str, ...]

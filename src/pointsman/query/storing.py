@@ -106,6 +106,7 @@ class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: float | None
     caution: float
     most_novel: float
+    usual_novelty: float
     num_rows: int
     saving: float
     arms: list[str]
@@ -283,6 +284,7 @@ def _certificate_file(certificate: Certificate, decides: _Decides) -> _Certifica
         price=None if setting.price == float("inf") else setting.price,
         caution=setting.caution,
         most_novel=certificate.most_novel,
+        usual_novelty=certificate.usual_novelty,
         num_rows=certificate.num_rows,
         saving=certificate.saving,
         arms=list(certificate.arms),
@@ -306,10 +308,15 @@ def _load_certificate(folder: Path, decides: _Decides) -> Certificate | None:
         raise bad_policy(path, "promise", exc.message) from exc
     price = float("inf") if record.price is None else record.price
     setting = Setting(price, record.caution, record.looks is True)
-    if setting.price < 0 or not 0 <= record.most_novel <= 1 or not 0 <= record.num_taken <= record.num_rows > 0:
+    shares = record.most_novel, record.usual_novelty
+    if (
+        setting.price < 0
+        or not all(0 <= share <= 1 for share in shares)
+        or not 0 <= record.num_taken <= record.num_rows > 0
+    ):
         raise bad_policy(path, "setting", "has a price, a novelty or a number of rows out of range")
     arms = tuple(record.arms)
     return Certificate(
-        *(promise, setting, record.most_novel, record.num_rows, record.saving, arms),
+        *(promise, setting, record.most_novel, record.usual_novelty, record.num_rows, record.saving, arms),
         *(record.data_sha256, record.num_taken),
     )

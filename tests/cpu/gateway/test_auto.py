@@ -29,7 +29,7 @@ QUESTION = "What is 2 + 3?"
 def policy() -> Policy:
     """Fitted to made-up outcomes; its certificate takes the cheapest arm."""
     server = Server.of(Joint(learners=tuple(LEARNERS)[:2]).fit(synthetic_sample(120, 2, 1), 1))
-    certificate = Certificate(Promise.of_quality(0.99), Setting(float("inf"), 0.0), 1.0, 120, 0.5, ARMS, "made up")
+    certificate = Certificate(Promise.of_quality(0.99), Setting(float("inf"), 0.0), 1.0, 1.0, 120, 0.5, ARMS, "made up")
     return Policy(ARMS, ARMS[1], "moved_bytes", server, certificate, "policy/made-up")
 
 

@@ -14,6 +14,7 @@ from pointsman.bench.query_figures import (
     split_figures,
 )
 from pointsman.bench.query_jobs import CertifiedSplit, Job, Measured
+from pointsman.bench.query_traffic import Played
 
 PLAIN, ALONE = f"{OURS} without sequences", f"{OURS} without shared difficulty"
 
@@ -23,7 +24,7 @@ def numbers(gap: float, **others: float) -> dict[str, float]:
 
 
 def split(seed: int, ours: float, *, apgr: bool = True) -> Measured:
-    two = {"apgr": 0.75} if apgr else {}
+    two = {"apgr": 0.75, "cpt50": 0.25, "cpt80": 0.5} if apgr else {}
     found = {
         OURS: numbers(ours, ece=0.03, **two),
         PLAIN: numbers(0.3, **two),
@@ -51,6 +52,8 @@ def test_figures_of_ours_are_means_over_splits() -> None:
             "saving_at_minus_1": 0.5,
             "ece": 0.03,
             "apgr": 0.75,
+            "cpt50": 0.25,
+            "cpt80": 0.5,
             "best_single": 0.8,
             "oracle": 0.95,
         }
@@ -76,18 +79,25 @@ def test_gains_are_differences_within_splits() -> None:
 
 def test_certified_figures_count_what_was_broken() -> None:
     losses = [0.02, 0.011, 0.01, -0.05]
-    splits = [CertifiedSplit(Job("certified", n), 0.1 * n, loss, 0.004, n > 0) for n, loss in enumerate(losses)]
+    offs = [None, 10, 20, None]
+    splits = [
+        CertifiedSplit(Job("certified", n), Played(0.1 * n, loss, 0.004, off, off and "shift"), n > 0)
+        for n, (loss, off) in enumerate(zip(losses, offs, strict=True))
+    ]
     found = certified_figures(splits, 0.01, 0)
     assert found["certified_saving"].value == pytest.approx(0.15)
     assert found["violation_rate_with_test_noise"].value == 0.5  # a loss of just what was promised breaks nothing
     assert found["violation_rate"].value == 0.25
     assert found["certified_share"].value == 0.75
+    assert (found["switched_off"].value, found["requests_until_off"].value) == (0.5, 15.0)
 
 
 def test_an_interval_of_nothing_broken_is_not_empty() -> None:
     """Wilson's of none in 100 ends at 3.7 %."""
-    splits = [CertifiedSplit(Job("certified", n), 0.1, 0.0, 0.001, True) for n in range(100)]
-    found = certified_figures(splits, 0.01, 0)["violation_rate"]
+    splits = [CertifiedSplit(Job("certified", n), Played(0.1, 0.0, 0.001, None, None), True) for n in range(100)]
+    figures = certified_figures(splits, 0.01, 0)
+    assert figures["requests_until_off"].value is None
+    found = figures["violation_rate"]
     assert (found.value, found.low, found.n) == (0.0, 0.0, 100)
     assert found.high == pytest.approx(0.0370, abs=1e-4)
 
@@ -100,12 +110,12 @@ def test_ours_is_compared_with_the_best_rival_only() -> None:
 
 def test_the_ranking_has_the_best_first_and_everybody() -> None:
     head, *lines = ranking(SPLITS, "2 splits")
-    assert "APGR" in head
+    assert head.endswith("APGR  CPT50  CPT80")
     names = [line.split("  ")[0] for line in lines]
     assert names[:4] == ["oracle", OURS, "cascade", PLAIN]
     assert len(lines) == 7
     assert "0.500" in lines[1]
-    assert lines[1].endswith("0.750")
+    assert lines[1].endswith("0.750  0.250  0.500")
     assert "APGR" not in ranking([split(0, 0.4, apgr=False)], "1 split")[0]
 
 

@@ -117,6 +117,12 @@ def test_calibrate_certifies(pm: Any, fitted: Any, tmp_path: Path) -> None:
     again = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.08", "--confidence", "0.9")
     assert "at least 1 of the share that large gets right, less 0.08; confidence 0.9" in again.out
     assert (tmp_path / "policy/certificate.dropped-1.json").is_file()
+    known = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.08", "--known-only")
+    assert known.code in (0, 1)
+    novelty = json.loads((tmp_path / "policy/policy.json").read_text())["decides"]["forecaster"]["novelty"]
+    if known.code == 0:
+        record = json.loads((tmp_path / "policy/certificate.json").read_text())
+        assert record["most_novel"] == novelty["most_known"]
 
 
 def test_calibrate_says_what_could_be_reached(pm: Any, fitted: Any, tmp_path: Path) -> None:
@@ -136,6 +142,7 @@ def test_calibrate_says_what_could_be_reached(pm: Any, fitted: Any, tmp_path: Pa
     [
         (["--outcomes", "a.jsonl"], "calibration_overlaps"),
         (["--outcomes", "kept.jsonl", "--quality", "0.99", "--loss", "0.01"], "conflicting_options"),
+        (["--outcomes", "kept.jsonl", "--known-only", "--most-novel", "0.5"], "conflicting_options"),
         (["--outcomes", "kept.jsonl", "--quality", "1.5"], "bad_promise"),
         (["--outcomes", "few.jsonl"], "too_few_rows"),
         (["--outcomes", "pair.jsonl"], "unknown_arm"),

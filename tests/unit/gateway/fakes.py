@@ -83,7 +83,7 @@ def policy_of(
     """A policy whose last arm is the reference; a certified one takes the cheapest."""
     setting = Setting(float("inf"), 0.0)
     certificate = (
-        Certificate(Promise.of_quality(0.99), setting, 0.5, 1000, 0.6, tuple(arms), "sha") if certified else None
+        Certificate(Promise.of_quality(0.99), setting, 0.5, 0.1, 1000, 0.6, tuple(arms), "sha") if certified else None
     )
     made: Any = FixedServer(right, cost, **server)
     return Policy(tuple(arms), arms[-1], kind, made, certificate, "policy/test")

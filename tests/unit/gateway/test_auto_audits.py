@@ -205,6 +205,33 @@ async def test_bills_above_their_forecast_drop_the_certificate(
     await stays_off(setup, client, caplog)
 
 
+async def test_requests_unlike_those_of_the_certificate_go_to_the_reference(
+    setup: Setup, client_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """None is above `most_novel`, and the mean of the calibration rows was 0.1; no audit is needed."""
+    client = client_of(setup.app(0.0, novelty=0.5))
+    replies = [await client.chat(setup.fakes.asking()) for _ in range(60)]
+    arms = [reply.headers["x-pointsman-arm"] for reply in replies]
+    number = arms.index("large")
+    assert number >= 12
+    assert set(arms[number:]) == {"large"}
+    routing = (await client.ask("GET", STATUS)).json["routing"]
+    assert (routing["reason"], routing["numbers"]["mean"]) == ("shift", 0.5)
+    assert routing["numbers"]["num_requests"] == number + 1, "the request that shows it goes to the reference already"
+    assert routing["numbers"]["allowed"] == pytest.approx(0.15)
+    await stays_off(setup, client, caplog)
+
+
+@pytest.mark.parametrize(("novelty", "wish"), [(0.9, {}), (0.5, {"quality": 0.9999}), (0.14, {})])
+async def test_what_the_certificate_does_not_decide_or_allows_is_no_shift(
+    setup: Setup, client_of: Any, novelty: float, wish: dict[str, float]
+) -> None:
+    client = client_of(setup.app(0.0, novelty=novelty))
+    for _ in range(60):
+        await client.chat(setup.fakes.asking(pointsman=wish))
+    assert (await client.ask("GET", STATUS)).json["routing"]["state"] == "on"
+
+
 async def test_a_request_is_told_by_what_held_when_it_was_decided(setup: Setup, client_of: Any) -> None:
     setup.small.moved_bytes = 10**6
     client = client_of(setup.app(0.0))

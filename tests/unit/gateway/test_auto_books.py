@@ -148,6 +148,7 @@ async def test_the_status_tells_how_routing_does(app_of: Any, client_of: Any, fa
     assert (refused.status, refused.error["code"]) == (405, "method_not_allowed")
     assert (found["auto"], found["routing"]["state"], found["routing"]["reason"]) == (True, "on", None)
     assert found["routing"]["limits"]["most_reference"] == 1000, "ten times the forecast"
+    assert found["routing"]["shift"] == {"usual": 0.1, "tolerance": 0.05, "confidence": 0.95}
     assert "restart" in found["routing"]["turn_on"]
     assert found["certificate"]["data"] == "sha"
     arms = ["small?mode=direct", "large"]

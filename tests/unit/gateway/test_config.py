@@ -24,6 +24,7 @@ MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
 
 ROUTING = (
     *("policy.folder", "policy.audit_share", "policy.max_audits", "policy.comparer", "policy.most_reference"),
+    "policy.shift_tolerance",
     *("memory.path", "memory.capacity_bytes", "memory.seconds_to_live", "memory.semantic"),
     *("solver.on", "parts.on", "ledger.path", "ledger.heat_maps", "explain.keep"),
 )
@@ -93,13 +94,14 @@ def test_what_auto_is_told(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     text = (
         '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
-        'most_reference = 5e6\n[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
+        "most_reference = 5e6\nshift_tolerance = 0.2\n"
+        '[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
         '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\nheat_maps = false\n[explain]\nkeep = 7\n'
     )
     path = written(tmp_path, text)
     config = load_config(path, environ={})
     expected = RoutingConfig(
-        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6),
+        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2),
         *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", False, 7),
     )
     assert config.routing == expected
@@ -223,6 +225,7 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ('[policy]\nfolder = "."\nmax_audits = 0\n', "max_audits"),
         ('[policy]\nfolder = "."\ncomparer = "taste"\n', "comparer"),
         ('[policy]\nfolder = "."\nmost_reference = 0\n', "most_reference"),
+        ('[policy]\nfolder = "."\nshift_tolerance = 2\n', "shift_tolerance"),
         ('[policy]\nfile = "."\n', "unknown field `file`"),
         ("[memory]\nsemantic = true\n", "memory.semantic is set without memory.path"),
         ('[memory]\npath = "none/m"\n', "there is no folder"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.query.frontier import Curve, apgr, choices, curve_of, gap_closed, mixture, oracle, prices_of, saving
+from pointsman.query.frontier import Curve, apgr, choices, cpt, curve_of, gap_closed, mixture, oracle, prices_of, saving
 from pointsman.query.outcomes import Outcomes
 
 COSTS = [100.0, 300.0, 1_000.0]
@@ -166,3 +166,34 @@ def test_the_saving_is_the_cheapest_setting_that_loses_no_more(tables) -> None:
     assert saving(curve, table, 0.02) == pytest.approx(0.6)
     assert saving(Curve(np.array([1.0]), np.array([0.9])), table) == 0.0
     assert saving(Curve(np.array([12.0]), np.array([1.0])), table) == 0.0  # dearer than the reference saves nothing
+
+
+def slow_cpt(order: np.ndarray, gained: np.ndarray, recovered: float) -> float:
+    """Calls one after the other, without ties."""
+    for calls in range(len(order) + 1):
+        if gained[order[:calls]].sum() >= recovered * gained.sum() - 1e-9:
+            return calls / len(order)
+    raise AssertionError("all calls recover all")
+
+
+@given(
+    st.permutations(range(8)), st.lists(st.integers(-1, 1), min_size=8, max_size=8), st.sampled_from([0.5, 0.8, 1.0])
+)
+def test_cpt_is_the_first_share_that_recovers_so_much(
+    tables, scores: list[int], gains: list[int], level: float
+) -> None:
+    right = np.array([[float(gain < 0), float(gain > 0)] for gain in gains])
+    found = tables.outcomes_of(right, [1.0, 2.0])
+    gained = right[:, found.strongest] - right[:, 1 - found.strongest]
+    if gained.sum() == 0:
+        assert math.isnan(cpt(np.array(scores, float), found, level))
+    else:
+        order = np.argsort(-np.array(scores))
+        assert cpt(np.array(scores, float), found, level) == slow_cpt(order, gained, level)
+
+
+def test_cpt_by_hand_and_at_random(tables) -> None:
+    found = tables.outcomes_of([[0, 1], [1, 1], [1, 1], [0, 1]], [1.0, 2.0])
+    scores = np.array([3.0, 1.0, 0.0, 2.0])
+    assert [cpt(scores, found, level) for level in (0.5, 0.8)] == [0.25, 0.5]
+    assert [cpt(np.zeros(4), found, level) for level in (0.5, 0.8)] == [0.5, 1.0]  # all tie: the diagonal

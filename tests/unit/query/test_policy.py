@@ -31,7 +31,7 @@ class Told:
 
 def certificate(promise: Promise | None = None, setting: Setting | None = None, **changes: object) -> Certificate:
     found = Certificate(
-        promise or Promise.of_quality(0.95), setting or Setting(0.02, 0.0), 0.5, 600, 0.4, ARMS, "sha256:0"
+        promise or Promise.of_quality(0.95), setting or Setting(0.02, 0.0), 0.5, 0.1, 600, 0.4, ARMS, "sha256:0"
     )
     return replace(found, **changes)  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def test_what_was_learned_decides(learned) -> None:
     train, fitted, _ = learned
     outcomes = train.outcomes
     setting = Setting(2e-5, 0.05)
-    made = Certificate(Promise.of_quality(0.9), setting, 1.0, 600, 0.2, outcomes.names, "sha256:0")
+    made = Certificate(Promise.of_quality(0.9), setting, 1.0, 0.1, 600, 0.2, outcomes.names, "sha256:0")
     found = Policy(outcomes.names, "arm1", "nano_usd", Server.of(fitted), made, "v1")
     together = choose(fitted.forecast(train.features, outcomes.prompt_tokens), 1, setting)
     arms = [

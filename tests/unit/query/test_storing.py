@@ -74,7 +74,7 @@ def folder(stored: StoredPolicy, tmp_path: Path) -> Path:
 
 
 def certificate(arms: tuple[str, ...] = ("arm0", "arm1", "arm2")) -> Certificate:
-    return Certificate(Promise(0.02), Setting(1e-5, 0.1), 0.75, 500, 0.3, arms, "00")
+    return Certificate(Promise(0.02), Setting(1e-5, 0.1), 0.75, 0.2, 500, 0.3, arms, "00")
 
 
 def refused(call: Callable[[], object], code: str = "bad_policy") -> str:
@@ -364,6 +364,7 @@ def test_files_that_are_no_record(folder: Path, text: str) -> None:
         ("promise", {"kept": 1.5}),
         ("setting", {"price": -1.0}),
         ("setting", {"most_novel": 2.0}),
+        ("setting", {"usual_novelty": -0.1}),
         ("setting", {"num_rows": 0}),
         ("caution", {"caution": None}),
     ],

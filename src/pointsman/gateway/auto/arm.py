@@ -173,7 +173,16 @@ class AutoArm:
             trail.tried.append((name, said.reason))
         plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
         plan = replace(plan, look=look, missed=missed)
+        if tracks.policy is not None and self._is_shifted(plan, trail.time_us):
+            return replace(tracks.policy.refer(asked, "routing_off"), missed=missed)
         return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
+
+    def _is_shifted(self, plan: Plan, time_us: int) -> bool:
+        """Whether a plan under the certificate comes when requests have shown to be others than those it is for."""
+        if self._guard is None or plan.decision.certificate is None or plan.novelty is None:
+            return False
+        self._guard.admit(plan.novelty, time_us)
+        return self._is_off
 
     def _inferred(self) -> Plan:
         if self._tracks.infer is None:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pointsman.core import BadRequest, Unsupported
+from pointsman.core import Unsupported
 from pointsman.gateway.arms import Arm
 from pointsman.gateway.auto.arm import AutoArm, Tracks
 from pointsman.gateway.auto.auditing import Auditor
 from pointsman.gateway.auto.explaining import Trails
-from pointsman.gateway.auto.guarding import Guard
+from pointsman.gateway.auto.guarding import guard_of
 from pointsman.gateway.auto.recording import Recorder
 from pointsman.gateway.auto.routing import PolicyTrack
 from pointsman.gateway.auto.spec import Served, specs_of
@@ -23,8 +23,6 @@ from pointsman.gateway.auto.tracks import MemoryTrack, ProgramTrack, SolverTrack
 from pointsman.gateway.config import Config
 from pointsman.gateway.models import ModelArm, ModelSource
 from pointsman.gateway.tap import PriceOf
-from pointsman.query.drift import DriftLimits
-from pointsman.query.watch import WatchLimits
 
 if TYPE_CHECKING:  # each is loaded where it is configured only
     from pointsman.gateway.ledger import Ledger
@@ -35,11 +33,6 @@ if TYPE_CHECKING:  # each is loaded where it is configured only
 __all__ = ["Auto", "LoadPolicy", "Opened", "open_routing"]
 
 LoadPolicy = Callable[[Path], "Policy"]
-
-_LOST_WITHOUT_CERTIFICATE: Final = 0.01
-_LONG_PROMPT, _TIMES_FORECAST = 4_000.0, 10.0
-"""The reference arm is taken to bill at most so many times what it is forecast to bill for so long a prompt, where the
-configuration does not say. Chosen: a bill above is cut to that, which makes the guard quicker, and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +134,8 @@ class Auto:
         policy = opened.policy
         self._policy = None if policy is None else PolicyTrack(policy, self._specs(policy, models), self._count)
         self._memory = None if opened.memory is None else MemoryTrack(opened.memory)
-        self._guard = None if policy is None else _guard(config, policy)
+        routing = config.routing
+        self._guard = None if policy is None else guard_of(policy, routing.most_reference, routing.shift_tolerance)
         self.trails = Trails(config.routing.explained)
         self.recorder = Recorder(opened.ledger, self._guard, opened.clock)
         self._levels = {source.name: source.level for source in models}
@@ -214,21 +208,3 @@ class Auto:
     def _count(self, model: str, body: bytes) -> int | None:
         arm = self._arms[model]
         return arm.count(body) if isinstance(arm, ModelArm) else None
-
-
-def _guard(config: Config, policy: Policy) -> Guard:
-    most = config.routing.most_reference
-    lost = _LOST_WITHOUT_CERTIFICATE if policy.certificate is None else policy.certificate.promise.slack
-    limits = WatchLimits(_most_reference(policy) if most is None else most, lost, kind=policy.kind)
-    return Guard(limits, DriftLimits(kind=policy.kind))
-
-
-def _most_reference(policy: Policy) -> float:
-    import numpy as np
-
-    forecasts = policy.server.forecast("?", np.full(len(policy.arms), _LONG_PROMPT))
-    cost = float(forecasts.nano_usd[0, policy.arms.index(policy.reference)])
-    if not 0 < cost < float("inf"):
-        problem = f"the reference arm is forecast to bill {cost!r}; set policy.most_reference"
-        raise BadRequest(problem, code="invalid_config")
-    return _TIMES_FORECAST * cost
