@@ -111,7 +111,8 @@ def choose(forecasts: Forecasts, reference: int, setting: Setting | None, most_n
     """(N,) arms. Requests above `most_novel` go to the reference arm, as all do without a setting."""
     if setting is None:
         return np.full(len(forecasts.right), reference, dtype=np.int64)
-    right, at = np.clip(forecasts.right, 0, 1), forecasts.right[:, [reference]].clip(0, 1)
+    right = np.minimum(np.maximum(forecasts.right, 0), 1)
+    at = right[:, [reference]]
     value = forecasts.right - setting.caution * (right * (1 - at) + at * (1 - right))
     value[:, reference] = forecasts.right[:, reference]
     if math.isinf(setting.price):

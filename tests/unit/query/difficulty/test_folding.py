@@ -67,12 +67,12 @@ def test_both_similarities_come_from_one_reading() -> None:
     rows[3, :50] = 0.0  # a text without a known n-gram
     near = Rows.of(rows, 50)
     asked = directions_view(POINTS)[5].astype(np.float32)
-    similar, texts = near.similar(asked, 50)
+    similar, texts = near.similar(asked)
     np.testing.assert_allclose(similar, rows @ asked, atol=1e-6)
     np.testing.assert_allclose(texts, unit(rows[:, :50].astype(np.float64)) @ unit(POINTS.text)[5], atol=1e-6)
     nothing = asked.copy()
     nothing[:50] = 0.0
-    assert near.similar(nothing, 50)[1].tolist() == [0.0] * 20
+    assert near.similar(nothing)[1].tolist() == [0.0] * 20
 
 
 def test_targets_become_coordinates_of_outcomes_and_of_lengths(learned) -> None:
