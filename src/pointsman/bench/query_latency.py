@@ -15,31 +15,40 @@ from pointsman.query.features import features_of
 from pointsman.query.forecasting import Sample
 from pointsman.query.outcomes import Outcomes, TableArm
 
-__all__ = ["latency_figure", "synthetic_sample"]
+__all__ = ["latency_figures", "synthetic_sample"]
 
-_ARMS, _ROWS, _TIMED, _WARM_UP = 20, 3_000, 2_000, 200
+_ARMS, _ROWS, _TIMED, _WARM_UP, _AGAIN = 20, 3_000, 2_000, 200, 4
 _WORDS = (
     "how many days does the train from Ulm need to carry twelve boxes of green apples and who pays for it then".split()
 )
 
 
-def latency_figure(seed: int) -> Figure:
-    """The 99th percentile over synthetic requests of 20 to 400 words, in milliseconds."""
+def latency_figures(seed: int) -> dict[str, Figure]:
+    """The 99th percentile over synthetic requests of 20 to 400 words, in milliseconds.
+
+    `router_p99_ms` is of each request once. `router_least_p99_ms` is of the least of five times of each: the router
+    without what else the machine does.
+    """
     sample = synthetic_sample(_ROWS, _ARMS, seed)
     with threadpool_limits(1):
         return _timed(Server.of(Joint().fit(sample, seed)), sample, seed)
 
 
-def _timed(server: Server, sample: Sample, seed: int) -> Figure:
+def _timed(server: Server, sample: Sample, seed: int) -> dict[str, Figure]:
     tokens = sample.outcomes.prompt_tokens[0]
     texts = synthetic_texts(_TIMED + _WARM_UP, seed + 1)
-    taken_ms = []
-    for text in texts:
+
+    def taken_ms(text: str) -> float:
         started = time.perf_counter()
         forecasts = server.forecast(text, tokens)
         choose(forecasts, 0, Setting(1e-7, 0.1))
-        taken_ms.append((time.perf_counter() - started) * 1e3)
-    return quantile_figure(taken_ms[_WARM_UP:], 0.99, "ms", seed=seed)
+        return (time.perf_counter() - started) * 1e3
+
+    once = [taken_ms(text) for text in texts][_WARM_UP:]
+    again = [[taken_ms(text) for text in texts[_WARM_UP:]] for _ in range(_AGAIN)]
+    least = [min(times) for times in zip(once, *again, strict=True)]
+    named = {"router_p99_ms": once, "router_least_p99_ms": least}
+    return {name: quantile_figure(times, 0.99, "ms", seed=seed) for name, times in named.items()}
 
 
 def synthetic_texts(count: int, seed: int) -> list[str]:

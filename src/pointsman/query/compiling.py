@@ -13,7 +13,7 @@ __all__ = ["compiled"]
 def compiled(loop: Callable[..., Any]) -> Callable[..., Any] | None:
     """The loop as machine code; None without numba.
 
-    Compiled at the first call, which takes a second or two; kept on disk where the package's folder can be written.
+    Compiled at the first call, which takes about half a second; kept on disk where the package's folder can be written.
     """
     try:
         import numba

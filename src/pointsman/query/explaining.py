@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pointsman.query.features import SURFACE, features_of
+from pointsman.query.features import features_of
 from pointsman.query.outcomes import Floats
 from pointsman.query.policy import Certificate, Choice, Policy, Wish
 from pointsman.query.storing import StoredPolicy
+from pointsman.query.surface import SURFACE
 
 __all__ = ["ArmForecast", "Explanation", "Move", "Unusual", "explain"]
 

@@ -64,7 +64,7 @@ def cautious(right: Floats, reference: int, caution: float) -> Floats:
     """(N, A) chances to be right, less `caution` times the chance that exactly one of arm and reference is right."""
     if caution == 0:
         return right
-    clipped = np.clip(right, 0, 1)
+    clipped = np.minimum(np.maximum(right, 0), 1)  # np.clip takes three times as long for one row
     at = clipped[:, [reference]]
     value = right - caution * (clipped * (1 - at) + at * (1 - clipped))
     value[:, reference] = right[:, reference]

@@ -34,9 +34,10 @@ from pointsman.query.difficulty.prices import Prices
 from pointsman.query.difficulty.space import Points, Space
 from pointsman.query.difficulty.stacking import Stack
 from pointsman.query.difficulty.trees import Trees
-from pointsman.query.features import NUM_NGRAMS, SURFACE
+from pointsman.query.features import NUM_NGRAMS
 from pointsman.query.folders import Arrays, bad_policy
 from pointsman.query.outcomes import Floats
+from pointsman.query.surface import SURFACE
 
 __all__ = ["Packed", "pack", "unpack"]
 

@@ -49,24 +49,24 @@ class JointForecaster:
 
     def forecast(self, features: Features, prompt_tokens: Floats) -> Forecasts:
         """See `Forecaster`."""
-        points = self.space.points(features)
-        found = [learner.predict(points) for learner in self.learners]
-        return self.combined(found, self.neighbours.predict_with(points.directions)[1], prompt_tokens)
+        return self.priced(*self._coordinates(features), prompt_tokens)
 
     def along(self, features: Features) -> tuple[Floats, Floats]:
         """(N, J) coordinates of N requests along the shared directions: of outcomes, and of lengths."""
+        return self._coordinates(features)[:2]
+
+    def _coordinates(self, features: Features) -> tuple[Floats, Floats, Floats]:
+        """Both, and (N,) how novel."""
         points, num_arms = self.space.points(features), len(self.right.mean)
         found = [learner.predict(points) for learner in self.learners]
         novelty = self.novelty.of(self.neighbours.predict_with(points.directions)[1])
         right = self.right.along([each[:, :num_arms] for each in found], novelty)
-        return right, self.lengths.along([each[:, num_arms:] for each in found], novelty)
+        return right, self.lengths.along([each[:, num_arms:] for each in found], novelty), novelty
 
-    def combined(self, predicted: Sequence[Floats], ranks: Floats, prompt_tokens: Floats) -> Forecasts:
-        """From what each learner predicts, (N, T) each, and (N, 2) similarities to the nearest training rows."""
-        num_arms, novelty = len(self.right.mean), self.novelty.of(ranks)
-        right = self.right.combine([each[:, :num_arms] for each in predicted], novelty)
-        lengths = self.lengths.combine([each[:, num_arms:] for each in predicted], novelty)
-        return Forecasts(self.budgets.ordered(right), self.prices.nano_usd(lengths, prompt_tokens), novelty)
+    def priced(self, right: Floats, lengths: Floats, novelty: Floats, prompt_tokens: Floats) -> Forecasts:
+        """From coordinates along the shared directions, (N, J) each: budgets are ordered and lengths become costs."""
+        cost = self.prices.nano_usd(self.lengths.at(lengths), prompt_tokens)
+        return Forecasts(self.budgets.ordered(self.right.at(right)), cost, novelty)
 
 
 @dataclass(frozen=True, slots=True)

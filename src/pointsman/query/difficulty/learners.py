@@ -97,7 +97,10 @@ def ridge(view: View, penalty: float) -> Learner:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The mean of the nearest rows, nearer ones counting more. `directions`: (M, D), `targets`: (M, T)."""
+    """The mean of the nearest rows, nearer ones counting more; of equals the first ones count.
+
+    `directions`: (M, D), `targets`: (M, T). Equals are rows whose texts repeat; partitioning takes any of those.
+    """
 
     view: View
     num_nearest: int
@@ -115,15 +118,18 @@ class Neighbours:
             similar[excluded] = -2.0
         count = min(self.num_nearest, similar.shape[1])
         near = np.argpartition(-similar, count - 1, axis=1)[:, :count]
+        least = np.take_along_axis(similar, near, axis=1).min(1, keepdims=True)
+        is_tied = (similar >= least).sum(1) > count
+        near[is_tied] = np.argsort(-similar[is_tied], axis=1, kind="stable")[:, :count]
         values = np.take_along_axis(similar, near, axis=1)
-        weights = np.exp((values - values.max(1, keepdims=True)) / _WARMTH)
+        weights = np.exp((values - values.max(1, keepdims=True)) / WARMTH)
         weights /= weights.sum(1, keepdims=True)
         ordered = -np.sort(-values, axis=1)
         ranks = ordered[:, [0, min(9, count - 1)]].astype(np.float64)
         return np.einsum("nk,nkt->nt", weights, self.targets[near]), ranks
 
 
-_WARMTH = 0.1  # chosen; 0.05 to 0.2, and 15 to 60 neighbours, differ by less than 0.005 in gap closed
+WARMTH = 0.1  # chosen; 0.05 to 0.2, and 15 to 60 neighbours, differ by less than 0.005 in gap closed
 
 
 def neighbours(view: View, num_nearest: int) -> Learner:

@@ -19,12 +19,14 @@ from sklearn.utils.extmath import randomized_svd
 from pointsman.query.forecasting import Features
 from pointsman.query.outcomes import Floats
 
-__all__ = ["Points", "Space", "fit_space", "unit"]
+__all__ = ["SURFACE_SHARE", "Points", "Space", "fit_space", "unit"]
 
 _TEXT_DIMS = 128
 _WAVES = 200
 _WAVELENGTH = 1.0  # exp(-|a - b|^2 / 2 * this) of surfaces of length about 1; chosen, 0.5 to 2 differ little
 _CLIP = 3.0
+SURFACE_SHARE = 0.7
+"""Of the surface beside the texts, in similarities."""
 
 Singles = NDArray[np.float32]
 
@@ -49,7 +51,7 @@ class Points:
     @property
     def directions(self) -> Floats:
         """(N, K + X + S) of length 1, for similarities."""
-        return unit(np.hstack([unit(self.text), 0.7 * unit(self.surface)]))
+        return unit(np.hstack([unit(self.text), SURFACE_SHARE * unit(self.surface)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,15 @@ class Space:
         """Of N requests."""
         weighted = _normalised(features.ngrams[:, self.buckets], self.rarity)
         text = np.asarray(weighted @ self.projection, dtype=np.float64)
-        plain = np.hstack([features.surface, features.extra])
-        return self.placed(text, plain, features.surface.shape[1])
-
-    def placed(self, text: Floats, plain: Floats, num_surface: int) -> Points:
-        """Points of projected texts (N, K) and of plain features (N, S + X), S of them surface."""
-        plain = np.clip((plain - self.center) / self.scale, -_CLIP, _CLIP)
-        surface = plain[:, :num_surface] / np.sqrt(num_surface)
-        extra = plain[:, num_surface:] / np.sqrt(max(plain.shape[1] - num_surface, 1))
+        surface, extra = self.standardised(np.hstack([features.surface, features.extra]), features.surface.shape[1])
         waves = np.sqrt(2 / len(self.phases)) * np.cos(surface @ self.frequencies + self.phases)
         return Points(np.hstack([text, extra]), surface, waves)
+
+    def standardised(self, plain: Floats, num_surface: int) -> tuple[Floats, Floats]:
+        """(..., S) and (..., X) of plain features (..., S + X), S of them surface."""
+        plain = np.minimum(np.maximum((plain - self.center) / self.scale, -_CLIP), _CLIP)
+        surface, extra = plain[..., :num_surface], plain[..., num_surface:]
+        return surface / np.sqrt(num_surface), extra / np.sqrt(max(extra.shape[-1], 1))
 
 
 def fit_space(features: Features, seed: int) -> Space:

@@ -40,7 +40,11 @@ class Stack:
 
     def combine(self, predicted: Sequence[Floats], novelty: Floats) -> Floats:
         """(N, A) of E predictions (N, A) each and (N,) novelty from 0 to 1."""
-        return np.asarray(self.mean + self.along(predicted, novelty) @ self.directions.T)
+        return self.at(self.along(predicted, novelty))
+
+    def at(self, along: Floats) -> Floats:
+        """(N, A) of (N, J) coordinates along the directions."""
+        return np.asarray(self.mean + along @ self.directions.T)
 
     def along(self, predicted: Sequence[Floats], novelty: Floats) -> Floats:
         """(N, J) coordinates of `combine` along the directions, from the same."""

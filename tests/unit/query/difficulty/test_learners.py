@@ -115,6 +115,13 @@ def test_neighbours_are_the_nearest_weighed_by_similarity(told) -> None:
         assert ranks[row] == pytest.approx([similar[near[0]], similar[near[9]]], abs=1e-5)
 
 
+def test_of_rows_as_near_the_first_ones_count() -> None:
+    """Texts that repeat; the second request has no ties where counting ends."""
+    directions = np.array([[1.0, 0.0]] * 4 + [[0.0, 1.0]] * 2, dtype=np.float32)
+    fitted = Neighbours(directions_view, 2, directions, np.arange(6.0)[:, None])
+    assert fitted.predict_with(np.array([[1.0, 0.0], [0.0, 1.0]]))[0].ravel().tolist() == [0.5, 4.5]
+
+
 def test_neighbours_that_are_excluded_do_not_count(told) -> None:
     directions = told.points.directions
     fitted = Neighbours(directions_view, 30, directions.astype(np.float32), told.targets)

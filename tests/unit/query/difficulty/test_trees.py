@@ -1,12 +1,10 @@
-"""Forests as arrays against scikit-learn, and compiled walks against arrays."""
+"""Forests as arrays against scikit-learn."""
 
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor
 
-from pointsman.query.difficulty import walking
 from pointsman.query.difficulty.trees import Trees, flattened
-from pointsman.query.difficulty.walking import mean_leaf, projected
 
 SCALE = np.array([1.0, 100.0, 0.01])
 
@@ -36,28 +34,3 @@ def test_arrays_predict_what_scikit_learn_predicts(num_targets: int, max_depth: 
 def test_a_tree_that_never_splits_is_its_mean(asked: np.ndarray) -> None:
     forest = ExtraTreesRegressor(3, random_state=0).fit(np.zeros((5, 6)), np.arange(5.0))
     np.testing.assert_allclose(flattened(forest, np.ones(1)).predict(asked), 2.0)
-
-
-@pytest.mark.parametrize("num_targets", [1, 3])
-def test_a_walk_is_the_prediction_of_one_row(num_targets: int, asked: np.ndarray) -> None:
-    pytest.importorskip("numba")
-    assert walking.compiled(walking._walk) is not None  # the fast path is what runs
-    _, trees = grown(num_targets, 1)
-    walked = np.array([mean_leaf(trees, row) for row in asked.astype(np.float32)])
-    np.testing.assert_allclose(walked, trees.predict(asked), rtol=1e-12)
-
-
-def test_without_numba_numpy_answers(monkeypatch: pytest.MonkeyPatch, asked: np.ndarray) -> None:
-    monkeypatch.setattr(walking, "compiled", lambda _: None)
-    _, trees = grown(3, 1)
-    assert np.array_equal(mean_leaf(trees, asked[0].astype(np.float32)), trees.predict(asked[:1])[0])
-
-
-def test_a_gather_is_the_product_with_the_named_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    projection = rng.normal(size=(50, 7)).astype(np.float32)
-    columns, weights = np.array([3, 3, 49, 0]), rng.normal(size=4).astype(np.float32)
-    wanted = weights @ projection[columns]
-    np.testing.assert_allclose(projected(weights, columns, projection), wanted, rtol=1e-5)
-    monkeypatch.setattr(walking, "compiled", lambda _: None)
-    assert np.array_equal(projected(weights, columns, projection), wanted.astype(np.float64))
