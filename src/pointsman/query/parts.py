@@ -34,14 +34,16 @@ from typing import Final, Literal, TypeAlias
 from pointsman.core import BadRequest
 from pointsman.query.part_words import (
     LINKING,
-    PERSON,
+    Request,
     asking,
     asks,
     asks_plainly,
     is_courtesy,
     may_need,
     named,
+    needs_person,
     refers_back,
+    request_of,
     sentences,
     shares_words,
     states,
@@ -184,6 +186,8 @@ def _listed(text: str) -> list[Piece] | SplitReason | None:
         is_plain = kind != "bullet" and len(forms) == 1 and is_at_lines and not _told(lead)
         if not _are_requests(lead, items, is_plain=is_plain):
             return "one_question"
+        if _is_followed(items):
+            return "trailing_text"
         return "refers_back" if kind == "number" and _any_names_a_label(items) else pieces
     return None
 
@@ -201,6 +205,13 @@ def _are_requests(lead: str, items: Sequence[str], *, is_plain: bool) -> bool:
     return len(silent) * 2 <= len(items) and not any(len(_told(one)) != 1 or states(one) for one in silent)
 
 
+def _is_followed(items: Sequence[str]) -> bool:
+    """Whether text stands behind the list: after an empty line, or on a line more than the other items have."""
+    *others, last = (item.strip() for item in items)
+    paragraph, line = last.partition("\n\n")[2], last.partition("\n")[2]
+    return bool(_told(paragraph)) or (bool(_told(line)) and not any("\n" in item for item in others))
+
+
 def _any_names_a_label(items: Sequence[str]) -> bool:
     """Whether an item asks about nothing but a number that an earlier item has, such as `2. Say 1 in Danish`."""
     labels = [found and found[1] for found in map(_NUMBER_ONLY.match, items)]
@@ -214,7 +225,7 @@ def _sentences(text: str) -> list[Piece] | SplitReason:
     """The pieces of a text whose sentences ask, behind a lead that does not."""
     pieces: list[Piece] = []
     for block in _blocks(text):
-        asked = asking([text[_after_link(text, span) : span[1]] for span in block])
+        asked = frozenset(asking([text[_after_link(text, span) : span[1]] for span in block]))
         told_from: int | None = None
         for place, (start, end) in enumerate(block):
             opens = place in asked or (place == 0 and bool(pieces))
@@ -240,11 +251,15 @@ def _sentences(text: str) -> list[Piece] | SplitReason:
 def _blocks(text: str) -> list[list[tuple[int, int]]]:
     """Its sentences; behind one that asks, a linking word begins another block."""
     blocks: list[list[tuple[int, int]]] = [[]]
+    is_asked = last_asks = False
     for start, end in sentences(text):
-        is_linked = LINKING.match(text, start, end) is not None
-        if is_linked and asking([text[_after_link(text, one) : one[1]] for one in blocks[-1]]):
+        begin = _after_link(text, (start, end))
+        if begin > start and (is_asked or last_asks):
             blocks.append([])
+            is_asked = last_asks = False
         blocks[-1].append((start, end))
+        if not is_courtesy(text[begin:end]):
+            is_asked, last_asks = is_asked or asks_plainly(text[begin:end]), asks(text[begin:end])
     return blocks
 
 
@@ -274,26 +289,23 @@ def _obstacle(lead: str, parts: Sequence[str]) -> SplitReason | None:
         return "too_many"
     if any(len(part.split()) < _LEAST_WORDS for part in parts):
         return "too_short"
-    cut = [_cut(part) for part in parts]
-    asked = [next(iter(asking(one)), 0) for one in cut]
-    if any(not is_courtesy(one) for part, place in zip(cut, asked, strict=True) for one in part[place + 1 :]):
+    requests = [request_of(part) for part in parts]
+    if any(_told("".join(_cut(one.asked)[1:])) or any(map(asks, _told(one.told))) for one in requests):
         return "trailing_text"
     has_names = False
-    for number, part in enumerate(parts):
-        needs_person = PERSON.search(part) is not None and (has_names or (number > 0 and not lead.strip()))
-        if (number and refers_back(part)) or needs_person:
+    for number, (part, request) in enumerate(zip(parts, requests, strict=True)):
+        may_be_other = has_names or (number > 0 and (bool(request.told) or not lead.strip()))
+        if (number and refers_back(request)) or (may_be_other and needs_person(request)):
             return "refers_back"
         has_names = has_names or any(name not in lead for name in named(part))
-    return "refers_back" if _any_needs_another(lead, cut, asked) else None
+    return "refers_back" if _any_needs_another(lead, requests) else None
 
 
-def _any_needs_another(lead: str, parts: Sequence[Sequence[str]], asked: Sequence[int]) -> bool:
+def _any_needs_another(lead: str, parts: Sequence[Request]) -> bool:
     """Whether a part may need what another states; or one with statements of its own the lead, which it may change."""
-    told = [" ".join(part[:place]) for part, place in zip(parts, asked, strict=True)]
-    return any(
-        (place and may_need(part, place, lead))
-        or any(may_need(part, place, other) for n, other in enumerate(told) if n != number)
-        for number, (part, place) in enumerate(zip(parts, asked, strict=True))
+    others = [(part, other) for part in parts for other in parts if part is not other]
+    return any(may_need(*pair) for pair in others) or any(
+        may_need(part, Request(lead, "")) for part in parts if part.told
     )
 
 
