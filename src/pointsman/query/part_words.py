@@ -74,7 +74,7 @@ _PLAIN: Final = re.compile(
     re.IGNORECASE,
 )
 """Asks without a question mark too. `When she left, ...` and `What she spent ...` do not, `When did she leave` does."""
-_POLITE: Final = r"(?:(?:now|please|kindly),? )"
+_POLITE: Final = r"(?:(?:now|please|kindly|and|then|next),? )"
 _FREE: Final = re.compile(
     rf"{_POLITE}*(?:(?:{_AUXILIARY})\b|(?:you should|i (?:want|need|would like|'d like) you to|let's) \w|"
     r"i (?:need|want|would like)(?! (?:it|them|to (?!know|see|understand))\b) )|.*\b(?:for me|please)\W*$",

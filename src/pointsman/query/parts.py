@@ -4,7 +4,7 @@ r"""The parts arm: a request that is several questions becomes parts that can ea
     join(split(...), ["4", "Jane Austen"])                  # "1) 4\n2) Jane Austen"
     may_ask_several("What is 2 + 2? Then double it.")       # True, though it is not split
 
-Rules and no model: the same text is always split in the same way, in microseconds. A text that stands before the first
+Rules and no model: the same text is always split in the same way, in about 0.1 ms. A text that stands before the first
 question is carried into every part, unless it only greets or announces questions, or is what only the first question
 is about. Every character of the request is in exactly one piece: lead, marker or part.
 
@@ -126,11 +126,10 @@ def may_ask_several(text: str) -> bool:
     True for two markers of a list that begin lines, whatever they mark; for a linking word that begins a sentence; and
     for two sentences that may ask. One who answers one question should not answer such a request.
     """
-    told = [text[start:end] for start, end in sentences(text)]
-    num_asking = sum(asks(one) and not is_courtesy(one) for one in told)
+    told = _told(text)
+    num_markers, num_marks = len(_LINE_MARKER.findall(text)), len(_QUESTION_MARKS.findall("".join(told)))
     is_linked = any(LINKING.match(one) for one in told)
-    most = max(num_asking, len(_LINE_MARKER.findall(text)), len(_QUESTION_MARKS.findall(text)))
-    return is_linked or most > 1 or split(text).reason == "split"
+    return is_linked or max(num_markers, num_marks, sum(map(asks, told))) > 1 or split(text).reason == "split"
 
 
 def join(found: Split, answers: Sequence[str]) -> str:
