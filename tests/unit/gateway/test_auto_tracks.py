@@ -187,6 +187,17 @@ async def test_a_program_s_string_is_told_as_its_text(
     assert fakes.said(await ask(client, fakes.asking("double 21"))) == said
 
 
+async def test_a_program_never_answers_one_of_several_questions(fakes: Any, client_of: Any, program: Any) -> None:
+    """Where parts are off, or a request has a limit, it stays whole and goes to a model."""
+    router: Any = Covers(QUESTIONS)
+    client = client_of(
+        create_app(Config(ServerConfig(infer="m")), [program], [fakes.source("m", fakes.Writer())], router)
+    )
+    reply = await ask(client, fakes.asking(QUESTIONS))
+    assert (fakes.said(reply), router.seen) == ("inferred", [])
+    assert reply.headers["x-pointsman-reason"] == "not_covered"
+
+
 async def test_a_program_gets_the_parts_and_never_the_whole(fakes: Any, client_of: Any, program: Any) -> None:
     """It covers the first question: of the whole request it would answer that one and no other."""
     router: Any = Covers("What is 2 + 2?", "4")

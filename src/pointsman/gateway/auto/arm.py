@@ -36,6 +36,7 @@ from pointsman.gateway.auto.tracks import POLICY, MemoryTrack, ProgramTrack, Sol
 from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.http import while_connected
 from pointsman.gateway.tap import Heard, PriceOf, Tap
+from pointsman.query.parts import may_ask_several
 
 __all__ = ["AUTO", "AutoArm", "Tracks"]
 
@@ -164,18 +165,28 @@ class AutoArm:
             if isinstance(found, Plan):
                 return _tried(trail, "parts", found)
             trail.tried.append(("parts", found))
-        missed = Cost.zero()
+        said = await self._proved(asked, trail, is_part=is_part)
+        if isinstance(said, Plan):
+            return said
+        plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
+        plan = replace(plan, look=look, missed=said)
+        if tracks.policy is not None and self._is_shifted(plan, trail.time_us):
+            return replace(tracks.policy.refer(asked, "routing_off"), missed=said)
+        return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
+
+    async def _proved(self, asked: Asked, trail: Trail, *, is_part: bool) -> Plan | Cost:
+        """A program's answer or the solver's, or what it took to find that there is none."""
+        tracks, missed = self._tracks, Cost.zero()
+        is_several = asked.text is not None and not is_part and may_ask_several(asked.text)
         for name, track in (("program", tracks.programs), ("solver", tracks.solver)):
-            said = await track.find(asked) if track is not None else Missed("off")
+            said: Plan | Missed = Missed("off")
+            if track is not None:  # either would answer one of several questions, and be taken for the whole answer
+                said = Missed("several_questions") if is_several else await track.find(asked)
             if isinstance(said, Plan):
                 return _tried(trail, name, replace(said, missed=missed))
             missed += said.cost
             trail.tried.append((name, said.reason))
-        plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
-        plan = replace(plan, look=look, missed=missed)
-        if tracks.policy is not None and self._is_shifted(plan, trail.time_us):
-            return replace(tracks.policy.refer(asked, "routing_off"), missed=missed)
-        return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
+        return missed
 
     def _is_shifted(self, plan: Plan, time_us: int) -> bool:
         """Whether a plan under the certificate comes when requests have shown to be others than those it is for."""
