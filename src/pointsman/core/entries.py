@@ -5,7 +5,7 @@ Neither prompts nor outputs are part of it, so that it can be kept and read by a
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pointsman.core.errors import BadRequest
 from pointsman.core.records import Cost, Decision
@@ -29,12 +29,19 @@ class Settled:
         cost: what was billed.
         correct: whether it was right, or None where nobody knows.
         agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
+        missed: what those took that were asked before and did not answer; not in `cost`.
     """
 
     arm: str
     cost: Cost
     correct: bool | None
     agrees: bool | None = None
+    missed: Cost = field(default_factory=Cost.zero)
+
+    @property
+    def total(self) -> Cost:
+        """All that the answer took."""
+        return self.cost + self.missed
 
 
 @dataclass(frozen=True, slots=True)

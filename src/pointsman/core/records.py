@@ -138,6 +138,8 @@ class Outcome:
         arm: who answered, where it was not the arm that the decision names; None otherwise.
         is_audit: an answer of the reference arm for comparison, which no client sees.
         agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
+        missed: what those took that were asked before and did not answer, such as a reader of programs. `cost` is
+            without it, so that it stays what the arm's forecast is about.
     """
 
     output: str
@@ -146,3 +148,4 @@ class Outcome:
     arm: str | None = None
     is_audit: bool = False
     agrees: bool | None = None
+    missed: Cost = field(default_factory=Cost.zero)

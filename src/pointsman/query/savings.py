@@ -34,7 +34,7 @@ class Replayed:
         num_requests: settled ones, which are all that count.
         num_unsettled: requests without an outcome.
         num_audited: requests for which the reference arm's answer is known through an audit.
-        billed: mean of what was billed.
+        billed: mean of what was billed, and of what was asked before and did not answer.
         audits: what audits billed on top, in total.
         billed_quality: share that was right, of answers where that is known; None where none is.
         cost: under the policy.
@@ -86,6 +86,7 @@ class Tally:
     kind: str = "nano_usd"
     _num_unsettled: int = 0
     _audits: float = 0.0
+    _missed: float = 0.0
     _lost: dict[str, int] = field(default_factory=dict)
     _weights: Weights = field(default_factory=Weights)
     _cost: Column = field(default_factory=lambda: Column(None))
@@ -97,6 +98,7 @@ class Tally:
             self._num_unsettled += 1
             return
         self._audits += 0.0 if entry.audit is None else cost_of(entry.audit.cost, self.kind)
+        self._missed += cost_of(entry.billed.missed, self.kind)
         choices = self.target(entry)
         if choices is None:
             self._lost["no_choice"] = self._lost.get("no_choice", 0) + 1
@@ -111,7 +113,7 @@ class Tally:
         num = len(self._cost.given)
         return Replayed(
             *(num, self._num_unsettled, int(math.fsum(self._weights.is_audited))),
-            billed=math.fsum(self._cost.given) / num if num else 0.0,
+            billed=(math.fsum(self._cost.given) + self._missed) / num if num else 0.0,
             audits=self._audits,
             billed_quality=bounded_interval(known, 0.0, 1.0) if known else None,
             cost=self._measured(self._cost),

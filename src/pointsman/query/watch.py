@@ -86,7 +86,8 @@ class Watch:
         """
         referred, billed = entry.referred, entry.billed
         if self.off is None and referred is not None and billed is not None:
-            self._compare_costs(entry, cost_of(billed.cost, self.limits.kind), cost_of(referred.cost, self.limits.kind))
+            costs = (cost_of(one, self.limits.kind) for one in (billed.total, referred.cost))
+            self._compare_costs(entry, *costs)
             if billed.correct is not None and referred.correct is not None:
                 self._compare_quality(entry, float(referred.correct) - float(billed.correct))
         return self.off

@@ -474,3 +474,16 @@ def test_adding_does_no_io_on_the_callers_thread(path: Path, monkeypatch: pytest
             assert time.monotonic() - started < 20
             time.sleep(0.01)
     assert threads == {"ledger"}
+
+
+def test_what_was_missed_is_kept_beside_the_bill(path: Path) -> None:
+    missed = Cost(3, 1, 2, 600, 0.25)
+    with open_ledger(path) as ledger:
+        for number, more in enumerate((missed, Cost.zero())):
+            ledger.append(one := entry(number))
+            ledger.settle(one.request_id, Outcome("", COST, None, missed=more))
+    first, second = (one.billed for one in read_entries(path))
+    assert first is not None
+    assert (first.cost, first.missed, first.total) == (COST, missed, COST + missed)
+    assert second is not None
+    assert second.missed == Cost.zero()

@@ -196,3 +196,16 @@ def test_other_policies_are_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="expected") as caught:
         parse_target(text)
     assert caught.value.code == "unknown_policy"
+
+
+def test_what_was_missed_is_billed_and_never_the_reference_s() -> None:
+    """A reader that is asked before every answer makes savings so much smaller, whoever answered."""
+    plain = [item.entry for item in simulate(400, 3, SIMPLE)]
+    more = Cost(0, 0, 7, 0, 0.0)
+    asked = [replace(one, billed=one.billed and replace(one.billed, missed=more)) for one in plain]
+    (before, *_), (after, *_) = savings(plain), savings(asked)
+    assert after.reference == before.reference
+    assert after.billed == pytest.approx(before.billed + 7 * before.num_requests)
+    assert before.saved is not None
+    assert after.saved is not None
+    assert after.saved.value == pytest.approx(before.saved.value - 7 * before.num_requests)

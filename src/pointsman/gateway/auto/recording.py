@@ -63,14 +63,17 @@ class Recorder:
             trail.state = "failed"
         else:
             trail.state = "unsettled" if cost is None else "answered"
-        return entry if cost is None else replace(entry, billed=Settled(trail.arm or trail.decision.arm, cost, None))
+        if cost is None:
+            return entry
+        return replace(entry, billed=Settled(trail.arm or trail.decision.arm, cost, None, missed=heard.missed))
 
     def judged(self, entry: Entry, *, correct: bool) -> Entry:
         """Says whether the client's answer was right; a later outcome in the ledger replaces the first."""
         assert entry.billed is not None
         if self._ledger is not None:
             other = _other(entry.billed.arm, entry.decision)
-            self._ledger.settle(entry.request_id, Outcome("", entry.billed.cost, correct, arm=other))
+            outcome = Outcome("", entry.billed.cost, correct, arm=other, missed=entry.billed.missed)
+            self._ledger.settle(entry.request_id, outcome)
         return replace(entry, billed=replace(entry.billed, correct=correct))
 
     def audited(self, entry: Entry, cost: Cost, *, correct: bool | None, agrees: bool) -> Entry:
@@ -109,7 +112,7 @@ class Recorder:
             return None
         self.num_settled += 1
         if self._ledger is not None:
-            self._ledger.settle(request_id, Outcome("", cost, None, arm=other))
+            self._ledger.settle(request_id, Outcome("", cost, None, arm=other, missed=heard.missed))
         return cost
 
 

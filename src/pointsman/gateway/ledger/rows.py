@@ -16,7 +16,7 @@ Row: TypeAlias = tuple[Any, ...]
 ADD_DECISION = (
     "INSERT INTO decisions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO NOTHING"
 )
-ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_OUTCOME = "INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_GRID = "INSERT INTO grids VALUES (NULL, ?, ?, ?, ?)"
 
 MOST_CELLS, MOST_PLACES, MOST_GRIDS = 16_384, 256, 16
@@ -35,19 +35,21 @@ _SELECT = f"""
 SELECT d.seq, d.request_id, d.time_us, d.level, d.arm, d.reason, d.policy, d.certificate, d.propensity, d.is_audited,
     d.dials, d.forecasts, d.reference, d.features, d.digest,
     {", ".join(f"b.{name}" for name in _ANSWER.split(", "))}, {", ".join(f"a.{name}" for name in _ANSWER.split(", "))},
-    {{agrees}}
+    {{last}}
 FROM decisions d
 LEFT JOIN outcomes b ON b.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 0)
 LEFT JOIN outcomes a ON a.seq = (SELECT max(seq) FROM outcomes WHERE request_id = d.request_id AND is_audit = 1)
 WHERE d.seq > ? AND d.time_us >= ? ORDER BY d.seq LIMIT ?
 """  # noqa: S608  fixed words
-SELECT_ENTRIES = {1: _SELECT.format(agrees="NULL"), 2: _SELECT.format(agrees="a.agrees")}
+SELECT_ENTRIES = {1: _SELECT.format(last="NULL, NULL"), 2: _SELECT.format(last="a.agrees, b.missed")}
 """By form of the file: entries behind a place, from a time on, so many; each with the latest of its outcomes."""
 
+_NOTHING = Cost.zero()
 _encoder = msgspec.json.Encoder()
 _forecasts_of = msgspec.json.Decoder(
     list[tuple[str, float, float | None, float | None, int, int, int, int, float]], strict=True
 ).decode
+_missed_of = msgspec.json.Decoder(tuple[int, int, int, int, float], strict=True).decode
 _dials_of = msgspec.json.Decoder(dict[str, float]).decode
 
 
@@ -101,7 +103,8 @@ def decision_row(entry: Entry) -> Row:
 def outcome_row(request_id: str, outcome: Outcome) -> Row:
     """Of `outcomes`, without its place. The output is left out. Raises as `decision_row`."""
     told = (None if item is None else int(item) for item in (outcome.correct, outcome.agrees))
-    return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), *told)
+    missed = None if outcome.missed == _NOTHING else _encoder.encode(_cost_row(outcome.missed)).decode()
+    return (request_id, int(outcome.is_audit), outcome.arm, *_cost_row(outcome.cost), *told, missed)
 
 
 def grid_row(grid: Grid) -> Row:
@@ -117,7 +120,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
         *(arm, reason, policy, _dials_of(dials), tuple(map(_forecast, _forecasts_of(forecasts)))),
         *(propensity, certificate, bool(is_audited)),
     )
-    billed, audit = _settled(row[15:22], arm), _settled(row[22:29], reference or arm, row[29])
+    billed = _settled(row[15:22], arm, missed=row[30])
+    audit = _settled(row[22:29], reference or arm, row[29])
     request_id, time_us, level = row[1:4]
     return Entry(request_id, time_us, level, decided, reference, _unpacked(row[13]), row[14], billed, audit)
 
@@ -138,11 +142,12 @@ def _forecast(item: tuple[str, float, float | None, float | None, int, int, int,
     return Forecast(item[0], item[1], Cost(*item[4:]), item[2], item[3])
 
 
-def _settled(row: Sequence[Any], decided: str, agrees: int | None = None) -> Settled | None:
+def _settled(row: Sequence[Any], decided: str, agrees: int | None = None, missed: str | None = None) -> Settled | None:
     if row[1] is None:
         return None
-    told = (None if item is None else bool(item) for item in (row[6], agrees))
-    return Settled(row[0] or decided, Cost(*row[1:6]), *told)
+    correct, agreed = (None if item is None else bool(item) for item in (row[6], agrees))
+    other = Cost(*_missed_of(missed)) if missed else _NOTHING
+    return Settled(row[0] or decided, Cost(*row[1:6]), correct, agreed, other)
 
 
 def _packed(numbers: Sequence[float] | None) -> bytes | None:

@@ -8,8 +8,8 @@ Two tables of rows that are only ever added, which triggers hold to, and a third
     grids       numbers of token and unit heat maps: of each level the last `MOST_GRIDS`, the oldest make room
 
 Money is integer nano-dollars, bytes are integers, times are microseconds since 1970 in UTC. `PRAGMA application_id`
-says that a file is a ledger, `user_version` which form it has. Form 1 lacks `outcomes.agrees`, and its grids are never
-removed; opening it for writing makes it form 2, and reading leaves it as it is.
+says that a file is a ledger, `user_version` which form it has. Form 1 lacks the last columns of outcomes, and its grids
+are never removed; opening it for writing makes it form 2, and reading leaves it as it is.
 """
 
 import sqlite3
@@ -53,7 +53,8 @@ CREATE TABLE outcomes (
     moved_bytes INTEGER NOT NULL,
     seconds REAL NOT NULL,
     correct INTEGER CHECK (correct IN (0, 1)),
-    agrees INTEGER CHECK (agrees IN (0, 1))
+    agrees INTEGER CHECK (agrees IN (0, 1)),
+    missed TEXT                 -- JSON: the five numbers of a cost; NULL: nothing
 ) STRICT;
 CREATE INDEX outcomes_by_request ON outcomes (request_id, is_audit);
 CREATE TABLE grids (
@@ -67,6 +68,7 @@ CREATE TABLE grids (
 
 _FROM_1 = (
     "ALTER TABLE outcomes ADD COLUMN agrees INTEGER CHECK (agrees IN (0, 1))",
+    "ALTER TABLE outcomes ADD COLUMN missed TEXT",
     "DROP TRIGGER grids_keep_UPDATE",
     "DROP TRIGGER grids_keep_DELETE",
 )
