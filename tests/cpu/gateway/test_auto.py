@@ -18,6 +18,7 @@ from pointsman.query.difficulty.joint import Joint
 from pointsman.query.difficulty.learners import LEARNERS
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.policy import Certificate, Policy
+from pointsman.query.sequences import Look, Sequences
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +81,32 @@ async def test_samples_of_the_small_model_vote(policy: Policy, gateway_client: A
     assert votes["of"] == 3
     assert votes["asked"] in (2, 3)
     assert len(texts) == 1, "seeds make votes repeatable"
+
+
+async def test_a_look_at_the_small_model_s_votes_decides_who_answers(policy: Policy, gateway_client: Any) -> None:
+    arms = ("embedded/small?mode=direct&max_tokens=12&n=3&temperature=2", ARMS[1])
+    moved = np.zeros((1, 2, 2, 2))
+    moved[0, (0, 1), (1, 0), 0] = (
+        2.0  # surely right: the other mode where votes differ, what is at hand where they agree
+    )
+    sequences = Sequences((Look((0,)),), np.array([[0.5, 0.0]]), moved)
+    setting = Setting(0.0, 0.0, looks=True)
+    certificate = replace(policy.certificate, arms=arms, setting=setting)  # type: ignore[type-var]
+    looking = replace(policy, arms=arms, reference=arms[1], sequences=sequences, certificate=certificate)
+    config = Config(routing=RoutingConfig(audit_share=0))
+    sources = [source for source in model_sources(config) if source.name == "embedded/small"]
+    app = create_app(config, [], sources, None, Opened(looking))
+    async with app.router.lifespan_context(app):
+        for question in ("What is 2 + 3?", "Sort 5, 3 and 9.", "What is 123 * 45?"):
+            body = {"model": "auto", "messages": [{"role": "user", "content": question}], "stream": True}
+            reply = await gateway_client(app).chat(body)
+            (note,) = [event["pointsman"] for event in reply.events[:-1] if "pointsman" in event]
+            (called,) = note["sequence"]["first"]
+            votes, agrees = called["votes"], note["sequence"]["seen"] == "agree"
+            assert agrees == (votes["agreed"] == votes["asked"])
+            assert note["arm"] == arms[0 if agrees else 1]
+            own = 0 if agrees else note["cost"]["moved_bytes"]
+            assert note["billed"]["moved_bytes"] == called["billed"]["moved_bytes"] + own
 
 
 async def _audited(client: Any, request_id: str) -> Any:
