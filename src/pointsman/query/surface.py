@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.query.outcomes import Floats, Ints
-from pointsman.query.scanning import KEYWORDS, automaton, scanned
+from pointsman.query.scanning import KEYWORDS, automaton, num_words, scanned
 
 __all__ = [
     *("BYTE_KINDS", "HEAD", "LETTER", "OTHER", "SPACE", "SURFACE", "TAIL", "plain_counts", "scanned_counts"),
@@ -81,16 +81,16 @@ def surface_of(text: str) -> Floats:
     counts = scanned_counts(data) if kept.isascii() else None
     if counts is None:
         counts = plain_counts(kept)
-    num_words, num_distinct, word_bytes, num_long, num_numbers, longest, digits, options, code, *says = counts.tolist()
+    words, distinct, word_bytes, long_words, numbers, longest, digits, options, code, *says = counts.tolist()
     letter, digit, upper, other, *marks, stops = (np.bincount(data, minlength=256) @ _GROUPS).tolist()
-    size, spread = max(len(data), 1), max(num_words, 1)
-    all_words = len(text.split()) if len(text) > len(kept) else num_words
+    size, spread = max(len(data), 1), max(words, 1)
+    all_words = num_words(text) if len(text) > len(kept) else words
     logs = [len(text), all_words, text.count("\n") + 1, text.count("\n\n") + 1]
-    logs += [num_numbers, longest, digits / max(num_numbers, 1), options, float(kept.rstrip().endswith("?"))]
-    logs += [*marks, code, num_words / max(stops, 1), *says]
+    logs += [numbers, longest, digits / max(numbers, 1), options, float(kept.rstrip().endswith("?"))]
+    logs += [*marks, code, words / max(stops, 1), *says]
     found = np.log1p(logs).tolist()
     shares = [letter / size, digit / size, upper / size, other / size]
-    shape = [num_distinct / spread, word_bytes / spread / 10, num_long / spread]
+    shape = [distinct / spread, word_bytes / spread / 10, long_words / spread]
     parts = found[:4], shares, found[4:16], shape, found[16:17], _scripts(kept), found[17:]
     return np.array([value for part in parts for value in part], dtype=np.float64)
 

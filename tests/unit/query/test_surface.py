@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pointsman.query import scanning
-from pointsman.query.scanning import KEYWORDS, automaton
+from pointsman.query.scanning import KEYWORDS, automaton, num_words
 from pointsman.query.surface import HEAD, SURFACE, TAIL, plain_counts, scanned_counts, surface_of
 
 TEXTS = st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from(" \t\n09azAZ_.?é漢"), max_size=60)
@@ -36,7 +36,7 @@ ASCII = st.lists(st.sampled_from(PIECES) | st.text(st.characters(max_codepoint=1
 @pytest.fixture(scope="module", autouse=True)
 def _loops_are_compiled() -> None:
     """Before deadlines count."""
-    surface_of("any")
+    surface_of("any " * HEAD)
 
 
 def counts_of(text: str) -> list[int]:
@@ -58,6 +58,12 @@ def test_loops_count_what_regular_expressions_do(text: str, times: int) -> None:
     pytest.importorskip("numba")
     text = (text * times)[: HEAD + TAIL]
     assert counts_of(text) == plain_counts(text).tolist()
+
+
+@given(ASCII | TEXTS)
+@example("\x85 a\x1c\u3000b ")
+def test_words_of_a_long_text_are_counted_as_it_splits(text: str) -> None:
+    assert num_words(text) == len(text.split())
 
 
 def test_a_thousand_words_share_slots_and_are_told_apart() -> None:

@@ -3,6 +3,9 @@
 What differs is only how: loops over one request are compiled (`walking.py`), what is linear is folded (`folding.py`),
 and rows are read once for both kinds of similarity. A learner of a kind that is not known here is asked as it is, and
 without numba the forecaster itself is.
+
+Forecasts are the twin's to 1e-6, but where two rows are as near to within a rounding at the rank where counting ends:
+there either counts. That was so of up to 0.2 % of the requests of BBH and reasoning_gym, by 0.006 at most.
 """
 
 from __future__ import annotations
