@@ -153,7 +153,10 @@ class TreeView:
 def trees(lesson: Lesson) -> HeldOut:
     """Extremely randomised trees (Geurts et al. 2006) for all targets at once; held-out rows by out-of-bag trees."""
     found, targets, tasks = tree_view(lesson.points), lesson.targets, lesson.tasks
-    scale = np.maximum(targets.std(0), 1e-9)  # so that no target dominates the splits
+    spread = targets.std(0)
+    scale = np.where(
+        spread > 1e-9, spread, 1.0
+    )  # so that no target dominates the splits; one that never varies neither
 
     def grown(part: NDArray[np.bool_] | slice, num_trees: int) -> ExtraTreesRegressor:
         forest = ExtraTreesRegressor(
