@@ -294,7 +294,12 @@ class _Record:
         if part is None:
             return unchanged(num_arms)
         curves = self.floats("recalibration.curves", part.curves, num_arms, 3)
-        return Recalibration(curves, self.floats("recalibration.shares", part.shares, num_arms))
+        shares = self.floats("recalibration.shares", part.shares, num_arms)
+        if (curves[:, :2] < 0).any():
+            raise bad_policy(self._file, "recalibration.curves", "must rise: their first two numbers are 0 or more")
+        if (shares < 0).any() or (shares > 1).any():
+            raise bad_policy(self._file, "recalibration.shares", "must be from 0 to 1")
+        return Recalibration(curves, shares)
 
     def budgets(self, ladders: Sequence[Sequence[tuple[int, bool]]], num_arms: int) -> Budgets:
         if any(not 0 <= arm < num_arms for ladder in ladders for arm, _ in ladder):

@@ -98,14 +98,16 @@ def _fit_curve(forecast: Floats, right: Floats, wanted: Floats) -> Floats:
 
 
 def _on_curves(curves: Floats, right: Floats) -> Floats:
-    """(N, A)."""
-    return np.asarray(expit((_design(right) * curves).sum(2)))
+    """(N, A). Without `_design`, which takes longer than the rest for one request."""
+    sure = np.minimum(np.maximum(right, _SURE), 1 - _SURE)
+    a, b, c = curves.T
+    return np.asarray(expit(a * np.log(sure) - b * np.log1p(-sure) + c))
 
 
 def _design(right: Floats) -> Floats:
-    """(..., 3) of forecasts (...)."""
+    """(N, 3) of forecasts (N,)."""
     sure = np.clip(right, _SURE, 1 - _SURE)
-    return np.stack([np.log(sure), -np.log1p(-sure), np.ones_like(sure)], axis=-1)
+    return np.stack([np.log(sure), -np.log1p(-sure), np.ones_like(sure)], axis=1)
 
 
 def _differences(found: Floats) -> Floats:

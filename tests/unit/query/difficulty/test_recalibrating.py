@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from pointsman.query.difficulty.recalibrating import Recalibration, fit_recalibration, unchanged
+from pointsman.query.difficulty.recalibrating import Recalibration, _design, fit_recalibration, unchanged
 
 NUM_ROWS = 4_000
 
@@ -84,6 +84,14 @@ def test_outcomes_that_never_vary_stay_finite(right: float) -> None:
     forecast, _, _, folds = made(0, 50)
     found = fit_recalibration(forecast, np.full_like(forecast, right), folds)
     assert np.isfinite(found.of(forecast, np.zeros(50))).all()
+
+
+def test_curves_are_read_as_they_are_fitted() -> None:
+    forecast = made(0, 10)[0] * 1.4 - 0.2  # beyond 0 and 1 too
+    curves = np.array([[1.2, 0.7, 0.1], [0.5, 0.5, -1.0]])
+    found = Recalibration(curves, np.ones(2)).of(forecast, np.zeros(10))
+    for arm in range(2):
+        np.testing.assert_allclose(found[:, arm], expit(_design(forecast[:, arm]) @ curves[arm]))
 
 
 def test_unchanged_gives_the_very_forecasts() -> None:
