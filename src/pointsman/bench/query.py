@@ -157,7 +157,8 @@ def _add(report: Report, target: _Target, table: Table, effort: Effort, seed: in
     _describe(report, found)
     report.curves[f"gap_closed.{target.name}.iid"] = curves_of(found.iid)
     iid = split_figures(found.iid, seed)
-    figures = {f"gap_closed.{target.name}.iid": iid["gap_closed"], f"ece.{target.name}": iid["ece"]}
+    figures = {f"gap_closed.{target.name}.iid": iid["gap_closed"]}
+    figures |= {f"{name}.{target.name}": iid[name] for name in ("ece", "ece_before")}
     figures |= {f"{name}.{target.name}": figure for name, figure in gain_figures(found.iid, seed).items()}
     if found.tasks:
         report.curves[f"gap_closed.{target.name}.tasks_left_out"] = curves_of(found.tasks)
@@ -216,8 +217,8 @@ def _alarms(splits: Sequence[CertifiedSplit], name: str, label: str) -> str:
     return f"{name}, {label}: alarms in {len(splits)} resplits: {told}"
 
 
-_ALONE = 3
-"""Entrants without rivals: ours, ours without sequences, the oracle."""
+_ALONE = 4
+"""Entrants without rivals: ours, ours without sequences and without recalibration, the oracle."""
 
 
 def _kind(name: str, kind: str) -> str:

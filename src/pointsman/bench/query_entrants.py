@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 
 from pointsman.query.difficulty.budgets import Budgets
 from pointsman.query.difficulty.joint import Joint, JointForecaster
+from pointsman.query.difficulty.recalibrating import unchanged
 from pointsman.query.forecasting import Features, Forecaster, Forecasts, Method, Sample
 from pointsman.query.frontier import Curve, curve_of, oracle
 from pointsman.query.outcomes import Floats
 from pointsman.query.rivals import cascades, rivals, single_axes
 from pointsman.query.sequences import fit_sequences
 
-__all__ = ["OURS", "Entry", "entries", "is_rival"]
+__all__ = ["OURS", "UNCALIBRATED", "Entry", "entries", "is_rival"]
 
 OURS = "pointsman"
 _LEFT_OUT = "pointsman without "
+UNCALIBRATED = f"{_LEFT_OUT}recalibration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ def entries(train: Sample, test: Sample, seed: int, *, with_rivals: bool = True)
     sequences = fit_sequences(held_out, train.outcomes, seed)
     yield Entry(OURS, sequences.play(ours, test.outcomes), ours)
     yield Entry(f"{_LEFT_OUT}sequences", curve_of(ours, test.outcomes), ours)
+    plain = replace(fitted, recalibration=unchanged(len(train.outcomes.arms)))
+    before = plain.forecast(test.features, test.outcomes.prompt_tokens)
+    yield Entry(UNCALIBRATED, curve_of(before, test.outcomes), before)
     yield Entry("oracle", oracle(test.outcomes))
     if not with_rivals:
         return

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pointsman.bench.query_entrants import OURS, is_rival
+from pointsman.bench.query_entrants import OURS, UNCALIBRATED, is_rival
 from pointsman.bench.query_jobs import CertifiedSplit, Measured
 from pointsman.bench.report import Figure, absent, mean_figure
 
@@ -17,10 +17,11 @@ OF_TWO_ARMS = ("apgr", "cpt50", "cpt80")
 
 
 def split_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
-    """Of ours: `gap_closed`, both savings, `ece`, and RouteLLM's three of two arms; `best_single` and `oracle`."""
+    """Of ours: `gap_closed`, both savings, `ece`, `ece_before` recalibration, RouteLLM's three; and both limits."""
     named = {"gap_closed": "gap", "saving_at_parity": "parity", "saving_at_minus_1": "minus_1", "ece": "ece"}
     named |= {name: name for name in OF_TWO_ARMS if name in splits[0].numbers[OURS]}
     found = {name: _mean([split.numbers[OURS][key] for split in splits], seed) for name, key in named.items()}
+    found["ece_before"] = _mean([split.numbers[UNCALIBRATED]["ece"] for split in splits], seed)
     found["best_single"] = _mean([split.best_single for split in splits], seed)
     found["oracle"] = _mean([split.oracle for split in splits], seed)
     return found
@@ -30,6 +31,7 @@ def gain_figures(splits: Sequence[Measured], seed: int) -> dict[str, Figure]:
     """What each part of ours, and choosing jointly, adds in gap closed: differences within splits."""
     without = {
         "sequences": (OURS, f"{OURS} without sequences"),
+        "recalibration": (f"{OURS} without sequences", UNCALIBRATED),
         "shared_difficulty": (f"{OURS} without sequences", f"{OURS} without shared difficulty"),
         "gate": (f"{OURS} without sequences", f"{OURS} without gate"),
     }

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
-from pointsman.bench.query_entrants import OURS, entries
+from pointsman.bench.query_entrants import OURS, UNCALIBRATED, entries
 from pointsman.bench.query_splits import halves, task_halves, task_thirds, thirds
 from pointsman.bench.query_traffic import Played, play
 from pointsman.query.certifying import Promise, certify
@@ -137,7 +137,7 @@ def measured(sample: Sample, job: Job) -> Measured:
         found["minus_1"] = saving(entry.curve, test.outcomes, 0.01)
         if entry.forecasts is not None and len(outcomes.arms) == 2:
             found |= _of_two_arms(entry.forecasts, test.outcomes)
-        if entry.name == OURS and entry.forecasts is not None:
+        if entry.name in (OURS, UNCALIBRATED) and entry.forecasts is not None:
             found["ece"] = _calibration_error(entry.forecasts, test.outcomes)
         numbers[entry.name] = found
         curves[entry.name] = _on_grid(entry.curve, test.outcomes)

@@ -79,7 +79,7 @@ def grow_policy(stored: StoredPolicy, outcomes: Outcomes, seed: int = 0) -> Stor
         raise BadRequest(problem, code="arm_exists", param="outcomes")
     fitted, seen = policy.server.fitted, stored.seen
     rows = seen.where(outcomes.ids)
-    along = coordinates_of(fitted.right, seen.forecast_right)
+    along = coordinates_of(fitted, seen.forecast_right)
     grown = with_arm(fitted, _sample(outcomes))
     return StoredPolicy(
         policy_of((*policy.arms, name), policy.reference, grown, kind=policy.kind),

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from pointsman.core import BadRequest
 from pointsman.query.difficulty.budgets import Budgets
+from pointsman.query.difficulty.curves import Curves
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.learners import (
+    CurveView,
     Fitted,
     Neighbours,
     Ridge,
@@ -31,6 +33,7 @@ from pointsman.query.difficulty.learners import (
 )
 from pointsman.query.difficulty.novelty import Novelty
 from pointsman.query.difficulty.prices import Prices
+from pointsman.query.difficulty.recalibrating import Recalibration, unchanged
 from pointsman.query.difficulty.space import Points, Space
 from pointsman.query.difficulty.stacking import Stack
 from pointsman.query.difficulty.trees import Trees
@@ -54,7 +57,7 @@ _VIEWS: dict[_View, View] = {
 class LearnerPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What kind a learner is, and what it looks at; `novelty` is the one whose neighbours tell novelty."""
 
-    kind: Literal["ridge", "trees", "neighbours", "novelty"]
+    kind: Literal["ridge", "trees", "curves", "neighbours", "novelty"]
     view: _View = "mixed"
     num_nearest: Annotated[int, msgspec.Meta(ge=1)] = 1
 
@@ -86,8 +89,15 @@ class PricesPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     correction: list[float]
 
 
-class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of a forecaster but its arrays."""
+class RecalibrationPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See `Recalibration`."""
+
+    curves: list[list[float]]
+    shares: list[float]
+
+
+class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All of a forecaster but its arrays. A record of before there was a recalibration keeps its bytes and digest."""
 
     learners: list[LearnerPart]
     neighbours: LearnerPart
@@ -96,11 +106,13 @@ class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lengths: StackPart
     prices: PricesPart
     budgets: list[list[tuple[int, bool]]]
+    recalibration: RecalibrationPart | None = None
 
 
 _STACK = ("mean", "directions", "known", "unknown")
 _PRICES = ("per_prompt_token", "per_completion_token", "per_request", "correction")
 _SPACE = ("buckets", "rarity", "projection", "center", "scale", "frequencies", "phases")
+_CURVES = ("center", "weights", "slopes", "offsets")
 _TREES = ("roots", "feature", "threshold", "left", "right", "values")
 
 
@@ -126,6 +138,7 @@ def pack(fitted: JointForecaster) -> tuple[Packed, dict[str, NDArray[Any]]]:
         lengths=_packed_stack(fitted.lengths),
         prices=PricesPart(is_by_token=fitted.prices.is_by_token, **prices),
         budgets=[[(int(arm), bool(helps)) for arm, helps in ladder] for ladder in fitted.budgets.ladders],
+        recalibration=RecalibrationPart(fitted.recalibration.curves.tolist(), fitted.recalibration.shares.tolist()),
     )
     return record, arrays
 
@@ -136,6 +149,9 @@ def _packed_learner(learner: Fitted) -> tuple[LearnerPart, dict[str, NDArray[Any
         return LearnerPart("ridge", name), own
     if isinstance(learner, TreeView):
         return LearnerPart("trees"), {name: getattr(learner.trees, name) for name in _TREES}
+    if isinstance(learner, CurveView):
+        own = {name: getattr(learner.curves, name) for name in _CURVES}
+        return LearnerPart("curves"), own | {name: getattr(learner, name) for name in ("length_slopes", "length_means")}
     if isinstance(learner, Neighbours) and (view := _view_name(learner.view)):
         near = {name: getattr(learner, name) for name in ("directions", "targets")}
         return LearnerPart("neighbours", view, learner.num_nearest), near
@@ -177,6 +193,7 @@ def unpack(record: Packed, arrays: Arrays, num_arms: int, file: Any) -> JointFor
         ),
         right=read.stack("right", record.right, num_arms, num_learners),
         lengths=read.stack("lengths", record.lengths, num_arms, num_learners),
+        recalibration=read.recalibration(record.recalibration, num_arms),
         prices=Prices(is_by_token=record.prices.is_by_token, **prices),
         budgets=read.budgets(record.budgets, num_arms),
     )
@@ -209,6 +226,8 @@ def _learner(part: LearnerPart, arrays: Arrays, name: str, nothing: Points, widt
         return _neighbours(part, arrays, name, nothing, width)
     if part.kind == "trees":
         return TreeView(_trees(arrays, name, tree_view(nothing).shape[1], width))
+    if part.kind == "curves":
+        return _curves(arrays, name, tree_view(nothing).shape[1], width // 2)
     size = _VIEWS[part.view](nothing).shape[1]
     weights = arrays.take(f"{name}.weights", "float64", size, width)
     center = arrays.take(f"{name}.center", "float64", size)
@@ -221,6 +240,19 @@ def _neighbours(part: LearnerPart, arrays: Arrays, name: str, nothing: Points, w
         raise bad_policy(arrays.file, f"{name}.directions", "is empty")
     targets = arrays.take(f"{name}.targets", "float64", len(directions), width)
     return Neighbours(_VIEWS[part.view], part.num_nearest, directions, targets)
+
+
+def _curves(arrays: Arrays, name: str, num_inputs: int, num_arms: int) -> CurveView:
+    weights = arrays.take(f"{name}.weights", "float64", num_inputs, None)
+    count = weights.shape[1]
+    curves = Curves(
+        center=arrays.take(f"{name}.center", "float64", num_inputs),
+        weights=weights,
+        slopes=arrays.take(f"{name}.slopes", "float64", num_arms, count),
+        offsets=arrays.take(f"{name}.offsets", "float64", num_arms),
+    )
+    length_slopes = arrays.take(f"{name}.length_slopes", "float64", num_arms, count)
+    return CurveView(curves, length_slopes, arrays.take(f"{name}.length_means", "float64", num_arms))
 
 
 def _trees(arrays: Arrays, name: str, num_asked: int, width: int) -> Trees:
@@ -258,6 +290,17 @@ class _Record:
         known = self.floats(f"{field}.known", part.known, *shape)
         unknown = self.floats(f"{field}.unknown", part.unknown, *shape)
         return Stack(self.floats(f"{field}.mean", part.mean, num_arms), directions, known, unknown)
+
+    def recalibration(self, part: RecalibrationPart | None, num_arms: int) -> Recalibration:
+        if part is None:
+            return unchanged(num_arms)
+        curves = self.floats("recalibration.curves", part.curves, num_arms, 3)
+        shares = self.floats("recalibration.shares", part.shares, num_arms)
+        if (curves[:, :2] < 0).any():
+            raise bad_policy(self._file, "recalibration.curves", "must rise: their first two numbers are 0 or more")
+        if (shares < 0).any() or (shares > 1).any():
+            raise bad_policy(self._file, "recalibration.shares", "must be from 0 to 1")
+        return Recalibration(curves, shares)
 
     def budgets(self, ladders: Sequence[Sequence[tuple[int, bool]]], num_arms: int) -> Budgets:
         if any(not 0 <= arm < num_arms for ladder in ladders for arm, _ in ladder):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pointsman.bench.query_entrants import OURS, is_rival
+from pointsman.bench.query_entrants import OURS, UNCALIBRATED, is_rival
 from pointsman.bench.query_figures import (
     ahead_of,
     certified_figures,
@@ -28,6 +28,7 @@ def split(seed: int, ours: float, *, apgr: bool = True) -> Measured:
     found = {
         OURS: numbers(ours, ece=0.03, **two),
         PLAIN: numbers(0.3, **two),
+        UNCALIBRATED: numbers(0.25, ece=0.05, **two),
         "oracle": numbers(1.0),
         ALONE: numbers(0.2, **two),
         "knn": numbers(0.1, **two),
@@ -51,6 +52,7 @@ def test_figures_of_ours_are_means_over_splits() -> None:
             "saving_at_parity": 0.25,
             "saving_at_minus_1": 0.5,
             "ece": 0.03,
+            "ece_before": 0.05,
             "apgr": 0.75,
             "cpt50": 0.25,
             "cpt80": 0.5,
@@ -72,9 +74,11 @@ def test_splits_with_nothing_to_route_are_left_out_of_the_mean() -> None:
 def test_gains_are_differences_within_splits() -> None:
     found = {name: figure.value for name, figure in gain_figures(SPLITS, 0).items()}
     assert found["joint_gain.sequences"] == pytest.approx(0.2)
+    assert found["joint_gain.recalibration"] == pytest.approx(0.05)
     assert found["joint_gain.shared_difficulty"] == pytest.approx(0.1)
     assert found["joint_gain.over_routing_only"] == pytest.approx(0.15)
-    assert set(found) == {f"joint_gain.{name}" for name in ("sequences", "shared_difficulty", "over_routing_only")}
+    gains = ("sequences", "recalibration", "shared_difficulty", "over_routing_only")
+    assert set(found) == {f"joint_gain.{name}" for name in gains}
 
 
 def test_certified_figures_count_what_was_broken() -> None:
@@ -105,7 +109,7 @@ def test_an_interval_of_nothing_broken_is_not_empty() -> None:
 def test_ours_is_compared_with_the_best_rival_only() -> None:
     lead, best = ahead_of(SPLITS)
     assert (lead, best) == (pytest.approx(0.15), "cascade")
-    assert [is_rival(name) for name in (OURS, PLAIN, "oracle", "knn")] == [False, False, False, True]
+    assert [is_rival(name) for name in (OURS, PLAIN, UNCALIBRATED, "oracle", "knn")] == [False] * 4 + [True]
 
 
 def test_the_ranking_has_the_best_first_and_everybody() -> None:
@@ -113,7 +117,7 @@ def test_the_ranking_has_the_best_first_and_everybody() -> None:
     assert head.endswith("APGR  CPT50  CPT80")
     names = [line.split("  ")[0] for line in lines]
     assert names[:4] == ["oracle", OURS, "cascade", PLAIN]
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "0.500" in lines[1]
     assert lines[1].endswith("0.750  0.250  0.500")
     assert "APGR" not in ranking([split(0, 0.4, apgr=False)], "1 split")[0]

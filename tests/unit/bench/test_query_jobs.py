@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pointsman.bench.query_entrants import OURS
+from pointsman.bench.query_entrants import OURS, UNCALIBRATED
 from pointsman.bench.query_jobs import GRID, Job, _calibration_error, _on_grid, certified, measured
 from pointsman.bench.query_latency import synthetic_sample
 from pointsman.bench.query_splits import halves, thirds
@@ -26,12 +26,12 @@ def split(sample: Sample):
 
 
 def test_a_split_measures_ours_and_the_oracle(sample: Sample, split) -> None:
-    assert list(split.numbers) == [OURS, f"{OURS} without sequences", "oracle"]
+    assert list(split.numbers) == [OURS, f"{OURS} without sequences", UNCALIBRATED, "oracle"]
     assert split.numbers["oracle"]["gap"] == pytest.approx(1.0)
     assert 0.1 < split.numbers[OURS]["gap"] < 1
     assert 0.5 < split.numbers[OURS]["apgr"] <= 1
     assert 0 < split.numbers[OURS]["cpt50"] <= split.numbers[OURS]["cpt80"] <= 1
-    assert 0 <= split.numbers[OURS]["ece"] < 0.15
+    assert all(0 <= split.numbers[name]["ece"] < 0.15 for name in (OURS, UNCALIBRATED))
     test = sample.rows(halves(360, 0)[1]).outcomes
     assert split.best_single == pytest.approx(test.right.mean(0).max())
     assert split.oracle == pytest.approx(test.right.max(1).mean())

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -21,6 +22,7 @@ from pointsman.query.explaining import explain
 from pointsman.query.features import features_of
 from pointsman.query.learning import best_reachable, calibrate_policy, fit_policy, grow_policy
 from pointsman.query.outcomes import Outcomes, TableArm
+from pointsman.query.packing import pack
 from pointsman.query.policy import Certificate, Wish
 from pointsman.query.storing import (
     StoredPolicy,
@@ -278,6 +280,9 @@ def _set(name: str, value: float) -> Callable[[dict[str, Any]], object]:
         ("learner.0.weights", _set("learner.0.weights", np.inf)),
         ("learner.3.intercept", lambda a: a.update({"learner.3.intercept": a["learner.3.intercept"].astype("f4")})),
         ("learner.6.directions", lambda a: a.update({"learner.6.directions": a["learner.6.directions"][:0].copy()})),
+        ("learner.7.slopes", lambda a: a.update({"learner.7.slopes": a["learner.7.slopes"][1:].copy()})),
+        ("learner.7.length_means", lambda a: a.pop("learner.7.length_means")),
+        ("learner.7.weights", lambda a: a.update({"learner.7.weights": a["learner.7.weights"][1:].copy()})),
         ("learner.4", _set("learner.4.left", 0)),
         ("learner.4", _set("learner.4.feature", 10_000)),
         ("learner.4", _set("learner.4.roots", 10**8)),
@@ -335,6 +340,10 @@ _FORECASTER = _within("decides", "forecaster")
         ("right.known", _FORECASTER(lambda f: f["right"]["known"][0].append(1.0))),
         ("right.known", _FORECASTER(lambda f: [row.append(1.0) for row in f["right"]["known"]])),
         ("prices.correction", _FORECASTER(lambda f: f["prices"]["correction"].append(1.0))),
+        ("recalibration.curves", _FORECASTER(lambda f: f["recalibration"]["curves"].pop())),
+        ("recalibration.curves", _FORECASTER(lambda f: f["recalibration"].update(curves=[[1.0, -0.1, 0.0]] * 3))),
+        ("recalibration.shares", _FORECASTER(lambda f: f["recalibration"]["shares"].append(0.5))),
+        ("recalibration.shares", _FORECASTER(lambda f: f["recalibration"].update(shares=[0.5, 1.5, 0.5]))),
         ("budgets", _FORECASTER(lambda f: f.update(budgets=[[[7, True]]]))),
         ("forecaster", _FORECASTER(lambda f: f.update(surprise=1))),
         ("learners", _FORECASTER(lambda f: f["learners"][0].update(kind="pickle"))),
@@ -348,6 +357,13 @@ def test_records_that_do_not_fit(folder: Path, field: str, change: Any) -> None:
     message = refused(lambda: load_stored(folder))
     assert "policy.json: " in message
     assert field in message
+
+
+def test_a_record_of_before_there_was_a_recalibration_changes_nothing(folder: Path) -> None:
+    changed_json(folder, _FORECASTER(lambda f: f.pop("recalibration")))
+    fitted = load_policy(folder).server.fitted
+    assert (fitted.recalibration.shares == 0).all()
+    assert b"recalibration" not in msgspec.json.encode(msgspec.structs.replace(pack(fitted)[0], recalibration=None))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", "\udcff", '{"a":' * 100_000, '{"format": 1e999}'])

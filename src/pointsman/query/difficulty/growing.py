@@ -19,11 +19,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import logit
 
 from pointsman.core import BadRequest
 from pointsman.query.difficulty.joint import JointForecaster
-from pointsman.query.difficulty.learners import Fitted, Neighbours, Ridge, TreeView
+from pointsman.query.difficulty.learners import CurveView, Fitted, Neighbours, Ridge, TreeView
 from pointsman.query.difficulty.prices import Prices, fit_prices
+from pointsman.query.difficulty.recalibrating import Recalibration, unchanged
 from pointsman.query.difficulty.stacking import Stack
 from pointsman.query.forecasting import Sample
 from pointsman.query.outcomes import Floats, Outcomes
@@ -32,6 +34,8 @@ __all__ = ["FEWEST_ROWS", "coordinates_of", "with_arm"]
 
 FEWEST_ROWS = 10
 """Of a new arm. Chosen; with fewer its mean alone is off by 0.15 and more."""
+
+_TINY = 1e-9  # a chance of 0 or 1 has no logit
 
 _FLOOR = 0.1
 """Variance of an arm's line that is expected at least, as a share of 1 / A, since few arms understate it. Chosen."""
@@ -68,13 +72,15 @@ def with_arm(fitted: JointForecaster, sample: Sample) -> JointForecaster:
         neighbours=neighbours,
         right=right,
         lengths=lengths,
+        recalibration=_with_unchanged(fitted.recalibration),
         prices=prices,
     )
 
 
-def coordinates_of(stack: Stack, forecast: Floats) -> Floats:
-    """(n, J) of (n, A) forecasts that the stack made, by least squares; exact but where budgets were ordered."""
-    return np.asarray((forecast - stack.mean) @ np.linalg.pinv(stack.directions.T))
+def coordinates_of(fitted: JointForecaster, forecast: Floats) -> Floats:
+    """(n, J) of (n, A) forecasts of known requests, by least squares; exact but where budgets were ordered."""
+    stacked = fitted.recalibration.undone(forecast)
+    return np.asarray((stacked - fitted.right.mean) @ np.linalg.pinv(fitted.right.directions.T))
 
 
 def _with_line(stack: Stack, along: Floats, wanted: Floats, noise: float) -> Stack:
@@ -87,6 +93,13 @@ def _with_line(stack: Stack, along: Floats, wanted: Floats, noise: float) -> Sta
     line = start + np.linalg.solve(design.T @ design + pull, design.T @ (wanted - design @ start))
     mean = float(np.float32(line[0]))  # the forest keeps singles, and its part along the directions has to be none
     return replace(stack, mean=np.append(stack.mean, mean), directions=np.vstack([stack.directions, line[1:]]))
+
+
+def _with_unchanged(recalibration: Recalibration) -> Recalibration:
+    own = unchanged(1)
+    return Recalibration(
+        np.vstack([recalibration.curves, own.curves]), np.concatenate([recalibration.shares, own.shares])
+    )
 
 
 def _joined(prices: Prices, own: Prices, outcomes: Outcomes) -> Prices:
@@ -123,6 +136,16 @@ def _widened(learner: Fitted, means: tuple[float, float]) -> Fitted:
     if isinstance(learner, Neighbours):
         columns = (np.full((len(learner.targets), 1), mean) for mean in means)
         return replace(learner, targets=_between(learner.targets, *columns))
+    if isinstance(learner, CurveView):
+        right, length = means
+        flat = np.zeros((1, learner.length_slopes.shape[1]))
+        offset = float(logit(min(max(right, _TINY), 1 - _TINY)))
+        slopes, offsets = np.vstack([learner.curves.slopes, flat]), np.append(learner.curves.offsets, offset)
+        return CurveView(
+            curves=replace(learner.curves, slopes=slopes, offsets=offsets),
+            length_slopes=np.vstack([learner.length_slopes, flat]),
+            length_means=np.append(learner.length_means, length),
+        )
     raise BadRequest(f"a {type(learner).__name__} cannot take another arm", code="not_storable")
 
 

@@ -3,9 +3,10 @@
 1. Requests become points of a space (`space.py`).
 2. Each learner predicts outcomes and lengths of all arms at once (`learners.py`).
 3. Their predictions are taken apart into a few directions that the arms share, weighed and shrunk (`stacking.py`).
-4. Budgets of one model are ordered: more is not forecast to be worse, and where the outcomes do not show that more
+4. What they are worth on held-out rows says how far they are moved, for each arm (`recalibrating.py`).
+5. Budgets of one model are ordered: more is not forecast to be worse, and where the outcomes do not show that more
    helps, it is forecast to help nobody (`budgets.py`), so that it is never bought.
-5. Lengths become costs (`prices.py`).
+6. Lengths become costs (`prices.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pointsman.query.difficulty.budgets import Budgets, fit_budgets
 from pointsman.query.difficulty.learners import LEARNERS, Fitted, HeldOut, Lesson, Neighbours, directions_view
 from pointsman.query.difficulty.novelty import Novelty, fit_novelty
 from pointsman.query.difficulty.prices import Prices, fit_prices
+from pointsman.query.difficulty.recalibrating import Recalibration, fit_recalibration
 from pointsman.query.difficulty.space import Points, Space, fit_space
 from pointsman.query.difficulty.stacking import Stack, fit_stack
 from pointsman.query.forecasting import Features, Forecasts, Sample
@@ -44,6 +46,7 @@ class JointForecaster:
     novelty: Novelty
     right: Stack
     lengths: Stack
+    recalibration: Recalibration
     prices: Prices
     budgets: Budgets
 
@@ -66,7 +69,8 @@ class JointForecaster:
     def priced(self, right: Floats, lengths: Floats, novelty: Floats, prompt_tokens: Floats) -> Forecasts:
         """From coordinates along the shared directions, (N, J) each: budgets are ordered and lengths become costs."""
         cost = self.prices.nano_usd(self.lengths.at(lengths), prompt_tokens)
-        return Forecasts(self.budgets.ordered(self.right.at(right)), cost, novelty)
+        recalibrated = self.recalibration.of(self.right.at(right), novelty)
+        return Forecasts(self.budgets.ordered(recalibrated), cost, novelty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Joint:
         right_stack = self._stack(held, outcomes.right, slice(0, num_arms))
         length_stack = self._stack(held, lengths, slice(num_arms, None))
         known = np.zeros(len(train))
+        held_right = right_stack.combine([each.by_row[:, :num_arms] for each in held], known)
+        recalibration = fit_recalibration(held_right, outcomes.right, rows)
         held_lengths = length_stack.combine([each.by_row[:, num_arms:] for each in held], known)
         neighbours = _nearest(held, points, lesson.targets)
         fitted = JointForecaster(
@@ -109,12 +115,12 @@ class Joint:
             novelty=fit_novelty(points, neighbours, rows, tasks),
             right=right_stack,
             lengths=length_stack,
+            recalibration=recalibration,
             prices=prices.corrected(held_lengths, outcomes),
             budgets=fit_budgets(outcomes) if self.gates_budgets else Budgets(()),
         )
-        held_right = right_stack.combine([each.by_row[:, :num_arms] for each in held], known)
-        cost = fitted.prices.nano_usd(held_lengths, outcomes.prompt_tokens)
-        return fitted, Forecasts(fitted.budgets.ordered(held_right), cost, known)
+        right = fitted.budgets.ordered(recalibration.of(held_right, known))
+        return fitted, Forecasts(right, fitted.prices.nano_usd(held_lengths, outcomes.prompt_tokens), known)
 
     def _stack(self, held: Sequence[HeldOut], targets: Floats, part: slice) -> Stack:
         by_row = [each.by_row[:, part] for each in held]

@@ -16,11 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 
+from pointsman.query.difficulty.curves import Curves, fit_curves
 from pointsman.query.difficulty.space import Points, unit
 from pointsman.query.difficulty.trees import Trees, flattened
 from pointsman.query.outcomes import Floats, Ints
 
-__all__ = ["LEARNERS", "Fitted", "HeldOut", "Learner", "Lesson", "Neighbours", "Ridge", "TreeView", "tree_view"]
+__all__ = [
+    "LEARNERS",
+    "CurveView",
+    "Fitted",
+    "HeldOut",
+    "Learner",
+    "Lesson",
+    "Neighbours",
+    "Ridge",
+    "TreeView",
+    "tree_view",
+]
 
 
 class Fitted(Protocol):
@@ -159,7 +171,10 @@ class TreeView:
 def trees(lesson: Lesson) -> HeldOut:
     """Extremely randomised trees (Geurts et al. 2006) for all targets at once; held-out rows by out-of-bag trees."""
     found, targets, tasks = tree_view(lesson.points), lesson.targets, lesson.tasks
-    scale = np.maximum(targets.std(0), 1e-9)  # so that no target dominates the splits
+    spread = targets.std(0)
+    scale = np.where(
+        spread > 1e-9, spread, 1.0
+    )  # so that no target dominates the splits; one that never varies neither
 
     def grown(part: NDArray[np.bool_] | slice, num_trees: int) -> ExtraTreesRegressor:
         forest = ExtraTreesRegressor(
@@ -180,8 +195,53 @@ _NUM_TREES = 100
 _TREE_TEXT_DIMS = 40
 
 
+@dataclass(frozen=True, slots=True)
+class CurveView:
+    """Item response curves of outcomes, and lengths that are linear in the same easiness.
+
+    Inputs are those of the trees: curves over all text directions and waves take four times as long and are no better.
+
+    Attributes:
+        curves: of A arms.
+        length_slopes: (A, K); length_means: (A,).
+    """
+
+    curves: Curves
+    length_slopes: Floats
+    length_means: Floats
+
+    def predict(self, points: Points) -> Floats:
+        """(N, T)."""
+        return self.predict_of(tree_view(points))
+
+    def predict_of(self, inputs: Floats) -> Floats:
+        """(N, T) of (N, D)."""
+        easiness = self.curves.easiness(inputs)
+        return np.hstack([self.curves.chances(easiness), easiness @ self.length_slopes.T + self.length_means])
+
+
+def curves(lesson: Lesson) -> HeldOut:
+    """One difficulty for all arms, see `curves.py`; a fit for every fold."""
+    inputs, targets = tree_view(lesson.points), lesson.targets
+    right, lengths = np.hsplit(targets, 2)
+
+    def fitted(part: NDArray[np.bool_] | slice) -> CurveView:
+        found = fit_curves(inputs[part], right[part])
+        easiness, mean = found.easiness(inputs[part]), lengths[part].mean(0)
+        gram = easiness.T @ easiness + np.eye(easiness.shape[1])
+        return CurveView(found, np.linalg.solve(gram, easiness.T @ (lengths[part] - mean)).T, mean)
+
+    def held_out(folds: Ints) -> Floats:
+        predicted = np.empty_like(targets)
+        for fold in np.unique(folds):
+            predicted[folds == fold] = fitted(folds != fold).predict_of(inputs[folds == fold])
+        return predicted
+
+    return HeldOut(fitted(slice(None)), held_out(lesson.rows), held_out(lesson.tasks))
+
+
 def tree_view(points: Points) -> Floats:
-    """(N, D) what trees ask for."""
+    """(N, D) what trees and curves ask for."""
     return np.hstack([points.text[:, :_TREE_TEXT_DIMS], points.surface])
 
 
@@ -218,5 +278,6 @@ LEARNERS: dict[str, Learner] = {
     "trees": trees,
     "neighbours": neighbours(directions_view, 30),
     "text neighbours": neighbours(text_directions_view, 60),
+    "curves": curves,
 }
 """Those that are stacked. Penalties were chosen on halves of four tables; the stack weighs what they give."""

@@ -8,9 +8,11 @@ Only benchmarks use this package; it needs scikit-learn.
 """
 
 from pointsman.query.forecasting import Method
+from pointsman.query.rivals.boosting import Boosting
 from pointsman.query.rivals.clusters import Clusters
 from pointsman.query.rivals.frugal import Frugal
 from pointsman.query.rivals.hybrid import Hybrid
+from pointsman.query.rivals.item_response import ItemResponse
 from pointsman.query.rivals.played import Cascade, CascadeMethod, Played
 from pointsman.query.rivals.r2 import R2Ridge
 from pointsman.query.rivals.routellm import MatrixFactorisation, SimilarityRanking
@@ -26,11 +28,13 @@ from pointsman.query.rivals.simple import (
 __all__ = [
     "AllocationOnly",
     "BestSingle",
+    "Boosting",
     "Cascade",
     "CascadeMethod",
     "Clusters",
     "Frugal",
     "Hybrid",
+    "ItemResponse",
     "MatrixFactorisation",
     "NearestNeighbours",
     "Played",
@@ -59,6 +63,8 @@ def rivals() -> dict[str, Method]:
         Clusters(),
         Clusters(is_scaled=False),
         R2Ridge(),
+        ItemResponse(),
+        Boosting(),
     )
     return {method.name: method for method in methods}
 

@@ -80,6 +80,15 @@ def test_a_row_does_not_change_what_out_of_bag_trees_predict_of_it(noise, held_o
     assert np.abs(changed - before).max() > 0.05  # of others it does
 
 
+def test_a_target_that_never_varies_does_not_blind_the_trees(told, held_out) -> None:
+    """As the lengths of a table whose answers are all one token, whose rounding once outweighed all outcomes."""
+    targets = told.targets.copy()
+    targets[:, 2:] = np.log(1.5)
+    found = LEARNERS["trees"](replace(told, targets=targets))
+    np.testing.assert_allclose(found.by_row[:, 2:], np.log(1.5))
+    assert skill(found.by_row[:, [0]], told.targets[:, [0]]) > 0.1
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_held_out_rows_of_a_ridge_are_those_of_one_that_was_fitted_without_them(name: str, told, held_out) -> None:
     """By Gram matrices less the fold's, against a fit of the others around the same center."""

@@ -88,7 +88,7 @@ def test_texts_of_other_rows_are_looked_at_on_their_own(learned) -> None:
     other = replace(fitted.learners[at], directions=fitted.learners[at].directions[::-1].copy())
     changed = replace(fitted, learners=tuple(other if i == at else each for i, each in enumerate(fitted.learners)))
     server = Server.of(changed)
-    assert [learner for learner, _ in server.others] == [other]
+    assert any(learner is other for learner, _ in server.others)
     tokens = np.array([3.0, 4.0])
     assert_same(server.forecast("river 7", tokens), changed.forecast(features_of(["river 7"]), tokens[None, :]), 0)
 
