@@ -2,7 +2,7 @@
 
 Curves are those of beta calibration (Kull, Silva Filho and Flach, 2017), sigmoid(a log p - b log(1 - p) + c), drawn to
 one that all arms share and this to none at all, so that few rows change little. A forecast moves a share of the way to
-its curve, and no further for a request that is unknown: with tasks held out, curves made forecasts worse everywhere.
+its curve, and no further for a request that is unknown: with tasks held out, curves make forecasts worse.
 
 The share is the one with which held-out differences between arms are forecast best, since choices are made of those; 0
 where curves make them worse. Curves and share are found on rows that the learners had not seen, each on others.
