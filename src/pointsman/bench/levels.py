@@ -21,7 +21,7 @@ from pointsman.core import Cost
 from pointsman.embedded.traffic import Asked
 from pointsman.query.memory import Memory, Request, Settings, Store
 from pointsman.query.outcomes import Floats, Ints, Outcomes
-from pointsman.query.parts import join, split
+from pointsman.query.parts import join, may_ask_several, split
 
 __all__ = ["LEVELS", "TRACKS", "Level", "Part", "Plan", "Replayed", "level_of", "replay", "walk"]
 
@@ -170,8 +170,9 @@ class _Walk:
                 leaf = Leaf("joined", spent, parts=tuple(number for number, _, _ in settled))
                 return self._add(leaf), answer, sum((cost for _, _, cost in settled), _cost(spent))
         said, question = self._part.said[text], self._part.questions[text]
+        is_several = not is_part and may_ask_several(text)  # which neither of both is asked then, as on the server
         for track, one in (("solver", said.solver), ("program", said.program)):
-            if track in self._levels:
+            if track in self._levels and not is_several:
                 spent[track] = one.moved_bytes
                 if one.answer is not None:
                     leaf = Leaf("fixed", spent, is_right=question.is_right(one.answer), answer=one.answer)

@@ -87,6 +87,7 @@ def _stored_policy(folder: Path) -> "Policy":
         problem = "a policy cannot be loaded: pointsman.query.storing or a library that it needs is missing"
         raise Unsupported(f"{problem} ({exc.name}); install pointsman[local]", code="extra_missing") from exc
     policy: Policy = storing.load_policy(folder)
+    policy.server.warm()
     return policy
 
 

@@ -105,7 +105,7 @@ class Packed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     right: StackPart
     lengths: StackPart
     prices: PricesPart
-    budgets: list[list[tuple[int, bool]]]
+    budgets: list[list[tuple[int, float]]]
     recalibration: RecalibrationPart | None = None
 
 
@@ -137,7 +137,7 @@ def pack(fitted: JointForecaster) -> tuple[Packed, dict[str, NDArray[Any]]]:
         right=_packed_stack(fitted.right),
         lengths=_packed_stack(fitted.lengths),
         prices=PricesPart(is_by_token=fitted.prices.is_by_token, **prices),
-        budgets=[[(int(arm), bool(helps)) for arm, helps in ladder] for ladder in fitted.budgets.ladders],
+        budgets=[[(int(arm), float(share)) for arm, share in ladder] for ladder in fitted.budgets.ladders],
         recalibration=RecalibrationPart(fitted.recalibration.curves.tolist(), fitted.recalibration.shares.tolist()),
     )
     return record, arrays
@@ -302,7 +302,9 @@ class _Record:
             raise bad_policy(self._file, "recalibration.shares", "must be from 0 to 1")
         return Recalibration(curves, shares)
 
-    def budgets(self, ladders: Sequence[Sequence[tuple[int, bool]]], num_arms: int) -> Budgets:
+    def budgets(self, ladders: Sequence[Sequence[tuple[int, float]]], num_arms: int) -> Budgets:
         if any(not 0 <= arm < num_arms for ladder in ladders for arm, _ in ladder):
             raise bad_policy(self._file, "budgets", f"names an arm outside 0 to {num_arms - 1}")
-        return Budgets(tuple(tuple((arm, helps) for arm, helps in ladder) for ladder in ladders))
+        if any(not 0 <= share <= 1 for ladder in ladders for _, share in ladder):
+            raise bad_policy(self._file, "budgets", "must have shares from 0 to 1")
+        return Budgets(tuple(tuple((arm, share) for arm, share in ladder) for ladder in ladders))

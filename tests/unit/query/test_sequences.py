@@ -258,7 +258,7 @@ def test_playing_a_table_is_going_step_by_step_under_a_certificate(tables, setti
     forecasts = replace(forecasts, novelty=np.linspace(0, 1, 120))
     courses = courses_of(forecasts, 3, setting, 0.8, sequences)
     right, paid = sequences.played(courses, table, sequences.seen(table))
-    made = Certificate(Promise.of_quality(0.9), setting, 0.8, 100, 0.5, table.names, "sha")
+    made = Certificate(Promise.of_quality(0.9), setting, 0.8, 0.9, 100, 0.5, table.names, "sha")
     policy = Policy(table.names, "arm3", "nano_usd", _Rows(forecasts), made, "v", sequences)  # type: ignore[arg-type]
     rights, bills = step_by_step(policy, Wish(), table)
     assert rights == right.tolist()

@@ -117,7 +117,7 @@ class Joint:
             lengths=length_stack,
             recalibration=recalibration,
             prices=prices.corrected(held_lengths, outcomes),
-            budgets=fit_budgets(outcomes) if self.gates_budgets else Budgets(()),
+            budgets=fit_budgets(outcomes, held_right) if self.gates_budgets else Budgets(()),
         )
         right = fitted.budgets.ordered(recalibration.of(held_right, known))
         return fitted, Forecasts(right, fitted.prices.nano_usd(held_lengths, outcomes.prompt_tokens), known)

@@ -78,6 +78,12 @@ class Server:
         matrix = folded_ridges(ridges, fold, layout)
         return cls(fitted, column, layout, fold, matrix, tuple(forests), rows, tuple(near), tuple(others))
 
+    def warm(self) -> None:
+        """Compiles the loops, which would take the first request half a second, and five where no cache is kept."""
+        num_extra = len(self.fitted.space.center) - len(SURFACE)
+        extra = np.zeros(num_extra, dtype=np.float32) if num_extra else None
+        self.forecast("What is 2 + 2?", np.ones(len(self.fitted.right.mean)), extra)
+
     def forecast(self, text: str, prompt_tokens: Floats, extra: NDArray[np.float32] | None = None) -> Forecasts:
         """Of one request. `prompt_tokens`: (A,); `extra`: (X,) where the forecaster has learned with such features."""
         if compiled(place) is None:

@@ -11,6 +11,7 @@ from pointsman.query.difficulty.learners import LEARNERS
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.difficulty.space import Points
 from pointsman.query.features import Features, features_of
+from pointsman.query.surface import surface_of
 
 STRANGE = ("", " ", "\ud800", "Привет, мир!", "9" * 6_000, "word " * 2_000, "violin chord 12 + 7 = ?\n\nA) x")
 
@@ -67,6 +68,14 @@ def test_any_learners_are_served(names: tuple[str, ...], tables) -> None:
         assert_same(Server.of(fitted).forecast(text, test.outcomes.prompt_tokens[row]), together, row)
 
 
+def test_a_server_is_warm_before_the_first_request(learned, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, fitted, _ = learned
+    asked: list[str] = []
+    monkeypatch.setattr(serving, "surface_of", lambda text: asked.append(text) or surface_of(text))
+    Server.of(fitted).warm()
+    assert len(asked) == 1
+
+
 def test_a_learner_of_another_kind_is_asked_as_it_is(learned) -> None:
     _, fitted, _ = learned
 
@@ -74,9 +83,10 @@ def test_a_learner_of_another_kind_is_asked_as_it_is(learned) -> None:
         def predict(self, points: Points) -> np.ndarray:
             return np.tile(points.waves[:, :1] + points.text[:, :1] + points.surface[:, :1], (1, 4))
 
-    changed = replace(fitted, learners=(Other(), *fitted.learners[1:]))
+    other = Other()
+    changed = replace(fitted, learners=(other, *fitted.learners[1:]))
     server = Server.of(changed)
-    assert len(server.others) == 1
+    assert any(learner is other for learner, _ in server.others)
     tokens = np.array([3.0, 4.0])
     wanted = changed.forecast(features_of(["violin chord"]), tokens[None, :])
     assert_same(server.forecast("violin chord", tokens), wanted, 0)
