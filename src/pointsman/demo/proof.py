@@ -134,6 +134,9 @@ def _asked(client: OpenAI, model: str, asked: Sequence[Asked]) -> list[Reply]:
         for one in asked:
             reply = client.chat.completions.create(model=model, messages=[{"role": "user", "content": one.text}])
             found.append(reply_of(reply, one))
+            if model == "auto" and found[-1].level != "parts":  # of which each part has a request of its own
+                told = {"correct": found[-1].is_right}
+                client.post(f"/pointsman/feedback/{reply.id}", body=told, cast_to=object)
             advance(1)
     return found
 

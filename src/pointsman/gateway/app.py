@@ -37,6 +37,7 @@ Endpoints = Mapping[str, Mapping[str, ASGIApp]]
 """Path, then method, to the app that serves it. A path that ends with a slash takes one more segment."""
 
 _EXPLAIN = "/v1/pointsman/explain/"
+_FEEDBACK = "/v1/pointsman/feedback/"
 
 _MAX_LISTED = 50
 """Model names that an error lists at most. Chosen."""
@@ -98,6 +99,7 @@ class _Gateway:
             "/v1/models": {"GET": self._list, "HEAD": self._list},
             "/v1/pointsman/status": {"GET": self._status, "HEAD": self._status},
             _EXPLAIN: {"GET": self._explain, "HEAD": self._explain},
+            _FEEDBACK: {"POST": self._feedback},
             "/healthz": {"GET": self._health, "HEAD": self._health},
         }
 
@@ -150,6 +152,13 @@ class _Gateway:
         """What became of a recent request to `auto`, for who asked it."""
         trail = self._auto.trails.find(scope["path"].removeprefix(_EXPLAIN), bearer_of(scope))
         await send_whole(send, 200, wire.encode(trail.told()), [JSON])
+
+    async def _feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whether the answer to a recent request to `auto` was right, from who asked it; for the ledger."""
+        said = wire.decode_feedback(await read_body(scope, receive, self._config.server.max_body_bytes))
+        trail = self._auto.trails.find(scope["path"].removeprefix(_FEEDBACK), bearer_of(scope))
+        self._auto.recorder.told_right(trail, correct=said.correct)
+        await send_whole(send, 200, wire.encode({"id": trail.request_id, "correct": said.correct}), [JSON])
 
     async def _list(self, scope: Scope, receive: Receive, send: Send) -> None:
         cards = (wire.ModelCard(name, arm.owner, arm.description) for name, arm in self._arms.items())

@@ -198,6 +198,12 @@ class ModelList(Struct, frozen=True):
     object: Literal["list"] = "list"
 
 
+class Feedback(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/pointsman/feedback/{id}`."""
+
+    correct: bool
+
+
 class Health(Struct, frozen=True):
     """The answer of `GET /healthz`."""
 
@@ -225,6 +231,7 @@ class ErrorEnvelope(Struct, frozen=True):
 
 encode = msgspec.json.Encoder().encode
 _decode_request = msgspec.json.Decoder(ChatRequest).decode
+_decode_feedback = msgspec.json.Decoder(Feedback).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _decode_inputs = msgspec.json.Decoder().decode
@@ -262,6 +269,11 @@ def decode_request(body: bytes) -> ChatRequest:
         BadRequest: `invalid_json`, `not_an_object`, `missing_field` or `invalid_type`.
     """
     return read(_decode_request, body, "the request body", "invalid_json")
+
+
+def decode_feedback(body: bytes) -> Feedback:
+    """What a client says of an answer. Raises BadRequest as `decode_request`, also for a field that there is not."""
+    return read(_decode_feedback, body, "the feedback", "invalid_json")
 
 
 def last_user_message(request: ChatRequest) -> Message:

@@ -65,6 +65,10 @@ class FixedServer:
     cost: Sequence[float]
     novelty: float = 0.0
     seen: list[tuple[str, list[float]]] = field(default_factory=list)
+    is_warm: bool = False
+
+    def warm(self) -> None:
+        self.is_warm = True
 
     def forecast(self, text: str, prompt_tokens: Any) -> Forecasts:
         self.seen.append((text, prompt_tokens.tolist()))

@@ -217,3 +217,53 @@ def test_a_policy_is_loaded_by_the_query_level(fakes: Any, tmp_path: Path, monke
 def test_who_infers_still_has_to_be_there(fakes: Any) -> None:
     with pytest.raises(BadRequest, match="infer names 'none'"):
         create_app(Config(ServerConfig(infer="none")), [], [fakes.source("m", fakes.Writer())])
+
+
+FEEDBACK = "/v1/pointsman/feedback/"
+
+
+async def test_who_asked_may_say_whether_the_answer_was_right(
+    app_of: Any, client_of: Any, fakes: Any, ledger_path: Path
+) -> None:
+    app = app_of()
+    async with app.router.lifespan_context(app):
+        client = client_of(app)
+        asked = await client.ask("POST", CHAT, json.dumps(fakes.asking()).encode(), KEY)
+        path = FEEDBACK + asked.json["id"]
+        for said in (False, True):
+            reply = await client.ask("POST", path, json.dumps({"correct": said}).encode(), KEY)
+            assert (reply.status, reply.json["correct"]) == (200, said)
+        for body, headers, status, code in (
+            (b'{"correct": true}', [], 404, "request_not_found"),
+            (b'{"correct": 1}', KEY, 400, "invalid_type"),
+            (b"{}", KEY, 400, "missing_field"),
+            (b'{"correct": true, "why": "x"}', KEY, 400, "invalid_type"),
+        ):
+            refused = await client.ask("POST", path, body, headers)
+            assert (refused.status, refused.error["code"]) == (status, code), body
+        assert (await client.ask("GET", path, headers=KEY)).status == 405
+    (entry,) = read_entries(ledger_path)
+    assert entry.billed is not None
+    assert (entry.billed.correct, entry.billed.cost.moved_bytes, entry.billed.arm) == (True, 10, "small?mode=direct")
+
+
+async def test_feedback_that_nothing_can_keep_is_refused(fakes: Any, client_of: Any, ledger_path: Path) -> None:
+    small, large = fakes.Writer("s"), fakes.Writer("l")
+    sources = [fakes.source("small", small), fakes.source("large", large)]
+    client = client_of(create_app(Config(), [], sources, None, Opened(fakes.policy_of())))
+    asked = await client.chat(fakes.asking())
+    refused = await client.ask("POST", FEEDBACK + asked.json["id"], b'{"correct": true}')
+    assert refused.error["code"] == "no_ledger"
+    config = Config(routing=RoutingConfig(parts=True, audit_share=0))
+    app = create_app(config, [], sources, None, Opened(fakes.policy_of(), ledger=open_ledger(ledger_path)))
+    async with app.router.lifespan_context(app):
+        client = client_of(app)
+        asked = await client.chat(fakes.asking("1) What is 2 + 2?\n2) Who wrote the novel Emma?"))
+        name = asked.json["id"]
+        refused = await client.ask("POST", FEEDBACK + name, b'{"correct": true}')
+        assert refused.error["code"] == "is_joined"
+        assert (await client.ask("POST", f"{FEEDBACK}{name}.2", b'{"correct": true}')).status == 200
+        small.error = large.error = UpstreamError("gone", retryable=True)
+        failed = await client.chat(fakes.asking("And now?"))
+        refused = await client.ask("POST", FEEDBACK + failed.headers["x-request-id"], b'{"correct": true}')
+        assert refused.error["code"] == "not_settled"

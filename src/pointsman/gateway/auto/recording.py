@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pointsman.core import Cost, Decision, Outcome
+from pointsman.core import BadRequest, Cost, Decision, Outcome
 from pointsman.core.entries import Entry, Settled
 from pointsman.gateway.auto.explaining import Trail
 from pointsman.gateway.auto.guarding import Guard
@@ -75,6 +75,23 @@ class Recorder:
             outcome = Outcome("", entry.billed.cost, correct, arm=other, missed=entry.billed.missed)
             self._ledger.settle(entry.request_id, outcome)
         return replace(entry, billed=replace(entry.billed, correct=correct))
+
+    def told_right(self, trail: Trail, *, correct: bool) -> None:
+        """Keeps what whoever asked says of the answer. What is said last counts.
+
+        Raises:
+            BadRequest: `no_ledger`, `is_joined` for a request that was split, `not_settled`.
+        """
+        if self._ledger is None:
+            raise BadRequest("no ledger is kept; start the server with --ledger FILE", code="no_ledger")
+        if trail.parts:
+            problem = f"the request was split; say it of its parts: {', '.join(trail.parts)}"
+            raise BadRequest(problem, code="is_joined")
+        if trail.billed is None or trail.decision is None:
+            problem = f"the request is {trail.state}, and has no bill; expected one that was answered"
+            raise BadRequest(problem, code="not_settled")
+        other = _other(trail.arm, trail.decision)
+        self._ledger.settle(trail.request_id, Outcome("", trail.billed, correct, arm=other, missed=trail.missed))
 
     def audited(self, entry: Entry, cost: Cost, *, correct: bool | None, agrees: bool) -> Entry:
         """The reference arm's second answer, whether it was right, and whether it agrees with the client's."""

@@ -125,13 +125,21 @@ class _Seen:
     first_us: int | None = None
     last_us: int | None = None
     has_reference: bool = False
+    forecast_arms: set[str] = field(default_factory=set)
 
     def add(self, entry: Entry) -> None:
         self.arms[entry.decision.arm] += 1
         self.arms.update(dict.fromkeys((item.arm for item in entry.decision.forecasts), 0))
+        self.forecast_arms.update(item.arm for item in entry.decision.forecasts)
         self.has_reference |= entry.reference is not None
         self.first_us = entry.time_us if self.first_us is None else min(self.first_us, entry.time_us)
         self.last_us = entry.time_us if self.last_us is None else max(self.last_us, entry.time_us)
+
+    @property
+    def shown_arms(self) -> list[str]:
+        """Those first that can be compared on any request, also where none was decided for them."""
+        by_use = [arm for arm, _ in self.arms.most_common()]
+        return sorted(by_use, key=lambda arm: arm not in self.forecast_arms)[:_MAX_ARMS]
 
 
 def collect(
@@ -182,7 +190,7 @@ class _Counts:
 
     def __init__(self, seen: _Seen, kind: str) -> None:
         self._seen, self._kind = seen, kind
-        self.tallies = {arm: Tally(parse_target(f"arm:{arm}"), kind) for arm, _ in seen.arms.most_common(_MAX_ARMS)}
+        self.tallies = {arm: Tally(parse_target(f"arm:{arm}"), kind) for arm in seen.shown_arms}
         self.chosen, self.saved = Tally(parse_target("reference"), kind), SavingsTally(kind)
         self.forecasts: dict[str, Expected] = {}
         self.expected = Expected()
