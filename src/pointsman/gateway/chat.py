@@ -76,6 +76,7 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
     writers: bool = False
     budget: float | None = None
+    risk: float | None = None
 
 
 class _Body(Struct, frozen=True):
@@ -108,6 +109,7 @@ class TextRequest:
         sampling: the arguments of `pointsman.engine.Sampling` that were given.
         wants_writers: whether to tell, where two models write, which of them wrote each token.
         budget: share of its bytes that a model may move, or None for the model's default.
+        risk: chance of losing the answer at which two models save a call, or None for the certified one.
     """
 
     messages: tuple[Mapping[str, str], ...]
@@ -115,6 +117,7 @@ class TextRequest:
     sampling: Mapping[str, Any]
     wants_writers: bool = False
     budget: float | None = None
+    risk: float | None = None
 
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -135,7 +138,8 @@ def read_text_request(body: bytes) -> TextRequest:
     parameters = wire.read(_decode_body, body, what, code)
     messages = tuple(_message(index, message) for index, message in enumerate(parameters.messages))
     asked = parameters.pointsman or _Asked()
-    return TextRequest(messages, _variables(parameters), _sampling(parameters), asked.writers, asked.budget)
+    dials = asked.writers, asked.budget, asked.risk
+    return TextRequest(messages, _variables(parameters), _sampling(parameters), *dials)
 
 
 def _refuse_others(fields: Mapping[str, Raw]) -> None:

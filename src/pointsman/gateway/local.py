@@ -20,7 +20,7 @@ from pointsman.gateway.models import Cancel, OnEnd, OnText, Start, Written
 _LEAST_LOGPROB = -9999.0
 """What OpenAI writes for a token that cannot occur, since JSON has no infinity."""
 
-_PARAMS = {"prompt": "messages", "choices": "guided_choice", "budget": "pointsman.budget"}
+_PARAMS = {"prompt": "messages", "choices": "guided_choice", "budget": "pointsman.budget", "risk": "pointsman.risk"}
 """The engine's names for what a chat request calls otherwise."""
 
 
@@ -60,9 +60,7 @@ class LocalModel:
     def require_answerable(self, request: TextRequest) -> None:
         """Raises `UnsupportedParameter` for what this kind of model cannot do or tell."""
         require_no_budget(request)
-        if request.wants_writers:
-            problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
-            raise UnsupportedParameter(problem, param="pointsman.writers")
+        require_one_model(request)
 
     def _tokens(self, request: TextRequest) -> Sequence[int]:
         tokenizer = self.model.tokenizer
@@ -95,6 +93,14 @@ def require_no_budget(request: TextRequest) -> None:
     if request.budget is not None:
         problem = "pointsman.budget is for models with fitted units, such as embedded/large; leave it out here"
         raise UnsupportedParameter(problem, param="pointsman.budget")
+
+
+def require_one_model(request: TextRequest) -> None:
+    """Raises `UnsupportedParameter` where the request is for two models that write together."""
+    for name, given in (("writers", request.wants_writers), ("risk", request.risk is not None)):
+        if given:
+            problem = f"pointsman.{name} is for models of two, such as embedded/pair; leave it out here"
+            raise UnsupportedParameter(problem, param=f"pointsman.{name}")
 
 
 def load_local(config: ModelConfig) -> LocalModel:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from pointsman.engine import LoadedModel, Sampling, Text
 from pointsman.gateway.chat import TextRequest
 from pointsman.gateway.config import ModelConfig
-from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.heat import Rows, places
-from pointsman.gateway.local import LocalModel
+from pointsman.gateway.local import LocalModel, require_one_model
 from pointsman.gateway.models import Written
 from pointsman.unit import UnitBatch, UnitSampling, UnitText, load_router, routed
 
@@ -49,9 +48,7 @@ class LocalUnits(LocalModel):
 
     def require_answerable(self, request: TextRequest) -> None:
         """See `LocalModel.require_answerable`."""
-        if request.wants_writers:
-            problem = "pointsman.writers is for models of two, such as embedded/pair; leave it out here"
-            raise UnsupportedParameter(problem, param="pointsman.writers")
+        require_one_model(request)
 
     def written(self, text: Text, prompt: Sequence[int], request: TextRequest) -> Written:
         """See `LocalModel.written`."""

@@ -22,6 +22,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from pointsman.core import BadRequest
 from pointsman.engine import Extension, Sampling, TextRows
 from pointsman.engine.batch import require_prompt, write_all
 from pointsman.token.fast_gate import FastGate
@@ -38,6 +39,21 @@ _NOTHING = torch.empty(0)
 """Logits and hidden states that nobody looks at."""
 
 _ALONE = Method("small alone", Below(0.0))
+
+_MOST_METHODS = 64
+"""Risks whose methods are kept. Chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSampling(Sampling):
+    """`Sampling` with a dial.
+
+    Attributes:
+        risk: chance of losing the answer at which a call is saved, see `method.ours`; at 0 the text is the large
+            model's, token for token; None: as the batch's method has it.
+    """
+
+    risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +88,7 @@ class PairBatch:
         on_judged: gets what each call of the large model says of pending tokens.
         sessions: where the small and the large model read, or None for new cached ones.
         memory: what lookup learned before, or None to begin anew.
+        at_risk: the method at another risk, over the very same gates, for texts that bring one (`PairSampling`).
     """
 
     def __init__(
@@ -83,6 +100,7 @@ class PairBatch:
         on_judged: Callable[[Judged], None] | None = None,
         sessions: tuple[TextRows, TextRows] | None = None,
         memory: Memory | None = None,
+        at_risk: Callable[[float], Method] | None = None,
     ) -> None:
         self.pair, self.method = pair, method
         self._on_judged, self._memory = on_judged, memory or Memory()
@@ -92,11 +110,9 @@ class PairBatch:
             pair.small.session(num_rows, self.capacity_tokens),
             pair.large.session(num_rows, self.capacity_tokens),
         )
-        ends = (*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)
-        self._fast = {
-            "both": FastTurn.over(self._small, method, pair.vocab_size, ends),
-            "small": FastTurn.over(self._small, _ALONE, pair.vocab_size, ends),
-        }
+        self._at_risk, self._methods = at_risk, dict[float, Method]()
+        self._fast_both: dict[int, tuple[Method, FastTurn | None]] = {}  # by identity; a method is kept with its turn
+        self._fast_small = self._compiled(_ALONE)
         self._scorer, self._outlook = FastGate.of(method.scorer), FastGate.of(method.outlook)
         self._waiting: deque[PairWriting] = deque()
         self._busy: list[PairWriting] = []
@@ -121,10 +137,11 @@ class PairBatch:
     ) -> PairWriting:
         """Lets a text wait for a place. Raises as `engine.Batch.submit` and `PairWriting`."""
         require_prompt(prompt, self.pair.vocab_size, self.capacity_tokens)
-        writing = PairWriting(tuple(prompt), sampling, self.pair, self.method.name, on_text)
-        writing.role = "both" if self.method.outlook is None else None
-        writing.asks = self.method.begins_large
-        if self.method.lookup_from < 1:
+        method = self._method_for(sampling)
+        writing = PairWriting(tuple(prompt), sampling, self.pair, method, on_text)
+        writing.role = "both" if method.outlook is None else None
+        writing.asks = method.begins_large
+        if method.lookup_from < 1:
             writing.lookup = Lookup(self._memory)
         self._waiting.append(writing)
         return writing
@@ -132,7 +149,9 @@ class PairBatch:
     def renewed(self) -> Self:
         """An empty batch of the same kind, for when a step failed and left this one undefined."""
         return type(self)(
-            self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged, memory=self._memory
+            *(self.pair, self.method, self._num_rows, self.capacity_tokens, self._on_judged),
+            memory=self._memory,
+            at_risk=self._at_risk,
         )
 
     @torch.inference_mode()
@@ -149,7 +168,7 @@ class PairBatch:
         """Lookup writes before the small model does, while it is sure enough."""
         for text in self._busy:
             if text.lookup is not None and text.role == "both" and text.goes_on and not text.pending:
-                self._take(text, text.lookup.likely(text.known, self.method.lookup_from))
+                self._take(text, text.lookup.likely(text.known, text.rules.lookup_from))
 
     def _take(self, text: PairWriting, found: Sequence[tuple[int, float]]) -> None:
         for token, chance in found:
@@ -186,12 +205,13 @@ class PairBatch:
         outlooks = self._outlook(hidden[new], logits[new], proposals[new], lengths).tolist()
         for index, outlook in zip(new, outlooks, strict=True):
             _count_score(texts[index], self._outlook, len(new))
-            texts[index].role = self.method.role(Outlook.of(outlook))
+            texts[index].role = texts[index].rules.role(Outlook.of(outlook))
 
     def _can_go_on(self, row: int) -> bool:
         """Whether the compiled turn can write this text."""
-        text, judge = self._busy[row], self.method.judge
-        if self._fast.get(text.role or "") is None or text.sampling.temperature > 0:
+        text = self._busy[row]
+        judge = text.rules.judge
+        if self._fast_turn(text) is None or text.sampling.temperature > 0:
             return False
         if text.role == "both" and (self._on_judged is not None or (judge is not None and judge.needs_small)):
             return False
@@ -199,10 +219,45 @@ class PairBatch:
         return has_room and text.num_known - self._small.lengths[row] <= MOST_UNREAD
 
     def _go_on(self, rows: Sequence[int]) -> None:
-        """These texts' whole turn, in one compiled call for all of a role."""
-        for role, fast in self._fast.items():
-            if fast is not None and (alike := [row for row in rows if self._busy[row].role == role]):
-                self._go_on_alike(fast, alike)
+        """These texts' whole turn, in one compiled call for all of a role and a method."""
+        left = list(rows)
+        while left:
+            first = self._busy[left[0]]
+            fast = self._fast_turn(first)
+            assert fast is not None
+            alike = [row for row in left if self._fast_turn(self._busy[row]) is fast]
+            self._go_on_alike(fast, alike)
+            left = [row for row in left if row not in alike]
+
+    def _fast_turn(self, text: PairWriting) -> FastTurn | None:
+        """The compiled turn of a text; all that the small model writes alone share one."""
+        if text.role == "both":
+            kept = self._fast_both.get(id(text.rules))
+            if kept is None:
+                kept = self._fast_both[id(text.rules)] = text.rules, self._compiled(text.rules)
+            return kept[1]
+        return self._fast_small if text.role == "small" else None
+
+    def _compiled(self, method: Method) -> FastTurn | None:
+        ends = (*self.pair.large.config.eos_tokens, *self.pair.small.config.eos_tokens)
+        return FastTurn.over(self._small, method, self.pair.vocab_size, ends)
+
+    def _method_for(self, sampling: Sampling) -> Method:
+        """The batch's, or for a text with a risk of its own ours at that. Raises BadRequest `invalid_risk`."""
+        risk = sampling.risk if isinstance(sampling, PairSampling) else None
+        if risk is None:
+            return self.method
+        if self._at_risk is None:
+            problem = f"{self.name} writes by {self.method.name}, which has no risk to choose; leave it out"
+            raise BadRequest(problem, code="invalid_risk", param="risk")
+        if not 0 <= risk <= 1:
+            raise BadRequest(f"risk is {risk!r}; expected a chance from 0 to 1", code="invalid_risk", param="risk")
+        if risk not in self._methods:
+            if len(self._methods) >= _MOST_METHODS:
+                self._methods.clear()
+                self._fast_both.clear()
+            self._methods[risk] = self._at_risk(risk)
+        return self._methods[risk]
 
     def _go_on_alike(self, fast: FastTurn, rows: Sequence[int]) -> None:
         texts = [self._busy[row] for row in rows]
@@ -219,7 +274,7 @@ class PairBatch:
             text.small += found.traffic
             for token, opinion in zip(found.tokens, found.opinions, strict=True):
                 if text.role == "both":
-                    _count_score(text, self.method.scorer, len(texts))
+                    _count_score(text, text.rules.scorer, len(texts))
                 self._propose(text, token, opinion, _NOTHING, _NOTHING)
                 if not text.goes_on:
                     break
@@ -237,11 +292,11 @@ class PairBatch:
         return [Opinion(*columns) for columns in scorer(hidden, logits, proposals).tolist()]
 
     def _is_judged(self, text: PairWriting) -> bool:
-        return self.method.judge is not None and text.role == "both"
+        return text.rules.judge is not None and text.role == "both"
 
     def _propose(self, text: PairWriting, token: int, opinion: Opinion, logits: Tensor, hidden: Tensor) -> None:
         """The small model's next token: it stands, is pending, or is left to the large model."""
-        method, num_pending = self.method, len(text.pending) + 1
+        method, num_pending = text.rules, len(text.pending) + 1
         is_forgiven = method.is_forgiven(opinion)
         score = 1.0 if is_forgiven else opinion.stands
         survival = text.survival * score
@@ -280,7 +335,7 @@ class PairBatch:
     def _settle(self, row: int, text: PairWriting, p: Tensor) -> None:
         """Judges the k pending tokens by the large model's (k + 1, V) logits, and adds the token that follows."""
         num_pending = len(text.pending)
-        num_kept, follower = judged(self.method.judge, text, p)
+        num_kept, follower = judged(text.rules.judge, text, p)
         if self._on_judged is not None and num_pending > text.num_looked_up:
             self._tell(text, p[:num_pending], num_kept)
         text.settle(num_kept)
@@ -289,7 +344,7 @@ class PairBatch:
                 session.truncate(row, min(session.lengths[row], text.num_known))
             text.add(follower, "large")
             self._end_where_full(text)
-        text.asks = text.role == "large" or (self.method.rewrites and num_kept < num_pending)
+        text.asks = text.role == "large" or (text.rules.rewrites and num_kept < num_pending)
 
     def _tell(self, text: PairWriting, p: Tensor, num_kept: int) -> None:
         """What the large model says of the tokens that the small one wrote; of what was looked up it says nothing."""

@@ -11,7 +11,7 @@ from pointsman.core import Unsupported
 from pointsman.engine import Sampling, Text, Traffic, Writing
 from pointsman.engine.sampling import Sampler
 from pointsman.token.lookup import Lookup
-from pointsman.token.method import Role
+from pointsman.token.method import Method, Role
 from pointsman.token.pair import Pair
 
 Writer = Literal["lookup", "small", "large"]
@@ -75,7 +75,7 @@ class PairWriting(Writing):
         prompt: tuple[int, ...],
         sampling: Sampling,
         pair: Pair,
-        method: str,
+        method: Method,
         on_text: Callable[[str], None] | None = None,
     ) -> None:
         for name in ("logprobs", "allowed_tokens", "choices"):
@@ -84,7 +84,7 @@ class PairWriting(Writing):
                 raise Unsupported(problem, code="unsupported_parameter")
         eos_tokens = tuple(dict.fromkeys((*pair.large.config.eos_tokens, *pair.small.config.eos_tokens)))
         super().__init__(prompt, sampling, pair.large.tokenizer, eos_tokens, on_text)
-        self.method = method
+        self.rules = method
         self.sampler = Sampler(sampling)
         self.generator = torch.Generator()
         if sampling.seed is None:
@@ -158,7 +158,7 @@ class PairWriting(Writing):
             logprobs=None,
             traffic=self.small + self.large + gate,
             seconds=text.seconds,
-            method=self.method,
+            method=self.rules.name,
             writers=tuple(self._writers),
             small=self.small,
             large=self.large,

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from pointsman.core import BadRequest, NotFound
-from pointsman.engine import LoadedModel, Sampling, generate
+from pointsman.embedded.pair import SIZES, model_folder, router_folder
+from pointsman.engine import LoadedModel, Sampling, generate, load_model
 from pointsman.engine.weights import weights_hash
 from pointsman.gateway import PairConfig
+from pointsman.gateway.local import local_model
 from pointsman.gateway.local_pair import LocalPair, load_local_pair
-from pointsman.token import Gate, GateCard, Method, Pair, save_gate
+from pointsman.token import Gate, GateCard, Method, Pair, at_risks, chosen_method, save_gate
 from pointsman.token.gate import GateShape
-from pointsman.token.method import cascade, speculative
+from pointsman.token.judges import Exact
+from pointsman.token.method import cascade, ours, speculative
+from pointsman.token.scores import MaxProbability
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +113,34 @@ def test_a_pair_is_loaded_with_its_certified_dials(chat_folder: Callable[..., Pa
     load_local_pair(given).close()
     with pytest.raises(BadRequest, match="the dials of speculative are num_tokens"):
         load_local_pair(replace(given, dials={"threshold": 0.5}))
+
+
+async def test_a_request_may_bring_its_risk(pair: Pair, serving: Any) -> None:
+    """Without any the text is the large model's; a pair of another method, and a model alone, refuse it by name."""
+    scorer = MaxProbability()
+
+    def at_risk(risk: float) -> Method:
+        return ours(scorer, 0.4, 1.0 if risk else 0.0, risk)
+
+    prompt = pair.large.tokenizer.encode("u:hello;steps:", special=False)
+    (alone,) = generate(pair.large, [prompt], Sampling(max_tokens=12))
+    async with serving(lambda: LocalPair(pair, at_risk(1.0), 4, 8192, at_risk)) as gateway:
+        strict = await gateway.ask("hello", pointsman={"risk": 0})
+        risky = await gateway.ask("hello", pointsman={"risk": 1})
+        refused = await gateway.ask("hello", pointsman={"risk": 2})
+    assert strict.json["choices"][0]["message"]["content"] == alone.text
+    assert risky.json["pointsman"]["calls"] < strict.json["pointsman"]["calls"]
+    assert (refused.status, refused.error["code"], refused.error["param"]) == (400, "invalid_risk", "pointsman.risk")
+    for load in (serve(pair, speculative(3)), lambda: local_model(pair.large, 2, 512)):
+        async with serving(load) as gateway:
+            refused = await gateway.ask("hello", pointsman={"risk": 0.1})
+        assert (refused.status, refused.error["param"]) == (400, "pointsman.risk")
+
+
+def test_the_shipped_pair_has_methods_at_every_risk() -> None:
+    embedded = Pair(*(load_model(str(model_folder(size)), dtype="float32") for size in SIZES))
+    at_risk = at_risks(embedded, router_folder(), {})
+    certified = chosen_method(embedded, router_folder(), None, {})
+    assert at_risk(0.05).scorer is at_risk(0.0).scorer
+    assert (at_risk(0.05).forgives, at_risk(0.05).stop) == (0.05, certified.stop)
+    assert at_risk(0.0).judge == Exact()

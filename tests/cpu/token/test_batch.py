@@ -9,7 +9,7 @@ import torch
 
 from pointsman.core import BadRequest, Unsupported
 from pointsman.engine import Batch, Sampling, Session, Text, Traffic, distribution, generate
-from pointsman.token.batch import Judged, PairBatch, generate_pair
+from pointsman.token.batch import Judged, PairBatch, PairSampling, generate_pair
 from pointsman.token.gate import Gate, GateShape
 from pointsman.token.judges import Bounded, Exact
 from pointsman.token.method import (
@@ -333,3 +333,49 @@ def test_a_seed_repeats_a_text(pair: Pair) -> None:
     first, second = (generate_pair(pair, cascade(3, 0.5), [[5, 6]], sampling)[0] for _ in range(2))
     assert first.tokens == second.tokens
     assert first.tokens != generate_pair(pair, cascade(3, 0.5), [[5, 6]], Sampling(20, 1.0, seed=8))[0].tokens
+
+
+def at_risk(risk: float) -> Method:
+    return ours(GATE, 0.3, 0.5 if risk else 0.0, risk)
+
+
+GATE = MaxProbability()
+
+
+def test_texts_of_one_batch_may_each_have_a_risk_of_their_own(make_pair: MakePair) -> None:
+    """As each would be written in a batch of that method alone, tokens, writers and calls; without one the batch's."""
+    pair, prompts, default = make_pair(), prompts_of(9), at_risk(0.05)
+    risks = [None, 0.0, 0.4] * 3
+    batch = PairBatch(pair, default, 4, at_risk=at_risk)
+    texts = [
+        batch.submit(prompt, PairSampling(max_tokens=20, risk=risk))
+        for prompt, risk in zip(prompts, risks, strict=True)
+    ]
+    while not batch.is_idle:
+        batch.step()
+    for prompt, risk, text in zip(prompts, risks, texts, strict=True):
+        method = default if risk is None else at_risk(risk)
+        (alone,) = generate_pair(pair, method, [prompt], Sampling(max_tokens=20))
+        found = text.result()
+        assert (found.tokens, found.writers, found.num_calls) == (alone.tokens, alone.writers, alone.num_calls)
+    strict = [text.result().tokens for text, risk in zip(texts, risks, strict=True) if risk == 0.0]
+    assert strict == tokens_of(generate(pair.large, prompts[1::3], Sampling(max_tokens=20)))
+
+
+def test_more_risks_than_are_kept(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.token.batch._MOST_METHODS", 2)
+    pair, (prompt, *_) = make_pair(), prompts_of(1)
+    batch = PairBatch(pair, at_risk(0.05), 2, at_risk=at_risk)
+    texts = [batch.submit(prompt, PairSampling(max_tokens=9, risk=risk)) for risk in (0.0, 0.1, 0.2, 0.3, 0.0)]
+    while not batch.is_idle:
+        batch.step()
+    assert texts[0].result().tokens == texts[4].result().tokens
+
+
+def test_a_risk_that_cannot_be(make_pair: MakePair) -> None:
+    pair = make_pair()
+    with pytest.raises(BadRequest, match="from 0 to 1") as caught:
+        PairBatch(pair, at_risk(0.1), 1, at_risk=at_risk).submit([1], PairSampling(risk=1.5))
+    assert (caught.value.code, caught.value.param) == ("invalid_risk", "risk")
+    with pytest.raises(BadRequest, match="has no risk to choose"):
+        PairBatch(pair, speculative(2), 1).submit([1], PairSampling(risk=0.5))

@@ -201,7 +201,10 @@ class Auto:
         return arm
 
     def _specs(self, policy: Policy, models: Sequence[ModelSource]) -> Any:
-        served = {source.name: Served(is_local=True, has_budget=source.level == "unit") for source in models}
+        served = {
+            source.name: Served(True, has_budget=source.level == "unit", has_risk=source.level == "token")
+            for source in models
+        }
         relayed = [name for upstream in self._config.upstreams for name in upstream.models]
         return specs_of(policy.arms, {**served, **dict.fromkeys(relayed, Served(is_local=False))})
 

@@ -2,6 +2,7 @@
 
     embedded/large?mode=steps                                the model, with worked steps
     embedded/large?budget=0.6                                the model, moving 60 % of its bytes
+    embedded/pair?risk=0.005                                 two models, which save a call at such a risk of an error
     upstream-model?reasoning_effort=low&max_tokens=800       a model of an upstream, with less thought and a cap
     embedded/small?mode=direct&n=3                           three samples that vote (`query/voting.py`)
 
@@ -34,17 +35,18 @@ _MOST_VOTES: Final = 32
 _WARM: Final = 0.7
 """Temperature of samples that vote, where the arm does not say. Chosen; tables of `bench arms` have it too."""
 
-_DIALS: Final = ("mode", "reasoning_effort", "max_tokens", "budget", "n", "temperature")
+_DIALS: Final = ("mode", "reasoning_effort", "max_tokens", "budget", "risk", "n", "temperature")
 _TEMPERATURE: Final = re.compile(r"[01]?\.\d{1,9}|[12](?:\.0{1,9})?")
 _SHARE: Final = re.compile(r"0?\.\d{1,9}|1(?:\.0{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that an arm may name: whether it runs on this machine, and whether it has a budget of its own."""
+    """A model that an arm may name: whether it runs on this machine, has a budget of its own, or is of two."""
 
     is_local: bool
     has_budget: bool = False
+    has_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class ArmSpec:
         reasoning_effort: OpenAI's.
         max_tokens: most tokens that it may write, whatever the client allows.
         budget: share of its bytes that the model may move.
+        risk: chance of losing the answer at which two models save a call; 0 writes what the large one would.
         n: samples that vote, at most.
         temperature: of these samples; None where none vote.
     """
@@ -68,6 +71,7 @@ class ArmSpec:
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     budget: float | None = None
+    risk: float | None = None
     n: int | None = None
     temperature: float | None = None
 
@@ -100,6 +104,7 @@ class ArmSpec:
             reasoning_effort=_one_of(name, given, "reasoning_effort", EFFORTS),
             max_tokens=_number(name, given, "max_tokens", _COUNT, "a whole number from 1 up", int),
             budget=_number(name, given, "budget", _SHARE, "a share up to 1", float),
+            risk=_risk(name, given),
             n=n,
             temperature=_WARM if n is not None and temperature is None else temperature,
         )
@@ -107,7 +112,7 @@ class ArmSpec:
     @property
     def dials(self) -> Mapping[str, float]:
         """Those that are numbers, for the ledger."""
-        given = {name: getattr(self, name) for name in ("max_tokens", "budget", "n", "temperature")}
+        given = {name: getattr(self, name) for name in ("max_tokens", "budget", "risk", "n", "temperature")}
         return {dial: float(value) for dial, value in given.items() if value is not None}
 
     @property
@@ -137,8 +142,9 @@ class ArmSpec:
         fields: dict[str, object] = dict(wire.fields_of(body))
         fields.pop("pointsman", None)
         fields["model"] = self.model
-        if self.budget is not None:
-            fields["pointsman"] = {"budget": self.budget}
+        for dial, value in (("budget", self.budget), ("risk", self.risk)):
+            if value is not None:
+                fields["pointsman"] = {dial: value}
         if self.reasoning_effort is not None:
             fields["reasoning_effort"] = self.reasoning_effort
         if self.mode is not None:
@@ -181,6 +187,8 @@ def specs_of(names: Iterable[str], served: Mapping[str, Served]) -> dict[str, Ar
             raise _invalid(spec.name, "mode is for models of this machine; expected reasoning_effort")
         if spec.budget is not None and not model.has_budget:
             raise _invalid(spec.name, "budget is for models with fitted units, such as embedded/large")
+        if spec.risk is not None and not model.has_risk:
+            raise _invalid(spec.name, "risk is for models of two, such as embedded/pair")
     return specs
 
 
@@ -204,6 +212,11 @@ def _number(
     if not form.fullmatch(text) or not float(text) > 0:
         raise _invalid(name, f"{dial} is {text!r}; expected {expected}")
     return read(text)
+
+
+def _risk(name: str, given: Mapping[str, str]) -> float | None:
+    """A share from 0 up; 0 has a meaning of its own."""
+    return 0.0 if given.get("risk") == "0" else _number(name, given, "risk", _SHARE, "0 or a share up to 1", float)
 
 
 def _invalid(name: str, problem: str) -> BadRequest:
