@@ -28,6 +28,7 @@ from pointsman.program.ladder import Promise
 from pointsman.program.text.calibrating_routes import Covered, calibrate_routes
 from pointsman.program.text.router import Router
 from pointsman.program.text.routes import load_routes, save_routes
+from pointsman.query.parts import may_ask_several
 from pointsman.query.resuming import lines_done
 from pointsman.query.solver import solve
 from pointsman.query.solver.text import read_problem, recognise
@@ -77,7 +78,8 @@ def prepare_router(folder: Path, examples: Path, fit: Sequence[Question], on_mat
     reader = Reader(model, "embedded/reader", form=ReaderForm())
     routes = load_routes(folder)
     if routes is None:
-        known = [one for one in fit if one.task != "question"][:_MOST_TEXTS]
+        alone = [one for one in fit if one.task != "question" and not may_ask_several(one.text)]
+        known = alone[:_MOST_TEXTS]  # a program is never asked several questions at once
         asked = [Covered(one.text, PROGRAM_OF.get(one.task)) for one in known]
         rng = random.Random("all levels/near misses")  # noqa: S311
         asked += [Covered(uncovered(rng, "test"), None) for _ in range(_NUM_NEAR_MISSES)]
