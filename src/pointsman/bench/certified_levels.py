@@ -22,7 +22,7 @@ import numpy as np
 from pointsman.bench.arms import REFERENCE
 from pointsman.bench.levels import Part, Plan, Replayed, level_of, replay, walk
 from pointsman.core.risk import mean_is_below
-from pointsman.query.certifying import Promise, Setting, choose
+from pointsman.query.certifying import Promise, Setting, Tried, choose, disagreement, surest_first
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import prices_of
 from pointsman.query.outcomes import Floats, Ints
@@ -31,7 +31,6 @@ __all__ = ["Candidate", "Certified", "Known", "allowed_arms", "arms_of", "candid
 
 _CAUTIONS = (0.0, 0.03, 0.1, 0.2, 0.4)
 _NUM_PRICES = 30
-_NORMAL_95 = 1.645
 MOST_NOVEL = 0.9
 """Texts that are less known than this go to the reference arm. Chosen."""
 
@@ -150,15 +149,12 @@ def _tried(
 def _ordered(
     fit: Known, plans: Mapping[int, Plan], levels: frozenset[str], promise: Promise, num_requests: int
 ) -> list[Candidate]:
-    """By how surely each would pass; what is dearer and less sure than another is left out."""
-    found = []
-    for candidate in candidates(fit, levels):
+    """In the order of the tests; see `surest_first`."""
+    reference = fit.part.outcomes.names.index(REFERENCE)
+
+    def tried(candidate: Candidate) -> Tried[Candidate]:
         losses, cost = _tried(fit, plans, levels, candidate, promise)
-        spread = max(float(losses.std()), 1e-6)
-        found.append(((promise.loss - float(losses.mean())) * math.sqrt(num_requests) / spread, cost, candidate))
-    front, cheapest = [], math.inf
-    for sureness, cost, candidate in sorted(found, key=lambda each: (-each[0], each[1])):
-        if cost < cheapest:
-            cheapest = cost
-            front.append((sureness, candidate))
-    return [candidate for sureness, candidate in front if sureness > -_NORMAL_95]
+        doubt = disagreement(fit.forecasts, reference, arms_of(fit, levels, candidate))
+        return Tried(candidate, losses, float(doubt.mean()), cost)
+
+    return surest_first(map(tried, candidates(fit, levels)), promise, num_requests)

@@ -229,7 +229,8 @@ def arms(
 def all_levels(
     quick: Annotated[bool, typer.Option("--quick", help="Few requests, arms and a weaker promise; says so.")] = False,
     requests: Annotated[int, typer.Option(min=400, help="Of the test traffic.")] = 2_000,
-    learning: Annotated[int, typer.Option(min=400, help="To learn from, and as many to certify on.")] = 2_000,
+    learning: Annotated[int, typer.Option(min=400, help="To learn from.")] = 2_000,
+    calibration: Annotated[int, typer.Option(min=400, help="To certify on.")] = 4_000,
     seed: Annotated[int, typer.Option(help="Seed of traffic, learning and intervals.")] = 0,
     keep: Annotated[Path | None, typer.Option(help="Folder for the tables, which are reused and gone on with.")] = None,
     examples: Annotated[Path, typer.Option(help="The folder of programs.")] = Path("examples"),
@@ -242,6 +243,7 @@ def all_levels(
     pointsman bench all-levels --keep tables --plot levels.svg
     """
     require_local()
-    from pointsman.bench.all_levels import main
+    from pointsman.bench.all_levels import Effort, main
 
-    main(quick, requests, learning, seed, keep, examples, plot)
+    effort = Effort.quick() if quick else Effort(requests, learning, calibration)
+    main(effort, quick=quick, seed=seed, keep=keep, examples=examples, plot=plot)

@@ -20,7 +20,9 @@ shift of tasks the promise is worth nothing by itself (query-numbers: broken in 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,21 @@ from pointsman.query.frontier import best_of, cautious, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 from pointsman.query.sequences import Courses, Sequences
 
-__all__ = ["Certified", "Promise", "Setting", "certify", "choose", "courses_of", "losses_of", "settled"]
+__all__ = [
+    "Certified",
+    "Promise",
+    "Setting",
+    "Tried",
+    "certify",
+    "choose",
+    "courses_of",
+    "disagreement",
+    "losses_of",
+    "settled",
+    "surest_first",
+]
+
+T = TypeVar("T")
 
 _CAUTIONS = (0.0, 0.03, 0.1, 0.2, 0.4)
 _PRICES = 40
@@ -219,22 +235,62 @@ class _Played:
         right, cost = settled(outcomes, self.reference, right, cost)
         return kept * outcomes.right[:, self.reference] - right, cost
 
+    def tried(self, setting: Setting, kept: float) -> Tried[Setting]:
+        """For the order of tests. Of looks the arm counts that answers without one."""
+        losses, costs = self.under(setting, kept)
+        courses = courses_of(self.forecasts, self.reference, setting, self.most_novel, self.sequences)
+        doubt = float(disagreement(self.forecasts, self.reference, courses.arm).mean())
+        return Tried(setting, losses, doubt, float(costs.mean()))
+
+
+def disagreement(forecasts: Forecasts, reference: int, arms: Ints) -> Floats:
+    """(N,) forecast chances that exactly one of the arm and the reference arm is right; 0 where they are the same."""
+    right = np.clip(forecasts.right, 0, 1)
+    mine, theirs = right[np.arange(len(arms)), arms], right[:, reference]
+    return np.where(arms == reference, 0.0, mine * (1 - theirs) + theirs * (1 - mine))
+
+
+@dataclass(frozen=True, slots=True)
+class Tried(Generic[T]):
+    """Something that may be certified, on rows that are not those of the test.
+
+    Attributes:
+        what: it.
+        losses: (N,) on these rows.
+        doubt: forecast share of requests on which it and the reference arm come out differently.
+        cost: mean.
+    """
+
+    what: T
+    losses: Floats
+    doubt: float
+    cost: float
+
+    def sureness(self, promise: Promise, num_rows: int) -> float:
+        """How surely it would pass on so many rows, in standard deviations.
+
+        These are of what came and of what was forecast, half each: of settings that lost nothing here all would be as
+        sure, and the cheapest be tested first, though it leaves the reference arm most often.
+        """
+        variance = (float(self.losses.var()) + self.doubt) / 2
+        return (promise.loss - float(self.losses.mean())) * math.sqrt(num_rows / max(variance, 1e-9))
+
+
+def surest_first(tried: Iterable[Tried[T]], promise: Promise, num_rows: int) -> list[T]:
+    """In the order in which they are tested. Those that cost more and pass less surely than another are left out."""
+    front: list[T] = []
+    cheapest = math.inf
+    ranked = [(one.sureness(promise, num_rows), one) for one in tried]
+    for sureness, one in sorted(ranked, key=lambda each: (-each[0], each[1].cost)):
+        if one.cost < cheapest and sureness > -_NORMAL_95:  # what is dearer and less sure is never worth a test
+            cheapest = one.cost
+            front.append(one.what)
+    return front
+
 
 def _ordered(played: _Played, promise: Promise, num_rows: int) -> list[Setting]:
-    """By how surely each would pass on `num_rows` rows; those that save less and pass less surely are left out."""
-    found = []
-    for setting in _grid(played.forecasts, with_looks=played.sequences is not None):
-        losses, costs = played.under(setting, promise.kept)
-        spread = max(float(losses.std()), 1e-6)
-        sureness = (promise.loss - float(losses.mean())) * math.sqrt(num_rows) / spread
-        found.append((sureness, float(costs.mean()), setting))
-    front: list[tuple[float, Setting]] = []
-    cheapest = math.inf
-    for sureness, cost, setting in sorted(found, key=lambda each: (-each[0], each[1])):
-        if cost < cheapest:  # what is dearer and less sure is never worth a test
-            cheapest = cost
-            front.append((sureness, setting))
-    return [setting for sureness, setting in front if sureness > -_NORMAL_95]
+    grid = _grid(played.forecasts, with_looks=played.sequences is not None)
+    return surest_first((played.tried(setting, promise.kept) for setting in grid), promise, num_rows)
 
 
 def _grid(forecasts: Forecasts, *, with_looks: bool) -> list[Setting]:

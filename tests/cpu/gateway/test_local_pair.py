@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pointsman.core import BadRequest, NotFound
-from pointsman.embedded.pair import SIZES, model_folder, router_folder
+from pointsman.embedded.pair import model_folder, router_folder
 from pointsman.engine import LoadedModel, Sampling, generate, load_model
 from pointsman.engine.weights import weights_hash
 from pointsman.gateway import PairConfig
@@ -138,7 +138,7 @@ async def test_a_request_may_bring_its_risk(pair: Pair, serving: Any) -> None:
 
 
 def test_the_shipped_pair_has_methods_at_every_risk() -> None:
-    embedded = Pair(*(load_model(str(model_folder(size)), dtype="float32") for size in SIZES))
+    embedded = Pair(*(load_model(str(model_folder(size)), dtype="float32") for size in ("small", "large")))
     at_risk = at_risks(embedded, router_folder(), {})
     certified = chosen_method(embedded, router_folder(), None, {})
     assert at_risk(0.05).scorer is at_risk(0.0).scorer

@@ -27,6 +27,9 @@ def test_a_name_is_a_model_and_dials() -> None:
     assert (voted.n, voted.temperature, voted.dials) == (3, 0.7, {"n": 3.0, "temperature": 0.7})
     assert ArmSpec.parse("m?n=32&temperature=1.25").temperature == 1.25
     assert voted.alone == ArmSpec("m?n=3", "m")
+    risky, strict = ArmSpec.parse("m?risk=0.005"), ArmSpec.parse("m?mode=steps&risk=0")
+    assert (risky.dials, strict.dials) == ({"risk": 0.005}, {"risk": 0.0})
+    assert (bodied("m?risk=0.005")["pointsman"], bodied("m?risk=0")["pointsman"]) == ({"risk": 0.005}, {"risk": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,7 @@ def test_a_name_is_a_model_and_dials() -> None:
         "m?budget=.0", "m?budget=1.5", "m?budget=nan", "m?budget=1e-3", "m?reasoning_effort=huge", "m x3", "m\u00e9",
         "m?mode=direct&reasoning_effort=low", "m?max_tokens=\u0661", "m?n=1", "m?n=2", "m?n=33", "m?n=3.0",
         "m?n=3&temperature=0", "m?n=3&temperature=2.5", "m?n=3&temperature=nan", "m?temperature=0.7",
+        "m?risk=", "m?risk=1.5", "m?risk=-0.1", "m?risk=00",
     ],
 )  # fmt: skip
 def test_a_name_that_says_anything_else_is_refused(name: str) -> None:
@@ -46,14 +50,20 @@ def test_a_name_that_says_anything_else_is_refused(name: str) -> None:
 
 
 def test_arms_are_checked_against_the_models_that_are_there() -> None:
-    served = {"here": Served(True), "units": Served(True, True), "far": Served(False)}
-    names = ("here?mode=direct", "units?budget=0.6", "far?reasoning_effort=low")
+    served = {
+        "here": Served(True),
+        "units": Served(True, True),
+        "two": Served(True, has_risk=True),
+        "far": Served(False),
+    }
+    names = ("here?mode=direct", "units?budget=0.6", "two?risk=0.1", "far?reasoning_effort=low")
     assert list(specs_of(names, served)) == list(names)
     for name, told in (
-        ("none", "there is no such model; there is far, here, units"),
+        ("none", "there is no such model; there is far, here, two, units"),
         ("far?mode=direct", "expected reasoning_effort"),
         ("here?budget=0.5", "fitted units"),
         ("far?budget=0.5", "fitted units"),
+        ("units?risk=0.1", "models of two"),
     ):
         with pytest.raises(BadRequest, match=told) as caught:
             specs_of([name], served)

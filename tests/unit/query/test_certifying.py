@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below, shuffled
-from pointsman.query.certifying import Certified, Promise, Setting, certify, choose, courses_of, losses_of, settled
+from pointsman.query.certifying import (
+    Certified,
+    Promise,
+    Setting,
+    Tried,
+    certify,
+    choose,
+    courses_of,
+    disagreement,
+    losses_of,
+    settled,
+    surest_first,
+)
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes, Taken
 from pointsman.query.sequences import fit_sequences
@@ -325,3 +337,36 @@ def test_a_promise_with_looks_is_broken_no_more_often_than_it_says(tables) -> No
         broken += float((truth.right[:, REFERENCE] - right).mean()) > 0.03
     assert taken > 20
     assert broken <= 60 * 0.1 + 2 * math.sqrt(60 * 0.1 * 0.9)
+
+
+def tried(what: str, losses: list[float], doubt: float, cost: float) -> Tried[str]:
+    return Tried(what, np.array(losses), doubt, cost)
+
+
+def test_settings_that_lost_nothing_are_tested_from_the_least_doubt_on() -> None:
+    nothing = [-0.01] * 99 + [0.0]
+    found = [
+        tried("cheap", nothing, 0.3, 1.0),
+        tried("middle", nothing, 0.1, 5.0),
+        tried("dear", nothing, 0.01, 9.0),
+        tried("dear and doubtful", nothing, 0.2, 8.0),
+        tried("lost much", [0.99] * 5 + nothing[5:], 0.3, 0.5),
+    ]
+    assert surest_first(found, Promise.of_quality(0.99), 1_000) == ["dear", "middle", "cheap"]
+    assert surest_first(found[::-1], Promise.of_quality(0.99), 1_000) == ["dear", "middle", "cheap"]
+
+
+def test_what_came_counts_beside_what_was_forecast() -> None:
+    """Of equal doubt the one that lost less comes first; of two that lost as much, the one that spread less."""
+    promise = Promise(0.05)
+    worse, better = tried("worse", [1.0, 0, 0, 0, *[0.0] * 96], 0.1, 1.0), tried("better", [0.0] * 100, 0.1, 2.0)
+    assert surest_first([worse, better], promise, 100) == ["better", "worse"]
+    wide = tried("wide", [1.0, -1.0, *[0.0] * 98], 0.1, 1.0)
+    assert better.sureness(promise, 100) > wide.sureness(promise, 100) > 0
+    assert better.sureness(promise, 400) == pytest.approx(2 * better.sureness(promise, 100))
+
+
+def test_disagreement_is_the_chance_that_one_of_both_is_right(tables) -> None:
+    forecasts = tables.forecasts_of([[0.5, 0.9, 1.2], [0.1, 0.5, 0.8]], COSTS)
+    np.testing.assert_allclose(disagreement(forecasts, REFERENCE, np.array([0, 2])), [0.5, 0.0])
+    np.testing.assert_allclose(disagreement(forecasts, REFERENCE, np.array([1, 0])), [0.1, 0.1 * 0.2 + 0.9 * 0.8])
