@@ -22,8 +22,9 @@ $(STAMP): requirements.lock requirements-torch.txt pyproject.toml
 demo: install
 	$(PY) -m pointsman.demo
 
+# Two workers, one thread each: more would wait for each other.
 test: install
-	$(PY) -m pytest -q -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -q -n 2
 
 check: install
 	$(PY) -m ruff check

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pointsman.core import BadRequest
 from pointsman.query.certifying import Certified, Promise, certify
@@ -55,7 +56,8 @@ def fit_policy(
     outcomes = outcomes.left_for_arms()
     chosen = outcomes.names[outcomes.strongest if reference is None else outcomes.index(reference)]
     sample = _sample(outcomes)
-    fitted, held_out = Joint().fit_held_out(sample, seed)
+    with threadpool_limits(1):  # a fit is of many small products, for which threads wait longer than they compute
+        fitted, held_out = Joint().fit_held_out(sample, seed)
     origin = Origin(digest_of(outcomes), len(outcomes), seed)
     found = fit_sequences(held_out, outcomes, seed)
     sequences = found if found.looks else None
