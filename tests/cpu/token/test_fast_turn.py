@@ -37,15 +37,15 @@ def texts_of(
 ) -> tuple[list[PairText], int]:
     """The texts, and how many were written by the compiled turn."""
     batch, calls = PairBatch(pair, method, rows, capacity), []
+    go_on = batch._go_on_alike
+
+    def counted(turn: FastTurn, rows: Sequence[int]) -> None:
+        calls.append(rows)
+        go_on(turn, rows)
+
+    batch._go_on_alike = counted  # type: ignore[method-assign]
     if not fast:
-        batch._fast = {}
-    for turn in filter(None, batch._fast.values()):
-
-        def counted(*arguments: object, write: Callable[..., object] = turn.write) -> object:
-            calls.append(arguments)
-            return write(*arguments)
-
-        turn.write = counted  # type: ignore[method-assign,assignment]
+        batch._fast_turn = lambda _: None  # type: ignore[method-assign]
     writings = [batch.submit(prompt, sampling) for prompt in PROMPTS]
     while not batch.is_idle:
         batch.step()
@@ -130,8 +130,8 @@ def test_sampled_texts_take_the_loop(pair: Pair) -> None:
 
 def test_what_it_does_not_know_takes_the_loop(pair: Pair) -> None:
     batch = PairBatch(pair, speculative(3), 1)
-    assert batch._fast["both"] is not None
-    assert PairBatch(pair, at_random(0.5), 1)._fast["both"] is None
+    assert batch._compiled(batch.method) is not None
+    assert PairBatch(pair, at_random(0.5), 1)._compiled(at_random(0.5)) is None
     naive = NaiveSession(pair.small.decoder, 1, 64)
     assert FastTurn.over(naive, speculative(3), 60, (1,)) is None
     kl = Method("kl", After(3), judge=Divergence(1.0), keeps_last=True)
