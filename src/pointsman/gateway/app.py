@@ -39,6 +39,9 @@ Endpoints = Mapping[str, Mapping[str, ASGIApp]]
 _EXPLAIN = "/v1/pointsman/explain/"
 _FEEDBACK = "/v1/pointsman/feedback/"
 
+_MOST_LOOKS, _LOOK_S = 50, 0.01
+"""How long feedback waits for a request to be settled. Chosen; a request that goes on for longer has no answer yet."""
+
 _MAX_LISTED = 50
 """Model names that an error lists at most. Chosen."""
 
@@ -157,6 +160,10 @@ class _Gateway:
         """Whether the answer to a recent request to `auto` was right, from who asked it; for the ledger."""
         said = wire.decode_feedback(await read_body(scope, receive, self._config.server.max_body_bytes))
         trail = self._auto.trails.find(scope["path"].removeprefix(_FEEDBACK), bearer_of(scope))
+        for _ in range(_MOST_LOOKS):  # the books are settled right after the answer, which the client has already
+            if trail.state != "open":
+                break
+            await asyncio.sleep(_LOOK_S)
         self._auto.recorder.told_right(trail, correct=said.correct)
         await send_whole(send, 200, wire.encode({"id": trail.request_id, "correct": said.correct}), [JSON])
 

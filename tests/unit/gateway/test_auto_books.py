@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pointsman.core import BadRequest, Unsupported, UpstreamError
+from pointsman.core import BadRequest, Cost, Decision, Unsupported, UpstreamError
 from pointsman.gateway import Config, Opened, RoutingConfig, ServerConfig, create_app, open_routing, serve
+from pointsman.gateway.auto.explaining import Trail, Trails
 from pointsman.gateway.ledger import open_ledger, read_entries
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +268,18 @@ async def test_feedback_that_nothing_can_keep_is_refused(fakes: Any, client_of: 
         failed = await client.chat(fakes.asking("And now?"))
         refused = await client.ask("POST", FEEDBACK + failed.headers["x-request-id"], b'{"correct": true}')
         assert refused.error["code"] == "not_settled"
+
+
+async def test_feedback_waits_until_the_books_are_settled(
+    app_of: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client has the answer a moment before."""
+    trail = Trail("req-1", b"", 1, decision=Decision("small", "certified", "p"), arm="small")
+    monkeypatch.setattr(Trails, "find", lambda *_: trail)
+    app = app_of()
+    async with app.router.lifespan_context(app):
+        said = asyncio.create_task(client_of(app).ask("POST", FEEDBACK + "req-1", b'{"correct": true}'))
+        await asyncio.sleep(0.03)
+        assert not said.done()
+        trail.billed, trail.state = Cost.zero(), "answered"
+        assert (await said).status == 200
