@@ -12,7 +12,8 @@ from pointsman.gateway.errors import UnsupportedParameter
 from pointsman.gateway.heat import Rows, lines
 from pointsman.gateway.local import LocalModel, cost_of, require_no_budget
 from pointsman.gateway.models import Written
-from pointsman.token import OURS, Method, Pair, PairBatch, PairSampling, PairText, at_risks, chosen_method
+from pointsman.token import Method, Pair, PairBatch, PairSampling, PairText, at_risks, chosen_method
+from pointsman.token.calibration import NAME as OURS
 from pointsman.token.writing import Writer
 
 _SHARES: Final[Mapping[Writer, float]] = {"lookup": 0.0, "small": 0.5, "large": 1.0}

@@ -1,7 +1,6 @@
 """Token level: a small and a large model write one text. See `docs/token.md`."""
 
 from pointsman.token.batch import PairBatch, PairSampling, generate_pair
-from pointsman.token.calibration import NAME as OURS
 from pointsman.token.collecting import Settings
 from pointsman.token.fitting import Fit, Kind
 from pointsman.token.gate import Gate, GateCard, load_gate, save_gate
@@ -12,7 +11,6 @@ from pointsman.token.tasks import Task, read_tasks
 from pointsman.token.writing import PairText, PairWriting
 
 __all__ = [
-    "OURS",
     "Fit",
     "Gate",
     "GateCard",
