@@ -51,19 +51,13 @@ def query(
     pointsman calibrate query policy --outcomes kept.jsonl --loss 0.01 --known-only
     """
     require_learning()
-    from pointsman.query.certifying import Promise
     from pointsman.query.learning import best_reachable, calibrate_policy
     from pointsman.query.reading import read_outcomes, read_tariffs
     from pointsman.query.storing import load_stored, save_certificate
 
-    if quality is not None and loss is not None:
-        raise BadRequest("--quality and --loss are given; expected one of them", code="conflicting_options")
     if known_only and most_novel is not None:
         raise BadRequest("--most-novel and --known-only are given; expected one of them", code="conflicting_options")
-    if loss is None:
-        promise = Promise.of_quality(_QUALITY if quality is None else quality, confidence)
-    else:
-        promise = Promise(loss, confidence)
+    promise = _promise(quality, loss, confidence)
     stored = load_stored(policy)
     if known_only:
         most_novel = stored.policy.server.fitted.novelty.most_known
@@ -85,6 +79,16 @@ def query(
     save_certificate(found.certificate, policy)
     print(_certified(found, reference, stored.policy.kind))
     print(f"{policy}: certificate written; try: pointsman explain {policy} REQUEST")
+
+
+def _promise(quality: float | None, loss: float | None, confidence: float) -> Promise:
+    from pointsman.query.certifying import Promise
+
+    if quality is not None and loss is not None:
+        raise BadRequest("--quality and --loss are given; expected one of them", code="conflicting_options")
+    if loss is not None:
+        return Promise(loss, confidence)
+    return Promise.of_quality(_QUALITY if quality is None else quality, confidence)
 
 
 def promised(promise: Promise, reference: str) -> str:

@@ -177,7 +177,9 @@ class AutoArm:
     async def _proved(self, asked: Asked, trail: Trail, *, is_part: bool) -> Plan | Cost:
         """A program's answer or the solver's, or what it took to find that there is none."""
         tracks, missed = self._tracks, Cost.zero()
-        is_several = asked.text is not None and not is_part and may_ask_several(asked.text)
+        is_several = False
+        if asked.text is not None and not is_part and (tracks.programs is not None or tracks.solver is not None):
+            is_several = await asyncio.to_thread(may_ask_several, asked.text)  # a second for the longest texts
         for name, track in (("program", tracks.programs), ("solver", tracks.solver)):
             said: Plan | Missed = Missed("off")
             if track is not None:  # either would answer one of several questions, and be taken for the whole answer
@@ -273,7 +275,7 @@ class AutoArm:
 
     async def _parts(self, asked: Asked, trail: Trail, receive: Receive) -> Plan | str:
         """Each part by itself through the same tracks, at once; or why the request stays whole."""
-        parts = parts_of(asked)
+        parts = await asyncio.to_thread(parts_of, asked)
         if isinstance(parts, str):
             return parts
         trail.parts = parts.names
