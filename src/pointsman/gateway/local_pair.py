@@ -89,6 +89,8 @@ def _heat(writers: Sequence[Writer]) -> Rows:
 def load_local_pair(config: PairConfig) -> LocalPair:
     """The pair that `config` describes, ready to write. Raises as `load_model`, `Pair` and `chosen_method`."""
     pair = Pair(*(load_model(name, dtype=config.dtype, device=config.device) for name in (config.small, config.large)))
+    if config.method == OURS:
+        method, at_risk = at_risks(pair, config.router, config.dials)
+        return LocalPair(pair, method, config.num_rows, config.context_tokens, at_risk)
     method = chosen_method(pair, config.router, config.method, config.dials)
-    at_risk = at_risks(pair, config.router, config.dials) if config.method == OURS else None
-    return LocalPair(pair, method, config.num_rows, config.context_tokens, at_risk)
+    return LocalPair(pair, method, config.num_rows, config.context_tokens)

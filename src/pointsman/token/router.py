@@ -24,27 +24,27 @@ def chosen_method(pair: Pair, folder: Path, name: str | None, dials: Dials) -> M
 
     Raises as `load_gates`, `certified_dials` and `lineup.make`.
     """
-    loaded = load_gates(folder, pair)
-    gates = {kind: gate for kind, (gate, _) in loaded.items()}
     name = NAME if name is None else name
-    if name == NAME and NAME in loaded and not set(dials_of(NAME)) <= set(dials):
-        dials = {**certified_dials(loaded[NAME][1]), **dials}
-    return make(name, gates, dials)
+    return make(name, *_settled(pair, folder, name, dials))
 
 
-def at_risks(pair: Pair, folder: Path, dials: Dials) -> Callable[[float], Method]:
-    """Ours over the gates in a folder, at any risk; at 0 strict, so that the text is the large model's.
-
-    Gates are loaded once, and all methods share them. `dials`: those besides, where they are not the certified ones.
+def at_risks(pair: Pair, folder: Path, dials: Dials) -> tuple[Method, Callable[[float], Method]]:
+    """Ours as `chosen_method` has it, and at any other risk over the same gates; at 0 the text is the large model's.
 
     Raises as `chosen_method`.
     """
-    loaded = load_gates(folder, pair)
-    gates = {kind: gate for kind, (gate, _) in loaded.items()}
-    certified = {**certified_dials(loaded[NAME][1]), **dials} if NAME in loaded else dict(dials)
+    gates, chosen = _settled(pair, folder, NAME, dials)
 
     def at_risk(risk: float) -> Method:
         strict = {} if risk else {"tolerance": 0.0}
-        return make(NAME, gates, {**certified, **strict, "risk": risk})
+        return make(NAME, gates, {**chosen, **strict, "risk": risk})
 
-    return at_risk
+    return make(NAME, gates, chosen), at_risk
+
+
+def _settled(pair: Pair, folder: Path, name: str, dials: Dials) -> tuple[dict[str, Gate], Dials]:
+    """The gates of a folder, and all dials of a method."""
+    loaded = load_gates(folder, pair)
+    if name == NAME and NAME in loaded and not set(dials_of(NAME)) <= set(dials):
+        dials = {**certified_dials(loaded[NAME][1]), **dials}
+    return {kind: gate for kind, (gate, _) in loaded.items()}, dials

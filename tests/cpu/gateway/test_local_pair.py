@@ -139,8 +139,9 @@ async def test_a_request_may_bring_its_risk(pair: Pair, serving: Any) -> None:
 
 def test_the_shipped_pair_has_methods_at_every_risk() -> None:
     embedded = Pair(*(load_model(str(model_folder(size)), dtype="float32") for size in ("small", "large")))
-    at_risk = at_risks(embedded, router_folder(), {})
+    chosen, at_risk = at_risks(embedded, router_folder(), {})
     certified = chosen_method(embedded, router_folder(), None, {})
-    assert at_risk(0.05).scorer is at_risk(0.0).scorer
+    assert at_risk(0.05).scorer is at_risk(0.0).scorer is chosen.scorer
+    assert (chosen.forgives, chosen.stop, chosen.judge) == (certified.forgives, certified.stop, certified.judge)
     assert (at_risk(0.05).forgives, at_risk(0.05).stop) == (0.05, certified.stop)
     assert at_risk(0.0).judge == Exact()
