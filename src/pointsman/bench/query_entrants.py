@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from pointsman.query.adopting import fit_sequences
 from pointsman.query.difficulty.budgets import Budgets
 from pointsman.query.difficulty.joint import Joint, JointForecaster
 from pointsman.query.difficulty.recalibrating import unchanged
@@ -16,7 +17,6 @@ from pointsman.query.forecasting import Features, Forecaster, Forecasts, Method,
 from pointsman.query.frontier import Curve, curve_of, oracle
 from pointsman.query.outcomes import Floats
 from pointsman.query.rivals import cascades, rivals, single_axes
-from pointsman.query.sequences import fit_sequences
 
 __all__ = ["OURS", "UNCALIBRATED", "Entry", "entries", "is_rival"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pointsman.core import BadRequest
+from pointsman.query.adopting import fit_sequences
 from pointsman.query.certifying import Certified, Promise, certify
 from pointsman.query.difficulty.growing import coordinates_of, with_arm
 from pointsman.query.difficulty.joint import Joint, JointForecaster
@@ -18,7 +19,7 @@ from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.policy import Certificate, Kind
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
-from pointsman.query.sequences import Sequences, fit_sequences
+from pointsman.query.sequences import Sequences
 from pointsman.query.shift import usual_novelty
 from pointsman.query.storing import Origin, StoredPolicy, policy_of
 

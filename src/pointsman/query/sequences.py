@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +22,7 @@ from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import Curve, best_of, cautious, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 
-__all__ = ["Courses", "Look", "Sequences", "fit_sequences"]
-
-_MAX_LOOKS = 8
-_CANDIDATE_ARMS = 12
-_PRIOR_ROWS = 20.0
-"""Rows that the forecast itself counts as, against what was seen. Chosen."""
-
-_MIN_SEEN = 20
-_FOLDS = 5
+__all__ = ["Courses", "Look", "Sequences"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +156,21 @@ class Sequences:
 
     def play(self, forecasts: Forecasts, outcomes: Outcomes, prices: Floats | None = None) -> Curve:
         """Mean billed cost and mean right at each price; what a table does not tell is not looked at."""
-        found = prices_of(forecasts) if prices is None else prices
-        scale = 1 / max(float(forecasts.nano_usd.min()), 1e-9)
+        right, cost = self.play_rows(forecasts, outcomes, prices_of(forecasts) if prices is None else prices)
+        return Curve(cost.mean(1), right.mean(1))
+
+    def play_rows(self, forecasts: Forecasts, outcomes: Outcomes, prices: Floats) -> tuple[Floats, Floats]:
+        """(D, N) right and nano-dollars of each row at each of D prices, as `play`."""
+        most = 1e6 / max(float(forecasts.nano_usd.min()), 1e-9)
         seen = self.seen(outcomes)
-        points = []
-        for price in found:
-            courses = self.courses(forecasts, min(price, 1e6 * scale), told=seen >= 0)
-            points.append([each.mean() for each in self.played(courses, outcomes, seen)])
-        return Curve(np.array([cost for _, cost in points]), np.array([right for right, _ in points]))
+        courses = [self.courses(forecasts, min(price, most), told=seen >= 0) for price in prices]
+        right, cost = zip(*(self.played(each, outcomes, seen) for each in courses), strict=True)
+        return np.stack(right), np.stack(cost)
+
+    def only(self, numbers: Ints | Sequence[int]) -> Sequences:
+        """Some of the looks."""
+        at = np.asarray(numbers, dtype=np.int64)
+        return Sequences(tuple(self.looks[n] for n in at), self.agreeing[at], self.moved[at])
 
     def expected(self, courses: Courses, forecasts: Forecasts, row: int = 0) -> tuple[float, float]:
         """Chance to be right and mean cost of one request's course, which begins with a look."""
@@ -209,88 +207,3 @@ class Sequences:
         value = np.where(may & (cost <= left[:, None]), value, -np.inf)
         arm = value.argmax(1)
         return arm.astype(np.int64), value[np.arange(len(value)), arm]
-
-
-def fit_sequences(forecasts: Forecasts, outcomes: Outcomes, seed: int = 0) -> Sequences:
-    """From forecasts of training rows by what had not seen them. No looks where they do not pay.
-
-    They pay if looks that were learned and picked without a fifth of the rows add to the curve of single arms on that
-    fifth, in the mean of the fifths and in most of them.
-    """
-    looks = [look for look in _candidates(outcomes) if _tells(look, outcomes)]
-    fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
-    gains = []
-    for part in range(_FOLDS if looks else 0):
-        at, other = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-        picked = _picked(looks, forecasts.rows(at), outcomes.rows(at))
-        gains.append(_gain(picked, forecasts.rows(other), outcomes.rows(other)))
-    pays = bool(gains) and float(np.mean(gains)) > 0 and float(np.median(gains)) > 0
-    return _picked(looks, forecasts, outcomes) if pays else _fitted([], forecasts, outcomes)
-
-
-def _picked(looks: Sequence[Look], forecasts: Forecasts, outcomes: Outcomes) -> Sequences:
-    """Those that add most, each alone."""
-    learned = _fitted(looks, forecasts, outcomes)
-    worth = np.array([_gain(_only(learned, [number]), forecasts, outcomes) for number in range(len(looks))])
-    kept = [int(number) for number in np.argsort(-worth) if worth[number] > 0][:_MAX_LOOKS]
-    return _only(learned, kept)
-
-
-def _fitted(looks: Sequence[Look], forecasts: Forecasts, outcomes: Outcomes) -> Sequences:
-    return Sequences(
-        tuple(looks),
-        np.array([_agreeing(look, forecasts, outcomes) for look in looks]).reshape(-1, 2),
-        np.array([_moved(look, forecasts, outcomes) for look in looks]).reshape(-1, 2, len(outcomes.arms), 2),
-    )
-
-
-def _candidates(outcomes: Outcomes) -> list[Look]:
-    cost, right = outcomes.nano_usd.mean(0), outcomes.right.mean(0)
-    by_cost = [int(arm) for arm in np.argsort(cost)]
-    worth = sorted(by_cost, key=lambda arm: -right[arm] / np.log1p(cost[arm]))[:_CANDIDATE_ARMS]
-    pool = [arm for arm in by_cost if arm in worth]
-    return [*(Look((arm,)) for arm in by_cost), *(Look(pair) for pair in combinations(pool, 2))]
-
-
-def _tells(look: Look, outcomes: Outcomes) -> bool:
-    seen = look.seen(outcomes)
-    return all(int((seen == what).sum()) >= _MIN_SEEN for what in (0, 1))
-
-
-def _agreeing(look: Look, forecasts: Forecasts, outcomes: Outcomes) -> Floats:
-    seen = look.seen(outcomes)
-    known = seen >= 0
-    return _line(forecasts.right[known][:, list(look.arms)].mean(1), seen[known].astype(np.float64), (0.5, 0.0))
-
-
-def _moved(look: Look, forecasts: Forecasts, outcomes: Outcomes) -> list[list[Floats]]:
-    seen = look.seen(outcomes)
-    arms = range(len(outcomes.arms))
-    return [
-        [_line(forecasts.right[seen == what, arm], outcomes.right[seen == what, arm], (0.0, 1.0)) for arm in arms]
-        for what in (0, 1)
-    ]
-
-
-def _line(given: Floats, wanted: Floats, prior: tuple[float, float]) -> Floats:
-    """(level, slope) by least squares, drawn to a prior line that counts as `_PRIOR_ROWS` rows."""
-    design = np.stack([np.ones(len(given)), given], 1)
-    start = np.array(prior)
-    pull = np.diag([_PRIOR_ROWS, _PRIOR_ROWS * max(float(given.var()), 1e-3)])
-    return np.asarray(start + np.linalg.solve(design.T @ design + pull, design.T @ (wanted - design @ start)))
-
-
-def _only(sequences: Sequences, numbers: Sequence[int]) -> Sequences:
-    at = np.array(numbers, dtype=np.int64)
-    return Sequences(tuple(sequences.looks[n] for n in at), sequences.agreeing[at], sequences.moved[at])
-
-
-def _gain(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> float:
-    """What looks add to the area under the curve of single arms, as a share of the area; 0 where there is none."""
-    prices = prices_of(forecasts, 24)
-    cost = outcomes.nano_usd.mean(0)
-    low, high = float(cost.min()), float(cost[outcomes.strongest])
-    if high <= low:
-        return 0.0
-    alone = _only(sequences, []).play(forecasts, outcomes, prices).area(low, high)
-    return sequences.play(forecasts, outcomes, prices).area(low, high) / alone - 1 if alone > 0 else 0.0

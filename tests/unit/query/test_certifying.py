@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below, shuffled
+from pointsman.query.adopting import fit_sequences
 from pointsman.query.certifying import (
     Certified,
     Promise,
@@ -26,7 +27,6 @@ from pointsman.query.certifying import (
 )
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes, Taken
-from pointsman.query.sequences import fit_sequences
 
 COSTS = [1.0, 4.0, 10.0]
 REFERENCE = 2

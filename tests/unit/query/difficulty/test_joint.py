@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pointsman.query.adopting import fit_sequences
 from pointsman.query.certifying import Setting, choose
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Sample
 from pointsman.query.frontier import choices, curve_of, gap_closed, prices_of
-from pointsman.query.sequences import fit_sequences
 
 
 def test_what_texts_tell_is_forecast_and_closes_the_gap(learned, tables) -> None:
