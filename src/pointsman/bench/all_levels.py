@@ -36,11 +36,11 @@ from pointsman.embedded.families import FAMILIES
 from pointsman.embedded.traffic import PARTS, Asked, draw_traffic
 from pointsman.embedded.traffic import Part as PartName
 from pointsman.program.text.router import Router
-from pointsman.query.certifying import Promise
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.outcomes import Floats, Ints
+from pointsman.query.promise import Promise
 from pointsman.query.reading import read_outcomes
 
 __all__ = ["Configuration", "Effort", "Measured", "configurations", "main", "measure", "run"]

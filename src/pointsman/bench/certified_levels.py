@@ -22,10 +22,11 @@ import numpy as np
 from pointsman.bench.arms import REFERENCE
 from pointsman.bench.levels import Part, Plan, Replayed, level_of, replay, walk
 from pointsman.core.risk import mean_is_below
-from pointsman.query.certifying import Promise, Setting, Tried, choose, disagreement, surest_first
+from pointsman.query.certifying import Setting, choose, disagreement
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import prices_of
 from pointsman.query.outcomes import Floats, Ints
+from pointsman.query.promise import Promise, Tried, surest_first
 
 __all__ = ["Candidate", "Certified", "Known", "allowed_arms", "arms_of", "candidates", "certified", "losses_of"]
 

@@ -21,12 +21,13 @@ from pointsman.bench.query_figures import (
     ranking,
     split_figures,
 )
-from pointsman.bench.query_jobs import CertifiedSplit, Job, Measured, Table, read_sample, run_jobs
+from pointsman.bench.query_jobs import CertifiedSplit, Job, Measured, Table, read_sample
+from pointsman.bench.query_kept import run_kept
 from pointsman.bench.query_latency import latency_figures
 from pointsman.bench.query_picture import draw
 from pointsman.bench.report import Figure, Report, absent, sha256_of
 from pointsman.core import BadRequest
-from pointsman.query.certifying import Promise
+from pointsman.query.promise import Promise
 
 __all__ = ["Effort", "bench", "evaluate"]
 
@@ -35,12 +36,13 @@ _MIN_TASKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How many splits of each kind."""
+    """How many splits of each kind. `kept`: folder from which an interrupted run goes on; None for none."""
 
     splits: int
     resplits: int
     leaves_tasks_out: bool = True
     with_rivals: bool = True
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def _measure(table: Table, tasks: Sequence[str], effort: Effort, seed: int, labe
     if len(tasks) // 4 >= Promise().fewest_rows:  # a third, and half of about half where tasks are left out
         jobs += [Job("certified", seed + split) for split in range(effort.resplits)]
         jobs += [Job("shifted", seed + split) for split in range(effort.resplits if has_tasks else 0)]
-    found = sorted(run_jobs(table, jobs, label), key=lambda each: each.job.seed)
+    found = sorted(run_kept(table, jobs, label, effort.kept), key=lambda each: each.job.seed)
     splits = [each for each in found if isinstance(each, Measured)]
     resplits = [each for each in found if isinstance(each, CertifiedSplit)]
     return _Found(

@@ -23,15 +23,17 @@ from threadpoolctl import threadpool_limits
 from pointsman.bench.query_entrants import OURS, UNCALIBRATED, entries
 from pointsman.bench.query_splits import halves, task_halves, task_thirds, thirds
 from pointsman.bench.query_traffic import Played, play
-from pointsman.query.certifying import Promise, certify
+from pointsman.query.adopting import fit_sequences
+from pointsman.query.certifying import certify
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.frontier import Curve, apgr, cpt, gap_closed, saving
-from pointsman.query.learning import certificate_of
+from pointsman.query.learning import certificate_of, told
 from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.policy import Policy
+from pointsman.query.promise import Promise
 from pointsman.query.reading import Tariff, read_outcomes
 
 __all__ = ["CertifiedSplit", "Job", "Measured", "Table", "read_sample", "run_jobs"]
@@ -153,9 +155,11 @@ def certified(sample: Sample, job: Job) -> CertifiedSplit:
     fitted, held_out = Joint().fit_held_out(train, job.seed)
     reference, promise = train.outcomes.strongest, Promise()
     calibration = fitted.forecast(kept.features, kept.outcomes.prompt_tokens), kept.outcomes
-    found = certify((held_out, train.outcomes), calibration, reference, promise)
+    fitted_looks = fit_sequences(held_out, train.outcomes, job.seed)
+    sequences, _ = told(fitted_looks if fitted_looks.looks else None, kept.outcomes)
+    found = certify((held_out, train.outcomes), calibration, reference, promise, sequences=sequences)
     certificate, names = certificate_of(found, calibration, promise), train.outcomes.names
-    policy = Policy(names, names[reference], "nano_usd", Server.of(fitted), certificate, "bench")
+    policy = Policy(names, names[reference], "nano_usd", Server.of(fitted), certificate, "bench", sequences)
     forecasts = fitted.forecast(test.features, test.outcomes.prompt_tokens)
     return CertifiedSplit(job, play(policy, test.outcomes, forecasts, job.seed), certificate is not None)
 

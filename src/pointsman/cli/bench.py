@@ -153,20 +153,21 @@ def query(
     splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 10,
     resplits: Annotated[int, typer.Option(min=1, help="Thirds on which certificates are made and tested.")] = 200,
     only: Annotated[list[str] | None, typer.Option(help="Only this table, such as bbh; repeatable.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Keep finished splits in this folder, and go on from it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, learning and intervals.")] = 0,
 ) -> None:
     """The query level on outcome tables: gap closed, certificates, what each part adds, all rivals, latency.
 
     pointsman bench query --data data --quick
 
-    pointsman bench query --data data
+    pointsman bench query --data data --resume measured
     """
     require_local()
     from pointsman.bench.query import Effort, bench
 
     if not data.is_dir():
         raise BadRequest(f"--data takes a folder of outcome tables, and {str(data)!r} is none", code="bad_outcomes")
-    effort = Effort(2, 4, with_rivals=False) if quick else Effort(splits, resplits)
+    effort = Effort(2, 4, with_rivals=False, kept=resume) if quick else Effort(splits, resplits, kept=resume)
     bench(data, effort, seed=seed, quick=quick, only=only or ())
 
 

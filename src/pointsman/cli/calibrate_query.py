@@ -13,9 +13,10 @@ from pointsman.cli.progress import counted
 from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
-    from pointsman.query.certifying import Promise, Setting
+    from pointsman.query.certifying import Setting
     from pointsman.query.learning import Calibration
     from pointsman.query.policy import Kind
+    from pointsman.query.promise import Promise
 
 __all__ = ["promised", "query", "setting_shown"]
 
@@ -82,7 +83,7 @@ def query(
 
 
 def _promise(quality: float | None, loss: float | None, confidence: float) -> Promise:
-    from pointsman.query.certifying import Promise
+    from pointsman.query.promise import Promise
 
     if quality is not None and loss is not None:
         raise BadRequest("--quality and --loss are given; expected one of them", code="conflicting_options")

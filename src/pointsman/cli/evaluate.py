@@ -157,6 +157,7 @@ def query(
     ] = True,
     resplits: Annotated[int, typer.Option(min=0, help="Thirds on which certificates are made and tested.")] = 20,
     plot: Annotated[Path | None, typer.Option(help="Draw quality against cost to this .png or .svg.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Keep finished splits in this folder, and go on from it.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Two splits, four resplits, no rivals; says so.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of splits, learning and intervals.")] = 0,
 ) -> None:
@@ -173,5 +174,6 @@ def query(
 
     names = tuple(name.strip() for name in arms.split(",") if name.strip()) if arms is not None else None
     table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes)
-    effort = Effort(2, 4, leave_task_out, False) if quick else Effort(splits, resplits, leave_task_out)
+    counts, with_rivals = ((2, 4), False) if quick else ((splits, resplits), True)
+    effort = Effort(*counts, leave_task_out, with_rivals, resume)
     evaluate(table, effort, seed=seed, quick=quick, plot=plot)

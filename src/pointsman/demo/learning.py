@@ -39,8 +39,8 @@ def table_of(part: Part) -> list[Asking]:
 
 def learn_policy(console: Console, url: str, build: Path, arms: Sequence[str] = _ARMS) -> Path:
     """Collects both tables from the server, fits and certifies; returns the policy's folder."""
-    from pointsman.query.certifying import Promise
     from pointsman.query.learning import calibrate_policy, fit_policy
+    from pointsman.query.promise import Promise
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import save_certificate, save_policy
 

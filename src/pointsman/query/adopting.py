@@ -21,7 +21,7 @@ from pointsman.query.frontier import Curve, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 from pointsman.query.sequences import Look, Sequences
 
-__all__ = ["fit_sequences"]
+__all__ = ["fit_sequences", "learned_on_others"]
 
 _MAX_LOOKS = 8
 _CANDIDATE_ARMS = 12
@@ -38,6 +38,15 @@ def fit_sequences(forecasts: Forecasts, outcomes: Outcomes, seed: int = 0) -> Se
     looks = [look for look in _candidates(outcomes) if _tells(look, outcomes)]
     pays = bool(looks) and _held_out_gain(looks, forecasts, outcomes, seed) > 0
     return _picked(looks, forecasts, outcomes) if pays else _fitted([], forecasts, outcomes)
+
+
+def learned_on_others(
+    sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes, seed: int = 0
+) -> list[tuple[Ints, Sequences]]:
+    """Parts of the rows that looks were learned on, each with the same looks as they are learned without it."""
+    fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
+    parts = [(np.flatnonzero(fold == part), np.flatnonzero(fold != part)) for part in range(_FOLDS)]
+    return [(own, _fitted(sequences.looks, forecasts.rows(at), outcomes.rows(at))) for own, at in parts if len(own)]
 
 
 def _held_out_gain(looks: Sequence[Look], forecasts: Forecasts, outcomes: Outcomes, seed: int) -> float:

@@ -20,79 +20,34 @@ shift of tasks the promise is worth nothing by itself (query-numbers: broken in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below, shuffled
+from pointsman.query.adopting import learned_on_others
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import best_of, cautious, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
+from pointsman.query.promise import Promise, Tried, surest_first
 from pointsman.query.sequences import Courses, Sequences
 
 __all__ = [
     "Certified",
-    "Promise",
     "Setting",
-    "Tried",
     "certify",
     "choose",
     "courses_of",
     "disagreement",
     "losses_of",
     "settled",
-    "surest_first",
 ]
-
-T = TypeVar("T")
 
 _CAUTIONS = (0.0, 0.03, 0.1, 0.2, 0.4)
 _PRICES = 40
-_NORMAL_95 = 1.645
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What is promised, with this confidence: share right >= `kept` * the reference arm's share right - `loss`.
-
-    `Promise()` allows a point; `Promise.of_quality(0.99)` keeps 99 % of what the reference arm gets right.
-    """
-
-    loss: float = 0.01
-    confidence: float = 0.95
-    kept: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.loss < 1 or not 0.5 <= self.confidence < 1 or not 0 < self.kept <= 1 or self.slack <= 0:
-            problem = f"a loss of {self.loss!r}, {self.kept!r} of the quality, with confidence {self.confidence!r}"
-            expected = "expected a loss from 0, a share of up to 1, some slack, and a confidence from 0.5 to below 1"
-            raise BadRequest(f"{problem} cannot be promised; {expected}", code="bad_promise")
-
-    @classmethod
-    def of_quality(cls, quality: float, confidence: float = 0.95) -> Promise:
-        """Of a share of the reference arm's quality."""
-        return cls(0.0, confidence, quality)
-
-    @property
-    def slack(self) -> float:
-        """What may be lost of a reference arm that is always right."""
-        return self.loss + 1 - self.kept
-
-    def keeps(self, quality: float) -> bool:
-        """Whether that share of the reference arm's right answers is promised.
-
-        A loss in points promises none: it is all of what a reference arm gets right that is seldom right.
-        """
-        return self.loss == 0 and quality <= self.kept
-
-    @property
-    def fewest_rows(self) -> int:
-        """With which a setting that loses nothing can pass: no bound says more of fewer."""
-        return math.ceil(math.log(1 - self.confidence) / math.log1p(-self.slack / (1 + self.slack)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +151,9 @@ def certify(
         problem = f"{len(outcomes)} calibration rows cannot promise to lose at most {promise.slack:g} with confidence"
         needed = f"{promise.confidence:g}; expected {promise.fewest_rows} or more, and some times that to save much"
         raise BadRequest(f"{problem} {needed}", code="too_few_rows")
-    ordered = _ordered(_Played(*held_out, reference, most_novel, sequences), promise, len(outcomes))
-    played = _Played(forecasts, outcomes, reference, most_novel, sequences)
+    ordered = _ordered(_seen(held_out, reference, most_novel, sequences), promise, len(outcomes))
+    parts = [] if sequences is None else [(np.arange(len(outcomes)), sequences)]
+    played = _Played(forecasts, outcomes, reference, most_novel, parts)
     billed = float(outcomes.nano_usd[:, reference].mean())
     best: tuple[float, Setting, float] | None = None
     num_passed = 0
@@ -215,32 +171,39 @@ def certify(
 
 @dataclass(frozen=True, slots=True)
 class _Played:
-    """Rows on which settings are tried."""
+    """Rows on which settings are tried. `parts`: some of the rows each, with the looks that they are played with."""
 
     forecasts: Forecasts
     outcomes: Outcomes
     reference: int
     most_novel: float
-    sequences: Sequences | None
+    parts: Sequence[tuple[Ints, Sequences]]
 
     def under(self, setting: Setting, kept: float) -> tuple[Floats, Floats]:
         """(N,) losses, as `losses_of`, and (N,) costs."""
-        outcomes = self.outcomes
-        courses = courses_of(self.forecasts, self.reference, setting, self.most_novel, self.sequences)
-        if self.sequences is None or not setting.looks:
-            rows = np.arange(len(outcomes))
-            right, cost = outcomes.right[rows, courses.arm], outcomes.nano_usd[rows, courses.arm]
+        outcomes, rows = self.outcomes, np.arange(len(self.outcomes))
+        if setting.looks:
+            right, cost = self._with_looks(setting)
         else:
-            right, cost = self.sequences.played(courses, outcomes, self.sequences.seen(outcomes))
+            arm = choose(self.forecasts, self.reference, setting, self.most_novel)
+            right, cost = outcomes.right[rows, arm], outcomes.nano_usd[rows, arm]
         right, cost = settled(outcomes, self.reference, right, cost)
         return kept * outcomes.right[:, self.reference] - right, cost
 
     def tried(self, setting: Setting, kept: float) -> Tried[Setting]:
         """For the order of tests. Of looks the arm counts that answers without one."""
         losses, costs = self.under(setting, kept)
-        courses = courses_of(self.forecasts, self.reference, setting, self.most_novel, self.sequences)
-        doubt = float(disagreement(self.forecasts, self.reference, courses.arm).mean())
+        arm = choose(self.forecasts, self.reference, setting, self.most_novel)
+        doubt = float(disagreement(self.forecasts, self.reference, arm).mean())
         return Tried(setting, losses, doubt, float(costs.mean()))
+
+    def _with_looks(self, setting: Setting) -> tuple[Floats, Floats]:
+        right, cost = np.empty((2, len(self.outcomes)))
+        for rows, sequences in self.parts:
+            forecasts, outcomes = self.forecasts.rows(rows), self.outcomes.rows(rows)
+            courses = courses_of(forecasts, self.reference, setting, self.most_novel, sequences)
+            right[rows], cost[rows] = sequences.played(courses, outcomes, sequences.seen(outcomes))
+        return right, cost
 
 
 def disagreement(forecasts: Forecasts, reference: int, arms: Ints) -> Floats:
@@ -250,46 +213,16 @@ def disagreement(forecasts: Forecasts, reference: int, arms: Ints) -> Floats:
     return np.where(arms == reference, 0.0, mine * (1 - theirs) + theirs * (1 - mine))
 
 
-@dataclass(frozen=True, slots=True)
-class Tried(Generic[T]):
-    """Something that may be certified, on rows that are not those of the test.
-
-    Attributes:
-        what: it.
-        losses: (N,) on these rows.
-        doubt: forecast share of requests on which it and the reference arm come out differently.
-        cost: mean.
-    """
-
-    what: T
-    losses: Floats
-    doubt: float
-    cost: float
-
-    def sureness(self, promise: Promise, num_rows: int) -> float:
-        """How surely it would pass on so many rows, in standard deviations.
-
-        These are of what came and of what was forecast, half each: of settings that lost nothing here all would be as
-        sure, and the cheapest be tested first, though it leaves the reference arm most often.
-        """
-        variance = (float(self.losses.var()) + self.doubt) / 2
-        return (promise.loss - float(self.losses.mean())) * math.sqrt(num_rows / max(variance, 1e-9))
-
-
-def surest_first(tried: Iterable[Tried[T]], promise: Promise, num_rows: int) -> list[T]:
-    """In the order in which they are tested. Those that cost more and pass less surely than another are left out."""
-    front: list[T] = []
-    cheapest = math.inf
-    ranked = [(one.sureness(promise, num_rows), one) for one in tried]
-    for sureness, one in sorted(ranked, key=lambda each: (-each[0], each[1].cost)):
-        if one.cost < cheapest and sureness > -_NORMAL_95:  # what is dearer and less sure is never worth a test
-            cheapest = one.cost
-            front.append(one.what)
-    return front
+def _seen(
+    held_out: tuple[Forecasts, Outcomes], reference: int, most_novel: float, sequences: Sequences | None
+) -> _Played:
+    """The training rows, with looks that were learned on others: by their own rows looks seem surer than they are."""
+    parts = [] if sequences is None else learned_on_others(sequences, *held_out)
+    return _Played(*held_out, reference, most_novel, parts)
 
 
 def _ordered(played: _Played, promise: Promise, num_rows: int) -> list[Setting]:
-    grid = _grid(played.forecasts, with_looks=played.sequences is not None)
+    grid = _grid(played.forecasts, with_looks=bool(played.parts))
     return surest_first((played.tried(setting, promise.kept) for setting in grid), promise, num_rows)
 
 

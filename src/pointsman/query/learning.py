@@ -10,13 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from pointsman.core import BadRequest
 from pointsman.query.adopting import fit_sequences
-from pointsman.query.certifying import Certified, Promise, certify
+from pointsman.query.certifying import Certified, certify
 from pointsman.query.difficulty.growing import coordinates_of, with_arm
 from pointsman.query.difficulty.joint import Joint, JointForecaster
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.outcomes import Floats, Outcomes
 from pointsman.query.policy import Certificate, Kind
+from pointsman.query.promise import Promise
 from pointsman.query.prompts import PromptLengths, fit_prompt_lengths
 from pointsman.query.seen import SeenRows, digest_of
 from pointsman.query.sequences import Sequences
@@ -31,6 +32,7 @@ __all__ = [
     "fit_policy",
     "forecasts_of",
     "grow_policy",
+    "told",
 ]
 
 _STEPS = 8
@@ -143,7 +145,7 @@ def calibrate_policy(
     stored.seen.refuse_overlap(outcomes)
     forecasts = forecasts_of(policy.server.fitted, outcomes)
     reference = policy.arms.index(policy.reference)
-    sequences, num_untold = _told(policy.sequences, outcomes)
+    sequences, num_untold = told(policy.sequences, outcomes)
     held_out = stored.seen.for_certify(policy.arms)
     found = certify(held_out, (forecasts, outcomes), reference, promise, most_novel, sequences)
     return Calibration(found, certificate_of(found, (forecasts, outcomes), promise, most_novel), num_untold)
@@ -164,7 +166,7 @@ def certificate_of(
     )
 
 
-def _told(sequences: Sequences | None, outcomes: Outcomes) -> tuple[Sequences | None, int]:
+def told(sequences: Sequences | None, outcomes: Outcomes) -> tuple[Sequences | None, int]:
     """Sequences where every row tells what their looks see, and how many rows do not: what is not told is no proof."""
     if sequences is None:
         return None, 0
@@ -180,7 +182,7 @@ def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, m
     policy = stored.policy
     forecasts = forecasts_of(policy.server.fitted, outcomes)
     held_out, reference = stored.seen.for_certify(policy.arms), policy.arms.index(policy.reference)
-    sequences, _ = _told(policy.sequences, outcomes)
+    sequences, _ = told(policy.sequences, outcomes)
 
     def passes(kept: float) -> bool:
         try:

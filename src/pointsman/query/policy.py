@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 
 from pointsman.core import BadRequest, OverBudget
 from pointsman.core.records import SEQUENCE
-from pointsman.query.certifying import Promise, Setting, courses_of
+from pointsman.query.certifying import Setting, courses_of
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Floats
+from pointsman.query.promise import Promise
 from pointsman.query.sequences import Courses, Sequences
 
 __all__ = ["Certificate", "Choice", "Kind", "Policy", "Quote", "Reason", "Steps", "Wish"]
@@ -213,7 +214,7 @@ class Policy:
 
     def _taken(self, forecasts: Forecasts, runs: NDArray[np.bool_], wish: Wish) -> tuple[Courses, Reason]:
         """The course for one request."""
-        sequences = self.sequences or _no_looks(len(self.arms))
+        sequences = self.sequences or Sequences.none(len(self.arms))
         if wish.max_cost is not None:
             least = float(forecasts.nano_usd[0, runs].min())
             if least > wish.max_cost:
@@ -245,10 +246,6 @@ class Policy:
         right, cost = self.sequences.expected(courses, forecasts)
         quote = Quote(SEQUENCE + "+".join(first), right, cost)
         return Steps(first, if_agree, if_differ, float(courses.agree[0]), quote)
-
-
-def _no_looks(num_arms: int) -> Sequences:
-    return Sequences((), np.zeros((0, 2)), np.zeros((0, 2, num_arms, 2)))
 
 
 def _without(forecasts: Forecasts, runs: NDArray[np.bool_]) -> Forecasts:

@@ -85,6 +85,11 @@ class Sequences:
     agreeing: Floats
     moved: Floats
 
+    @classmethod
+    def none(cls, num_arms: int) -> Sequences:
+        """Without looks: routing."""
+        return cls((), np.zeros((0, 2)), np.zeros((0, 2, num_arms, 2)))
+
     def seen(self, outcomes: Outcomes) -> Ints:
         """(N, L) what each look sees: 1 where answers agree, 0 where they do not, -1 where the table does not tell."""
         columns = [look.seen(outcomes) for look in self.looks]
@@ -141,18 +146,23 @@ class Sequences:
         return best
 
     def played(self, courses: Courses, outcomes: Outcomes, seen: Ints) -> tuple[Floats, Floats]:
-        """(N,) right and (N,) nano-dollars of what came of courses; every arm that was called is paid.
+        """(N,) right and (N,) nano-dollars of what came of courses; every arm that was called is paid."""
+        arm, is_called = self.called(courses, seen)
+        return outcomes.right[np.arange(len(arm)), arm], np.where(is_called, outcomes.nano_usd, 0.0).sum(1)
+
+    def called(self, courses: Courses, seen: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        """(N,) arm that answers, and (N, A) which arms are called.
 
         `seen`: (N, L); what the table does not tell counts as different answers, like what cannot be compared.
         """
-        rows = np.arange(len(outcomes))
-        arm, is_called = courses.arm.copy(), np.zeros(outcomes.right.shape, dtype=bool)
+        rows = np.arange(len(courses.arm))
+        arm, is_called = courses.arm.copy(), np.zeros((len(rows), self.moved.shape[2]), dtype=bool)
         for number, look in enumerate(self.looks):
             at = np.flatnonzero(courses.look == number)
             arm[at] = courses.after[at, np.maximum(seen[at, number], 0)]
             is_called[at[:, None], list(look.arms)] = True
         is_called[rows, arm] = True
-        return outcomes.right[rows, arm], np.where(is_called, outcomes.nano_usd, 0.0).sum(1)
+        return arm, is_called
 
     def play(self, forecasts: Forecasts, outcomes: Outcomes, prices: Floats | None = None) -> Curve:
         """Mean billed cost and mean right at each price; what a table does not tell is not looked at."""

@@ -21,12 +21,13 @@ from typing import Final
 import msgspec
 
 from pointsman.core import BadRequest
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.folders import Arrays, bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
 from pointsman.query.packing import Packed, pack, unpack
 from pointsman.query.policy import POLICY_VERSION, Certificate, Kind, Policy
+from pointsman.query.promise import Promise
 from pointsman.query.prompts import PromptLengths
 from pointsman.query.seen import SeenRows
 from pointsman.query.sequences import Look, Sequences

@@ -18,10 +18,11 @@ from pointsman.bench.levels import LEVELS, TRACKS, Part, level_of, replay, walk
 from pointsman.bench.tracks import Found, Said, said_of, solved
 from pointsman.core import BadRequest, Cost
 from pointsman.embedded.traffic import Asked, draw_traffic
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes, TableArm
 from pointsman.query.parts import split
+from pointsman.query.promise import Promise
 
 NAMES = (
     "embedded/large?budget=0.6",

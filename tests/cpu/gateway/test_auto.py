@@ -13,11 +13,12 @@ from pointsman.bench.query_latency import synthetic_sample
 from pointsman.cli.models import model_sources
 from pointsman.gateway import Config, Opened, RoutingConfig, create_app
 from pointsman.gateway.ledger import open_ledger, read_entries
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.difficulty.learners import LEARNERS
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.policy import Certificate, Policy
+from pointsman.query.promise import Promise
 from pointsman.query.sequences import Look, Sequences
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,10 @@ from pointsman.bench.query_entrants import OURS, UNCALIBRATED
 from pointsman.bench.query_jobs import GRID, Job, _calibration_error, _on_grid, certified, measured
 from pointsman.bench.query_latency import synthetic_sample
 from pointsman.bench.query_splits import halves, thirds
-from pointsman.query.certifying import Promise
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.frontier import Curve
 from pointsman.query.outcomes import Outcomes
+from pointsman.query.promise import Promise
 
 
 @pytest.fixture(scope="module")

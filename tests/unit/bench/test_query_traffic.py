@@ -7,10 +7,11 @@ import pytest
 
 from pointsman.bench.query_latency import synthetic_sample
 from pointsman.bench.query_traffic import play
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes
 from pointsman.query.policy import Certificate, Policy
+from pointsman.query.promise import Promise
 
 ARMS = ("small", "large")
 COST = (1_000.0, 10_000.0)

@@ -10,9 +10,10 @@ import numpy as np
 
 from pointsman.core import Cost, PointsmanError
 from pointsman.gateway import ModelSource, TextRequest, Written
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.policy import Certificate, Policy
+from pointsman.query.promise import Promise
 
 
 class Writer:

@@ -12,21 +12,10 @@ from hypothesis import strategies as st
 from pointsman.core import BadRequest
 from pointsman.core.risk import mean_is_below, shuffled
 from pointsman.query.adopting import fit_sequences
-from pointsman.query.certifying import (
-    Certified,
-    Promise,
-    Setting,
-    Tried,
-    certify,
-    choose,
-    courses_of,
-    disagreement,
-    losses_of,
-    settled,
-    surest_first,
-)
+from pointsman.query.certifying import Certified, Setting, certify, choose, courses_of, disagreement, losses_of, settled
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes, Taken
+from pointsman.query.promise import Promise, Tried, surest_first
 
 COSTS = [1.0, 4.0, 10.0]
 REFERENCE = 2

@@ -13,11 +13,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pointsman.core import BadRequest
-from pointsman.query.certifying import Promise, courses_of
+from pointsman.query.certifying import courses_of
 from pointsman.query.explaining import explain
 from pointsman.query.learning import best_reachable, calibrate_policy, fit_policy, forecasts_of, grow_policy
 from pointsman.query.outcomes import Outcomes, TableArm
 from pointsman.query.policy import Wish
+from pointsman.query.promise import Promise
 from pointsman.query.sequences import Look
 from pointsman.query.storing import StoredPolicy, load_policy, load_stored, save_certificate, save_policy
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from pointsman.core import BadRequest, OverBudget
-from pointsman.query.certifying import Promise, Setting, choose
+from pointsman.query.certifying import Setting, choose
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.policy import Certificate, Policy, Quote, Wish
+from pointsman.query.promise import Promise
 
 ARMS = ("small", "middle", "large")
 TOKENS = np.array([10.0, 10.0, 10.0])

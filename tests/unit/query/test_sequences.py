@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pointsman.query.adopting import fit_sequences
-from pointsman.query.certifying import Promise, Setting, choose, courses_of, losses_of
+from pointsman.query.certifying import Setting, choose, courses_of, losses_of
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.frontier import cautious, curve_of, gap_closed, prices_of
 from pointsman.query.outcomes import Outcomes
 from pointsman.query.policy import Certificate, Policy, Wish
+from pointsman.query.promise import Promise
 from pointsman.query.sequences import Courses, Look, Sequences
 
 COSTS = [1.0, 3.0, 30.0]

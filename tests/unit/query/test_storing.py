@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pointsman.core import BadRequest
-from pointsman.query.certifying import Promise, Setting
+from pointsman.query.certifying import Setting
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.difficulty.serving import Server
 from pointsman.query.explaining import explain
@@ -24,6 +24,7 @@ from pointsman.query.learning import best_reachable, calibrate_policy, fit_polic
 from pointsman.query.outcomes import Outcomes, TableArm
 from pointsman.query.packing import pack
 from pointsman.query.policy import Certificate, Wish
+from pointsman.query.promise import Promise
 from pointsman.query.storing import (
     StoredPolicy,
     drop_certificate,
