@@ -24,6 +24,10 @@ from pointsman.query.outcomes import Floats, Ints, Outcomes
 
 __all__ = ["Courses", "Look", "Sequences"]
 
+_MOST_NOVEL = 0.5
+"""Chosen. With whole tasks left out and votes, looks at everything lose 0.04 of the gap (two halves), and these 0.004.
+With 0.3 a third of the requests of tables without tasks are not looked at, which loses most of what looks bring."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -108,6 +112,8 @@ class Sequences:
     ) -> Courses:
         """The best course for each request: of all looks with all that may follow, and of all arms alone.
 
+        Requests that are more unknown than known are not looked at: what looks teach was learned of others.
+
         Args:
             forecasts: of N requests.
             price: what a nano-dollar is worth in right answers, finite.
@@ -125,6 +131,7 @@ class Sequences:
         value = np.where(may & (cost <= most), value, -np.inf)
         best = Courses.alone(best_of(value, cost))
         most_worth = value[rows, best.arm]
+        is_known = forecasts.novelty <= _MOST_NOVEL
         for number, look in enumerate(self.looks):
             if not may[list(look.arms)].all():
                 continue
@@ -133,7 +140,7 @@ class Sequences:
             agree = np.clip(self._agree(number, look, forecasts), 0.01, 0.99)
             first = price * cost[:, list(look.arms)].sum(1)
             worth = (1 - agree) * steps[0][1] + agree * steps[1][1] - first
-            taken = worth > most_worth
+            taken = is_known & (worth > most_worth)
             if told is not None:
                 taken &= told[:, number]
             most_worth = np.where(taken, worth, most_worth)

@@ -12,6 +12,7 @@ from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Outcomes
 from pointsman.query.policy import Certificate, Policy
 from pointsman.query.promise import Promise
+from pointsman.query.sequences import Look, Sequences
 
 ARMS = ("small", "large")
 COST = (1_000.0, 10_000.0)
@@ -21,8 +22,11 @@ TAKES_SMALL = Setting(float("inf"), 0.0)
 class Told:
     """Forecasts what bills are."""
 
+    def __init__(self, costs: tuple[float, ...] = COST) -> None:
+        self.costs = costs
+
     def forecast(self, text: str, prompt_tokens: np.ndarray) -> Forecasts:
-        return forecasts_of(1)
+        return Forecasts(np.full((1, len(self.costs)), 0.8), np.array([self.costs]), np.zeros(1))
 
 
 def forecasts_of(num_rows: int, novelty: float = 0.0) -> Forecasts:
@@ -85,6 +89,27 @@ def test_novel_requests_that_the_certificate_leaves_to_the_reference_are_no_shif
 def test_bills_above_their_forecasts_switch_routing_off() -> None:
     dear = replace(table(0.5, 0.5), nano_usd=np.tile([3_000.0, 10_000.0], (400, 1)))
     assert play(policy(), dear, forecasts_of(400), 0, audit_share=0.0).reason == "drift_cost_up"
+
+
+def test_a_look_is_paid_and_its_answer_stands_where_answers_agree() -> None:
+    agree = np.arange(400) % 2 == 0
+    answers = np.column_stack([np.zeros(400), np.where(agree, 0, 1), np.full(400, 2)]).astype(np.int64)
+    right = np.column_stack([agree, agree, np.ones(400)]).astype(float)
+    costs = (1_000.0, 2_000.0, 10_000.0)
+    made = synthetic_sample(400, 3, 0).outcomes
+    test = replace(made, right=right, answers=answers, nano_usd=np.tile(costs, (400, 1)))
+    forecasts = Forecasts(np.tile([0.5, 0.5, 1.0], (400, 1)), np.tile(costs, (400, 1)), np.zeros(400))
+    moved = np.zeros((1, 2, 3, 2))
+    moved[0, 0, :, 0], moved[0, 1, :, 0] = [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]
+    looks = Sequences((Look((0, 1)),), np.array([[0.5, 0.0]]), moved)
+    names = made.names
+    promised = Certificate(Promise(), Setting(1e-5, 0.0, looks=True), 1.0, 0.1, 400, 0.3, names, "sha")
+    looking = Policy(names, names[2], "nano_usd", Told(costs), promised, "test", looks)  # type: ignore[arg-type]
+    found = play(looking, test, forecasts, 0, audit_share=0.0)
+    assert (found.saving, found.loss) == (pytest.approx(1 - 8_000 / 10_000), 0.0)
+    assert found.off_after is None  # what the whole sequence costs on average is what was forecast
+    dear = replace(test, nano_usd=2 * test.nano_usd)
+    assert play(looking, dear, forecasts, 0, audit_share=0.0).reason == "drift_cost_up"
 
 
 def test_the_order_is_by_seed() -> None:

@@ -137,21 +137,29 @@ def test_a_new_arm_leaves_sequences_out(stored: StoredPolicy, tmp_path: Path) ->
     assert load_stored(tmp_path).policy.arms == (*ARMS, "new")
 
 
+KNOWN = table(400, 0).texts[0]
+
+
+def test_a_novel_request_is_not_looked_at(stored: StoredPolicy) -> None:
+    for text, has_steps in ((KNOWN, True), ("zebra?", False)):
+        assert (explain(stored, text, Wish(price=2e5)).choice.steps is not None) == has_steps
+
+
 def test_a_sequence_is_explained(stored: StoredPolicy) -> None:
     calibration = calibrate_policy(stored, table(600, 2), PROMISE)
     certified = replace(stored, policy=replace(stored.policy, certificate=calibration.certificate))
-    found = explain(certified, "amber birch", Wish())
+    found = explain(certified, KNOWN, Wish())
     steps = found.choice.steps
     assert steps is not None
     assert (steps.first, steps.if_agree, steps.if_differ) == (("small?n=3",), "small?n=3", "large")
     assert steps.quote.arm == "sequence/small?n=3"
     assert found.sentence.startswith("small?n=3 first; where its votes agree (")
     assert ", small?n=3 answers, else large; worth most under the certified setting" in found.sentence
-    priced = explain(certified, "amber birch", Wish(price=2e5))
+    priced = explain(certified, KNOWN, Wish(price=2e5))
     assert "all that is called" in priced.sentence
-    allowed = explain(certified, "amber birch", Wish(max_cost=1e5))
+    allowed = explain(certified, KNOWN, Wish(max_cost=1e5))
     assert "at worst" in allowed.sentence
-    above = explain(certified, "amber birch", Wish(quality=1.0))
+    above = explain(certified, KNOWN, Wish(quality=1.0))
     assert (above.choice.arm, above.choice.steps) == ("large", None)
 
 

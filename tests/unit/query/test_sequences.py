@@ -72,6 +72,19 @@ def test_where_two_answers_tell_everything_the_pair_is_adopted(tables) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_where_answers_of_many_arms_tell_nothing_few_looks_are_adopted_and_little_is_lost(seed: int, tables) -> None:
+    """Twelve arms, from a coin to nine of ten right, that answer at random: 66 pairs to be fooled by."""
+
+    def guessing(seed: int, num_rows: int) -> Outcomes:
+        rng = np.random.default_rng(seed)
+        right = (rng.random((num_rows, 12)) < np.linspace(0.5, 0.9, 12)).astype(float)
+        return tables.outcomes_of(right, np.geomspace(1, 60, 12), answers=rng.integers(0, 2, (num_rows, 12)))
+
+    _, with_looks, without = gaps(tables, guessing(seed, 400), guessing(seed + 100, 2_000))
+    assert with_looks > without - 0.05
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_where_agreement_tells_nothing_no_look_is_adopted(seed: int, tables) -> None:
     fitted, with_looks, without = gaps(tables, voting(tables, 400, seed, False), voting(tables, 400, 9, False))
     assert fitted.looks == ()
@@ -87,7 +100,7 @@ def test_without_looks_sequences_are_routing(tables) -> None:
     table = voting(tables, 200, 0, True)
     rng = np.random.default_rng(0)
     forecasts = tables.forecasts_of(rng.random((200, 3)), COSTS)
-    none = Sequences((), np.zeros((0, 2)), np.zeros((0, 2, 3, 2)))
+    none = Sequences.none(3)
     prices = prices_of(forecasts)
     played, routed = none.play(forecasts, table, prices), curve_of(forecasts, table, prices)
     np.testing.assert_allclose(played.right, routed.right)
@@ -135,6 +148,13 @@ def test_a_look_that_is_not_worth_its_price_is_not_taken(tables) -> None:
     assert dear.nano_usd[0] == pytest.approx(1.0)  # the cheapest arm alone
     free = looks.play(forecasts, table, np.array([0.0]))
     assert free.right[0] >= table.right[:, 2].mean()
+
+
+def test_what_is_more_unknown_than_known_is_routed(tables) -> None:
+    table = pairing(tables, 60, 0)
+    forecasts = replace(mean_forecasts(tables, table), novelty=np.repeat([0.4, 0.6], 30))
+    looks = certain(Look((0, 1)), 3, agreed=[1.0, 0.9, 1.0], differed=[0.0, 0.0, 1.0])
+    assert looks.courses(forecasts, 0.01).look.tolist() == [0] * 30 + [-1] * 30
 
 
 def test_rows_that_do_not_tell_are_routed(tables) -> None:
@@ -291,7 +311,7 @@ def test_a_setting_without_looks_routes(tables) -> None:
 
 def test_without_looks_courses_are_what_is_chosen(tables) -> None:
     _, forecasts, _ = drawn(tables, 200, 8)
-    none = Sequences((), np.zeros((0, 2)), np.zeros((0, 2, 4, 2)))
+    none = Sequences.none(4)
     for setting in (Setting(0.0, 0.0), Setting(0.01, 0.1), Setting(0.3, 0.4)):
         found = none.courses(forecasts, setting.price, 3, setting.caution)
         assert found.arm.tolist() == choose(forecasts, 3, setting).tolist()
