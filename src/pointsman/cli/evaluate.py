@@ -150,7 +150,7 @@ def query(
     costs: Annotated[
         Path | None, typer.Option(help="JSON of prices by arm: [input, output] US dollars per million tokens.")
     ] = None,
-    votes: Annotated[int | None, typer.Option(min=2, help="Add arms of which so many samples vote.")] = None,
+    votes: Annotated[int | None, typer.Option(min=3, help="Add arms of which so many samples vote.")] = None,
     splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 5,
     leave_task_out: Annotated[
         bool, typer.Option("--leave-task-out/--no-leave-task-out", help="Also learn on some tasks and test on others.")

@@ -39,6 +39,9 @@ def query(
     cost: Annotated[
         str | None, typer.Option(help="What a policy saves: nano_usd or moved_bytes, of models of one's own.")
     ] = None,
+    votes: Annotated[
+        int | None, typer.Option(min=3, help="Add arms ARM?n=VOTES, of which so many samples of the table vote.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of learning.")] = 0,
 ) -> None:
     """Learn from outcomes which arm a request needs; all rows are learned from, so keep others to calibrate with.
@@ -49,6 +52,8 @@ def query(
 
     pointsman fit query --outcomes collected.jsonl --cost moved_bytes
 
+    pointsman fit query --outcomes sampled.jsonl --votes 3
+
     pointsman fit query --onto policy --outcomes new.jsonl -o policy2
     """
     require_learning()
@@ -58,10 +63,12 @@ def query(
         raise BadRequest("--reference is the policy's own with --onto; leave it out", code="conflicting_options")
     if onto is not None and cost is not None:
         raise BadRequest("--cost is the policy's own with --onto; leave it out", code="conflicting_options")
+    if onto is not None and votes is not None:
+        raise BadRequest("--votes adds several arms; with --onto name one in --arms", code="conflicting_options")
     kind = kind_of("nano_usd" if cost is None else cost)
     tariffs = None if costs is None else read_tariffs(costs)
     if onto is None:
-        _fit(outcomes, output, names_of(arms), tariffs, reference, seed, kind)
+        _fit(outcomes, output, names_of(arms), tariffs, votes, reference, seed, kind)
     else:
         _join(outcomes, output, names_of(arms), tariffs, onto, seed)
 
@@ -92,6 +99,7 @@ def _fit(
     folder: Path,
     arms: list[str] | None,
     tariffs: object,
+    votes: int | None,
     reference: str | None,
     seed: int,
     kind: CostKind,
@@ -102,7 +110,7 @@ def _fit(
     from pointsman.query.storing import save_policy
 
     with counted("reading, learning, writing", 3) as tick:
-        read = read_outcomes(files, arms, tariffs, kind=kind)  # type: ignore[arg-type]  # of `read_tariffs`
+        read = read_outcomes(files, arms, tariffs, votes, kind=kind)  # type: ignore[arg-type]  # of `read_tariffs`
         tick(1)
         stored = fit_policy(read.outcomes, reference, seed, kind)
         tick(1)

@@ -25,7 +25,7 @@ class TableArm:
     """One arm of a table.
 
     Attributes:
-        name: as the table has it, with ` x3` behind it where three samples of one arm vote.
+        name: as the table has it, with `?n=3` behind it where three samples of one arm vote.
         model: the part of the name that arms with other budgets share.
         budget: what the table calls its budget; empty where it has none.
         num_samples: that vote.
@@ -124,6 +124,10 @@ class Outcomes:
     def left_for_arms(self) -> Outcomes:
         """The requests that nothing ahead of the arms takes."""
         return self if self.taken is None else replace(self.rows(np.flatnonzero(~self.taken.is_taken)), taken=None)
+
+    def named(self, names: Sequence[str]) -> Outcomes:
+        """Some of the arms, in that order. Raises BadRequest `unknown_arm`."""
+        return self.columns([self.index(name) for name in names])
 
     def columns(self, index: Sequence[int]) -> Outcomes:
         """Some of the arms."""

@@ -32,6 +32,7 @@ import numpy as np
 
 from pointsman.core import BadRequest
 from pointsman.query.outcomes import Outcomes, TableArm, Taken
+from pointsman.query.table_votes import all_polls, answers_of, polls_of, with_votes
 
 __all__ = ["COST_KINDS", "CostKind", "ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
 
@@ -138,10 +139,11 @@ def read_outcomes(
 
     Args:
         paths: JSON Lines, or those compressed by gzip.
-        arms: only these; all that have a price if None.
+        arms: only these; all that have a price if None. `ARM?n=3` is an arm of the table, or three of its samples that
+            vote, asked for as a server does (`table_votes.py`).
         tariffs: replace the prices of the arms that they name.
-        votes: adds `ARM xVOTES` for each arm of which every request has so many samples or more, the first so many with
-            answers: the most frequent of these, at so many times the cost.
+        votes: adds `ARM?n=VOTES` for each arm of which every request has so many samples or more, the first so many
+            with answers.
         kind: which costs `Outcomes.nano_usd` holds.
         fewest_rows: complete ones that are expected.
         fewest_arms: with a price that are expected.
@@ -159,7 +161,8 @@ def read_outcomes(
     names = sorted({name for row in rows for name in row.outcomes})
     costs = {name: _costs(rows, name, (tariffs or {}).get(name), kind) for name in names}
     unpriced = {name: cost for name, cost in costs.items() if isinstance(cost, str)}
-    chosen = _chosen(names, unpriced, arms, fewest_arms)
+    polls = polls_of(names, arms or ())
+    chosen = _chosen(names, unpriced, arms, polls, fewest_arms)
     kept = [i for i, row in enumerate(rows) if all(_answered(row, name) for name in chosen)]
     if len(kept) < fewest_rows:
         counts = Counter(name for row in rows for name in chosen if _answered(row, name))
@@ -168,7 +171,12 @@ def read_outcomes(
         raise BadRequest(f"{problem} or more; name fewer arms", code="bad_outcomes", param="arms")
     billed = np.array([[costs[name][i] for name in chosen] for i in kept], dtype=np.float64)
     shown = {name: str(why) for name, why in unpriced.items()} if arms is None else {}
-    found = replace(_assembled([rows[i] for i in kept], chosen, billed, votes), taken=_taken(rows, kept, kind))
+    found = replace(_assembled([rows[i] for i in kept], chosen, billed), taken=_taken(rows, kept, kind))
+    cells = [rows[i].outcomes for i in kept]
+    if votes is not None:
+        found = with_votes(found, cells, all_polls(chosen, cells, votes))
+    elif polls and arms is not None:
+        found = with_votes(found, cells, list(polls.values())).named(list(dict.fromkeys(arms)))
     num_taken = sum(row.taken is not None and not row.outcomes for row in rows)
     return ReadTable(found, shown, len(rows) - len(kept) - num_taken, num_taken)
 
@@ -264,20 +272,28 @@ def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken |
 
 
 def _chosen(
-    names: Sequence[str], unpriced: Mapping[str, Any], arms: Sequence[str] | None, fewest_arms: int
+    names: Sequence[str],
+    unpriced: Mapping[str, Any],
+    arms: Sequence[str] | None,
+    polls: Mapping[str, tuple[str, int]],
+    fewest_arms: int,
 ) -> list[str]:
-    for name in arms or ():
+    """Arms of the table: those that were asked for, and those whose samples vote in these."""
+    wanted = list(dict.fromkeys(arms or ()))
+    asked = list(dict.fromkeys(polls.get(name, (name, 1))[0] for name in wanted))
+    for name in asked:
         if name not in names:
             problem = f"there is no arm {name!r} in the table; there is {', '.join(names)}"
             raise BadRequest(problem, code="unknown_arm", param="arms")
         if name in unpriced:
             problem = f"{name!r} is an arm {unpriced[name]}; give its price with --costs, or leave it out"
             raise BadRequest(problem, code="unpriced_arm", param="arms")
-    chosen = list(dict.fromkeys(arms)) if arms else [name for name in names if name not in unpriced]
-    if len(chosen) < fewest_arms:
+    chosen = asked or [name for name in names if name not in unpriced]
+    num_arms = len(wanted) or len(chosen)
+    if num_arms < fewest_arms:
         why = "; ".join(f"{name}, {reason}" for name, reason in unpriced.items()) or "no other arm"
         expected = {1: "one", 2: "two"}.get(fewest_arms, fewest_arms)
-        problem = f"{len(chosen)} arms can be used, expected {expected} or more with a price. Left out: {why}"
+        problem = f"{num_arms} arms can be used, expected {expected} or more with a price. Left out: {why}"
         raise BadRequest(problem, code="unpriced_arm", param="arms")
     return chosen
 
@@ -286,9 +302,9 @@ def _answered(row: _Row, name: str) -> bool:
     return name in row.outcomes and row.outcomes[name].correct is not None
 
 
-def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes: int | None) -> Outcomes:
+def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Outcomes:
     cells = [[row.outcomes[name] for name in names] for row in rows]
-    single = Outcomes(
+    return Outcomes(
         ids=tuple(str(row.id) for row in rows),
         texts=tuple(row.prompt or "" for row in rows),
         tasks=tuple(row.task or row.dataset or "" for row in rows),
@@ -297,44 +313,9 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any, votes:
         nano_usd=nano_usd,
         prompt_tokens=_tokens(cells, "input_tokens"),
         completion_tokens=_tokens(cells, "output_tokens"),
-        answers=np.array([_numbered([_answer(cell) for cell in row]) for row in cells], dtype=np.int64),
+        answers=answers_of(names, [row.outcomes for row in rows]),
         agreement=np.array([[_or_nan(cell.agreement) for cell in row] for row in cells], dtype=np.float64),
     )
-    return single if votes is None else _with_votes(single, cells, votes)
-
-
-def _with_votes(single: Outcomes, cells: Sequence[Sequence[_Outcome]], votes: int) -> Outcomes:
-    sampled = [i for i in range(len(single.arms)) if all(_can_vote(row[i], votes) for row in cells)]
-    if not sampled:
-        problem = f"no arm has {votes} samples with answers for every request; leave --votes out"
-        raise BadRequest(problem, code="bad_outcomes", param="votes")
-    polls = [[_poll(row[i], votes) for i in sampled] for row in cells]
-    singles = [
-        _numbered([_answer(cell) for cell in row] + [p[2] for p in poll])
-        for row, poll in zip(cells, polls, strict=True)
-    ]
-    arms = [single.arms[i] for i in sampled]
-    named = tuple(TableArm(f"{arm.name} x{votes}", arm.model, arm.budget, votes) for arm in arms)
-    return replace(
-        single,
-        arms=single.arms + named,
-        right=np.hstack([single.right, [[right for right, _, _ in poll] for poll in polls]]),
-        nano_usd=np.hstack([single.nano_usd, votes * single.nano_usd[:, sampled]]),
-        prompt_tokens=np.hstack([single.prompt_tokens, votes * single.prompt_tokens[:, sampled]]),
-        completion_tokens=np.hstack([single.completion_tokens, votes * single.completion_tokens[:, sampled]]),
-        answers=np.array(singles, dtype=np.int64),
-        agreement=np.hstack([single.agreement, [[agreed for _, agreed, _ in poll] for poll in polls]]),
-    )
-
-
-def _poll(cell: _Outcome, votes: int) -> tuple[float, float, str]:
-    """How right the most frequent answer is (the mean of those that tie), its share of the votes, and which it is."""
-    cast = (cell.samples or [])[:votes]
-    counts = Counter(str(answer) for _, _, answer in cast)
-    most = counts.most_common(1)[0][1]
-    winners = [answer for answer, count in counts.items() if count == most]
-    right = [score >= 1 for score, _, answer in cast if answer in winners]
-    return sum(right) / len(right), most / votes, winners[0]
 
 
 def _tokens(cells: Sequence[Sequence[_Outcome]], name: str) -> Any:
@@ -349,21 +330,3 @@ def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
     budgets = {str(cell.budget) for cell in cells if cell.budget is not None}
     budget = budgets.pop() if len(budgets) == 1 else ""
     return TableArm(name, name.removesuffix(f"/{budget}") if budget else name, budget)
-
-
-def _numbered(answers: Sequence[str | None]) -> list[int]:
-    """Equal numbers for equal answers of one request, -1 where there is none; an empty answer equals no other."""
-    known: dict[str | int, int] = {}
-    keys = [None if answer is None else answer or place for place, answer in enumerate(answers)]
-    return [-1 if key is None else known.setdefault(key, len(known)) for key in keys]
-
-
-def _answer(cell: _Outcome) -> str | None:
-    """Of one call: of several samples the first, since that is what one call would have shown."""
-    return cell.ans if cell.ans is not None or not cell.samples else cell.samples[0][2]
-
-
-def _can_vote(cell: _Outcome, votes: int) -> bool:
-    """Whether the first so many samples are there and all have answers: what says nothing has no vote."""
-    cast = (cell.samples or [])[:votes]
-    return len(cast) == votes and all(answer is not None for _, _, answer in cast)

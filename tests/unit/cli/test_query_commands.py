@@ -305,10 +305,11 @@ def test_looks_are_fitted_certified_and_explained(pm: Any, tmp_path: Path) -> No
     certified = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.03")
     assert certified.code == 0
     assert "looks first where that is worth it" in certified.out
-    told = pm("explain", "policy", "amber, birch")
+    known = str(voted_rows(1, 0)[0]["prompt"])
+    told = pm("explain", "policy", known)
     assert told.out.startswith("small?n=3 [certified]: small?n=3 first; where its votes agree (")
     assert "\nsequence: right 0." in told.out
-    found = json.loads(pm("explain", "policy", "amber, birch", "--json").out)
+    found = json.loads(pm("explain", "policy", known, "--json").out)
     assert (found["sequence"]["first"], found["sequence"]["if_differ"]) == (["small?n=3"], "large")
     assert found["sequence"]["quote"]["arm"] == "sequence/small?n=3"
     assert found["certificate"]["setting"]["looks"] is True
@@ -317,3 +318,31 @@ def test_looks_are_fitted_certified_and_explained(pm: Any, tmp_path: Path) -> No
     write(tmp_path / "untold.jsonl", kept)
     untold = pm("calibrate", "query", "policy", "--outcomes", "untold.jsonl", "--loss", "0.03")
     assert "sequences: left out, since 7 of 500 rows do not tell whether answers agree" in untold.out
+
+
+def sampled_rows(num_rows: int, seed: int) -> list[dict[str, Any]]:
+    """Three samples of the small arm, mostly the same answer where it is right."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for row in voted_rows(num_rows, seed):
+        del row["outcomes"]["small?n=3"]
+        small = row["outcomes"]["small"]
+        answers = ["7"] * 3 if small["correct"] else [str(answer) for answer in rng.permutation(3)]
+        small["samples"] = [[float(answer == "7"), 5, answer] for answer in answers]
+        found.append(row)
+    return found
+
+
+def test_samples_of_a_table_vote(pm: Any, tmp_path: Path) -> None:
+    write(tmp_path / "fitted.jsonl", sampled_rows(300, 0))
+    write(tmp_path / "kept.jsonl", sampled_rows(500, 1))
+    fitted = pm("fit", "query", "--outcomes", "fitted.jsonl", "--votes", "3", "-o", "policy")
+    assert "sequences: it pays to look first at small?n=3" in fitted.out
+    assert "small?n=3" in (tmp_path / "policy" / "policy.json").read_text()
+    certified = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.03")
+    assert certified.code == 0
+    assert "looks first where that is worth it" in certified.out
+    refused = pm("fit", "query", "--outcomes", "fitted.jsonl", "--votes", "4", "-o", "policy")
+    assert (refused.code, "no arm has 4 samples" in refused.err) == (2, True)
+    both = pm("fit", "query", "--outcomes", "fitted.jsonl", "--votes", "3", "--onto", "policy")
+    assert "[conflicting_options]" in both.err

@@ -298,10 +298,11 @@ def sampled(*samples: tuple[float, str | None], usd: float = 0.001) -> Row:
 
 
 def test_votes_by_hand(tmp_path: Path) -> None:
+    """Two of three are asked at once, the third where those differ; of equals the first wins."""
     rows = rows_of(40, small=sampled((1, "7"), (1, "7"), (0, "8")), large=cell(usd=0.01, ans="7"))
     polls = [
         sampled((1, "7"), (0, "8"), (0, "8"), (1, "7")),  # 8 wins, the fourth sample is not missed at
-        sampled((1, "7"), (0, "8"), (0, "9")),  # all tie: right in one of three, the first answer is shown
+        sampled((1, "7"), (0, "8"), (0, "9")),  # all tie
         sampled((1, "7"), (1, "7"), (1, "7")),
         sampled((0, "8"), (0, "9"), (0, "8")),
         sampled((0.5, "7"), (1, "7"), (0, "8")),  # half right is not right
@@ -309,26 +310,51 @@ def test_votes_by_hand(tmp_path: Path) -> None:
     for row, poll in zip(rows, polls, strict=False):
         row["outcomes"]["small"] = poll
     table = read(tmp_path, rows, votes=3).outcomes
-    assert table.names == ("large", "small", "small x3")
+    assert table.names == ("large", "small", "small?n=3")
     assert [arm.num_samples for arm in table.arms] == [1, 1, 3]
     assert table.arms[2].model == "small"
-    np.testing.assert_allclose(table.right[:5, 2], [0, 1 / 3, 1, 0, 0.5])
-    np.testing.assert_allclose(table.agreement[:5, 2], [2 / 3, 1 / 3, 1, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(table.right[:5, 2], [0, 1, 1, 0, 0])
+    np.testing.assert_allclose(table.agreement[:5, 2], [2 / 3, 1 / 3, 1, 2 / 3, 1])
     assert np.isnan(table.agreement[:, :2]).all()
     assert (table.right[:, 1] == 0.5).all()  # of one sample, the share that was right
-    np.testing.assert_allclose(table.nano_usd[0], [1e7, 1e6, 3e6])
+    np.testing.assert_allclose(table.nano_usd[:5, 2], [3e6, 3e6, 2e6, 3e6, 2e6])
+    np.testing.assert_allclose(table.nano_usd[0, :2], [1e7, 1e6])
     assert table.prompt_tokens[0].tolist() == [10, 10, 30]
-    assert table.completion_tokens[0].tolist() == [5, 5, 15]
+    assert table.completion_tokens[:3, 2].tolist() == [15, 15, 10]
     # answers of large, of the first sample and of the vote: equal numbers are equal answers
     assert table.answers[:5].tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_arms_that_vote_are_made_where_they_are_asked_for(tmp_path: Path) -> None:
+    three = sampled((1, "7"), (0, "8"), (0, "8"))
+    rows = rows_of(small=three, large=three)
+    table = read(tmp_path, rows, arms=["small?n=3", "large"]).outcomes
+    assert table.names == ("small?n=3", "large")
+    assert table.answers[0].tolist() == [1, 0]
+    both = read(tmp_path, rows, arms=["small", "small?n=3"]).outcomes
+    assert both.names == ("small", "small?n=3")
+    for arms, code in ((["small?n=3"], "unpriced_arm"), (["small", "small?n=4"], "bad_outcomes")):
+        assert refused(tmp_path, rows, arms=arms).code == code
+    for name in ("small?n=2", "small?n=03", "none?n=3", "small?m=3"):
+        assert refused(tmp_path, rows, arms=["small", name]).code == "unknown_arm"
+
+
+def test_an_arm_of_the_table_is_not_made_anew(tmp_path: Path) -> None:
+    rows = rows_of(**{"small": sampled((1, "7"), (0, "8"), (0, "8")), "small?n=3": cell(1, usd=0.5)})
+    assert read(tmp_path, rows, arms=["small", "small?n=3"]).outcomes.right[0].tolist() == [0.5, 1.0]
+
+
+def test_an_arm_with_dials_votes_too(tmp_path: Path) -> None:
+    rows = rows_of(**{"m?mode=direct": sampled((1, "7"), (1, "7"), (0, "8")), "large": cell()})
+    assert "m?mode=direct&n=3" in read(tmp_path, rows, votes=3).outcomes.names
 
 
 def test_an_arm_votes_only_if_every_request_has_the_samples(tmp_path: Path) -> None:
     three, two = sampled((1, "7"), (1, "7"), (0, "8")), sampled((1, "7"), (1, "7"))
     rows = rows_of(small=three, large=three)
     rows[9]["outcomes"]["large"] = two
-    assert read(tmp_path, rows, votes=3).outcomes.names == ("large", "small", "small x3")
-    assert read(tmp_path, rows, votes=2).outcomes.names == ("large", "small", "large x2", "small x2")
+    assert read(tmp_path, rows, votes=3).outcomes.names == ("large", "small", "small?n=3")
+    assert refused(tmp_path, rows, arms=["large?n=3", "small"]).code == "bad_outcomes"
 
 
 def test_a_sample_without_an_answer_does_not_vote(tmp_path: Path) -> None:
