@@ -52,6 +52,7 @@ def _as_text(found: Replayed, policy: str, kind: str) -> str:
     right = found.billed_quality
     lines = [
         f"{found.num_requests} requests settled, {found.num_unsettled} not, {found.num_audited} audited",
+        *([f"{found.num_named} more by name, left out"] if found.num_named else []),
         f"billed:    {amount(found.billed, kind)} a request; right: {spread_percent(right) if right else 'unknown'}",
     ]
     cost, quality = found.cost.best, found.quality.best
@@ -81,6 +82,7 @@ def _as_json(found: Replayed, policy: str, kind: str) -> dict[str, Any]:
         "num_requests": found.num_requests,
         "num_unsettled": found.num_unsettled,
         "num_audited": found.num_audited,
+        "num_named": found.num_named,
         "billed": {"cost": found.billed, "audits_total": found.audits, "right": _estimate(found.billed_quality)},
         "cost": _measured(found.cost),
         "right": _measured(found.quality),

@@ -11,7 +11,7 @@ as audits (or chance) made the reference arm answer; with neither they are unkno
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pointsman.core import Forecast
@@ -39,6 +39,7 @@ class Replayed:
         billed_quality: share that was right, of answers where that is known; None where none is.
         cost: under the policy.
         quality: under the policy.
+        num_named: requests that are left out of all this, since their clients named the model.
     """
 
     num_requests: int
@@ -49,6 +50,7 @@ class Replayed:
     billed_quality: Estimate | None
     cost: Measured
     quality: Measured
+    num_named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,13 @@ def savings(entries: Iterable[Entry], kind: str = "nano_usd") -> list[Savings]:
 
 
 def replay(entries: Iterable[Entry], target: Target, kind: str = "nano_usd") -> Replayed:
-    """A policy on logged requests."""
-    tally = Tally(target, kind)
+    """A policy on logged requests; where some have a reference arm, on these: no policy chose for the others."""
+    routed, named, num_named = Tally(target, kind), Tally(target, kind), 0
     for entry in entries:
-        tally.add(entry)
-    return tally.replayed()
+        (named if entry.reference is None else routed).add(entry)
+        num_named += entry.reference is None
+    found = routed.replayed()
+    return replace(found, num_named=num_named) if found.num_requests + found.num_unsettled else named.replayed()
 
 
 def _savings(level: str | None, found: Replayed) -> Savings:

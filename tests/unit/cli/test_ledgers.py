@@ -1,6 +1,7 @@
 """`replay` and `report` on a small ledger of simulated traffic."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ def test_replay_prints_what_was_billed_and_what_would_have_been(pm: Any, ledger:
     best = found["cost"]["best"]
     assert best["low"] < best["value"] < best["high"]
     assert found["cost"]["effective_requests"] > 30
+
+
+def test_replay_leaves_out_what_was_asked_for_by_name(pm: Any, ledger: Path) -> None:
+    alone = json.loads(pm("replay", ledger, "--json").out)
+    with open_ledger(ledger) as opened:
+        for number, item in enumerate(simulate(50, 2, Traffic(audited=0.0))):
+            entry = replace(item.entry, request_id=f"named {number}", reference=None)
+            record(opened, [replace(item, entry=entry)])
+    both = pm("replay", ledger)
+    assert "\n50 more by name, left out\n" in both.out
+    assert json.loads(pm("replay", ledger, "--json").out) == alone | {"num_named": 50}
+    assert alone["num_named"] == 0
 
 
 def test_replay_says_unknown_where_nothing_supports_it(pm: Any, ledger: Path) -> None:
