@@ -18,20 +18,19 @@ or refused where it was asked for by name. A request that lacks one of the arms 
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
 
 from pointsman.core import BadRequest
 from pointsman.query.outcomes import Outcomes, TableArm, Taken
+from pointsman.query.table_rows import NOTHING_MISSED, Amount, Cell, Row, rows_of
 from pointsman.query.table_votes import all_polls, answers_of, polls_of, with_votes
 
 __all__ = ["COST_KINDS", "CostKind", "ReadTable", "Tariff", "read_outcomes", "read_tariffs"]
@@ -43,48 +42,6 @@ _MIN_ROWS = 40
 CostKind: TypeAlias = Literal["nano_usd", "moved_bytes"]
 COST_KINDS: Final[tuple[CostKind, ...]] = get_args(CostKind)
 _FIELDS: Final[Mapping[CostKind, str]] = {"nano_usd": "cost_usd", "moved_bytes": "moved_bytes"}
-
-_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_Amount = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    correct: _Share | None = None
-    input_tokens: _Amount | None = None
-    output_tokens: _Amount | None = None
-    cost_usd: _Amount | None = None
-    moved_bytes: _Amount | None = None
-    hidden_reasoning: bool = False
-    budget: str | int | None = None
-    samples: list[tuple[float, float, str | None]] | None = None
-    agreement: _Share | None = None
-    ans: str | None = None
-
-
-class _Taken(msgspec.Struct, frozen=True):
-    by: Annotated[str, msgspec.Meta(min_length=1)]
-    correct: _Share
-    cost_usd: _Amount | None = None
-    moved_bytes: _Amount | None = None
-
-
-class _Missed(msgspec.Struct, frozen=True):
-    cost_usd: _Amount = 0.0
-    moved_bytes: _Amount = 0.0
-
-
-_NOTHING_MISSED = _Missed()
-
-
-class _Row(msgspec.Struct, frozen=True):
-    id: str | int
-    outcomes: dict[str, _Outcome]
-    taken: _Taken | None = None
-    missed: _Missed = _NOTHING_MISSED
-    refused: list[str] = []
-    prompt: str | None = None
-    task: str | None = None
-    dataset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +79,6 @@ class ReadTable:
         return notes
 
 
-_decode_row = msgspec.json.Decoder(_Row).decode
-
-
 def read_outcomes(
     paths: Sequence[Path],
     arms: Sequence[str] | None = None,
@@ -156,7 +110,7 @@ def read_outcomes(
     if tariffs and kind != "nano_usd":
         problem = f"tariffs are prices of tokens; expected none where costs are {kind}"
         raise BadRequest(problem, code="bad_costs", param="costs")
-    rows = [row for path in paths for row in _rows(path)]
+    rows = [row for path in paths for row in rows_of(path)]
     _refuse_repeated(rows)
     names = sorted({name for row in rows for name in row.outcomes})
     costs = {name: _costs(rows, name, (tariffs or {}).get(name), kind) for name in names}
@@ -188,7 +142,7 @@ def read_tariffs(path: Path) -> dict[str, Tariff]:
     """
     try:
         found = msgspec.json.decode(path.read_bytes())
-        prices = msgspec.convert(found.get("prices", found), dict[str, list[_Amount]])
+        prices = msgspec.convert(found.get("prices", found), dict[str, list[Amount]])
     except (OSError, AttributeError, msgspec.MsgspecError) as exc:
         problem = f"{path}: expected {{arm: [input USD, output USD] per million tokens}}: {exc}"
         raise BadRequest(problem, code="bad_costs", param="costs") from exc
@@ -199,25 +153,7 @@ def read_tariffs(path: Path) -> dict[str, Tariff]:
     return {arm: Tariff(*price) for arm, price in prices.items()}
 
 
-def _rows(path: Path) -> Iterator[_Row]:
-    try:
-        data = path.read_bytes()
-        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as exc:
-        raise BadRequest(f"cannot read {path}: {exc}", code="bad_outcomes") from exc
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = _decode_row(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-            raise BadRequest(f"{path}, line {number}: {exc}", code="bad_outcomes") from exc
-        if not row.outcomes and row.taken is None and not row.refused:
-            raise BadRequest(f"{path}, line {number}: the request {row.id!r} has no outcomes", code="bad_outcomes")
-        yield row
-
-
-def _refuse_repeated(rows: Sequence[_Row]) -> None:
+def _refuse_repeated(rows: Sequence[Row]) -> None:
     if not rows:
         raise BadRequest("the table is empty; expected a JSON object a line", code="bad_outcomes")
     counts = Counter(str(row.id) for row in rows)
@@ -228,7 +164,7 @@ def _refuse_repeated(rows: Sequence[_Row]) -> None:
         raise BadRequest(problem, code="bad_outcomes", param="id")
 
 
-def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None, kind: CostKind) -> list[float] | str:
+def _costs(rows: Sequence[Row], name: str, tariff: Tariff | None, kind: CostKind) -> list[float] | str:
     """Nano-dollars or bytes of each row, NaN where the arm has no outcome; or why the arm has no price."""
     found = []
     for row in rows:
@@ -247,7 +183,7 @@ def _costs(rows: Sequence[_Row], name: str, tariff: Tariff | None, kind: CostKin
     return found
 
 
-def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
+def _priced(outcome: Cell, tariff: Tariff) -> float | None:
     read = 0.0 if tariff.input_usd == 0 else outcome.input_tokens
     written = 0.0 if tariff.output_usd == 0 else outcome.output_tokens
     if read is None or written is None:
@@ -255,9 +191,9 @@ def _priced(outcome: _Outcome, tariff: Tariff) -> float | None:
     return (read * tariff.input_usd + written * tariff.output_usd) / 1e6 + tariff.request_usd
 
 
-def _taken(rows: Sequence[_Row], kept: Sequence[int], kind: CostKind) -> Taken | None:
+def _taken(rows: Sequence[Row], kept: Sequence[int], kind: CostKind) -> Taken | None:
     found = [rows[i].taken for i in kept]
-    if not any(found) and all(rows[i].missed == _NOTHING_MISSED for i in kept):
+    if not any(found) and all(rows[i].missed == NOTHING_MISSED for i in kept):
         return None
     for i, taken in zip(kept, found, strict=True):
         if taken is not None and getattr(taken, _FIELDS[kind]) is None:
@@ -298,11 +234,11 @@ def _chosen(
     return chosen
 
 
-def _answered(row: _Row, name: str) -> bool:
+def _answered(row: Row, name: str) -> bool:
     return name in row.outcomes and row.outcomes[name].correct is not None
 
 
-def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Outcomes:
+def _assembled(rows: Sequence[Row], names: Sequence[str], nano_usd: Any) -> Outcomes:
     cells = [[row.outcomes[name] for name in names] for row in rows]
     return Outcomes(
         ids=tuple(str(row.id) for row in rows),
@@ -318,7 +254,7 @@ def _assembled(rows: Sequence[_Row], names: Sequence[str], nano_usd: Any) -> Out
     )
 
 
-def _tokens(cells: Sequence[Sequence[_Outcome]], name: str) -> Any:
+def _tokens(cells: Sequence[Sequence[Cell]], name: str) -> Any:
     return np.array([[_or_nan(getattr(cell, name)) for cell in row] for row in cells], dtype=np.float64)
 
 
@@ -326,7 +262,7 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _arm(name: str, cells: Sequence[_Outcome]) -> TableArm:
+def _arm(name: str, cells: Sequence[Cell]) -> TableArm:
     budgets = {str(cell.budget) for cell in cells if cell.budget is not None}
     budget = budgets.pop() if len(budgets) == 1 else ""
     return TableArm(name, name.removesuffix(f"/{budget}") if budget else name, budget)
