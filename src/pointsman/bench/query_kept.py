@@ -28,7 +28,8 @@ def run_kept(table: Table, jobs: Sequence[Job], label: str, folder: Path | None)
     """As `run_jobs`, with what `folder` has of these jobs first. What is found is kept there at once.
 
     Raises:
-        BadRequest: `other_table` where the file there is of another table, other options or another version.
+        BadRequest: `other_table` where the file there is of another table, other options or another version;
+            `bad_lines` where it cannot be read.
     """
     if folder is None:
         yield from run_jobs(table, jobs, label)
@@ -62,5 +63,9 @@ def _known(path: Path, what: dict[str, Any]) -> Iterator[Measured | CertifiedSpl
     if lines and lines[0] != what:
         problem = f"{path} has splits of another table, of other options or of another version"
         raise BadRequest(f"{problem}. Remove it, or name another folder", code="other_table", param="resume")
-    for line in lines[1:]:
-        yield msgspec.convert(line["found"], _KINDS[line["kind"]])
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            yield msgspec.convert(line["found"], _KINDS[line["kind"]])
+        except (TypeError, KeyError, msgspec.ValidationError) as exc:
+            problem = f"{path}, line {number}: {exc!r}; expected a split that was measured before"
+            raise BadRequest(f"{problem}. Remove the file", code="bad_lines", param="resume") from exc

@@ -104,7 +104,6 @@ def _fit(
     seed: int,
     kind: CostKind,
 ) -> None:
-    from pointsman.query.frontier import curve_of, gap_closed
     from pointsman.query.learning import fit_policy
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import save_policy
@@ -118,10 +117,7 @@ def _fit(
         tick(1)
     found = read.outcomes.left_for_arms()
     print("\n".join([*read.notes(), *_means(found, kind)]))
-    held_out, _ = stored.seen.for_certify(found.names)
-    gap = gap_closed(curve_of(held_out, found), found)
-    told = "nothing to route: the cheapest arm is as good as any" if gap != gap else f"{gap:.1%} of the gap closed"
-    print(f"held out: {told}, from random mixtures of arms (0 %) to an oracle (100 %); no learner saw these rows")
+    print(_held_out(stored, found))
     print(_looks(stored))
     print(_written(stored, folder))
 
@@ -161,6 +157,20 @@ def _means(outcomes: Outcomes, kind: CostKind) -> list[str]:
     right, unit = outcomes.right.mean(0), "USD" if kind == "nano_usd" else "bytes moved"
     rows = [f"{name.ljust(width)}  {r:.3f}  {c:.6g}" for name, r, c in zip(outcomes.names, right, cost, strict=True)]
     return [f"{'arm'.ljust(width)}  right  {unit} per 1,000 requests", *rows]
+
+
+def _held_out(stored: StoredPolicy, outcomes: Outcomes) -> str:
+    from pointsman.query.adopting import held_out_curve
+    from pointsman.query.frontier import curve_of, gap_closed
+
+    forecasts, _ = stored.seen.for_certify(outcomes.names)
+    gap = gap_closed(curve_of(forecasts, outcomes), outcomes)
+    if gap != gap:
+        return "held out: nothing to route: the cheapest arm is as good as any"
+    told, sequences = f"{gap:.1%} of the gap closed", stored.policy.sequences
+    if sequences is not None:
+        told += f", {gap_closed(held_out_curve(sequences, forecasts, outcomes), outcomes):.1%} with sequences"
+    return f"held out: {told}, from random mixtures of arms (0 %) to an oracle (100 %); no learner saw these rows"
 
 
 def _looks(stored: StoredPolicy) -> str:

@@ -21,7 +21,7 @@ from pointsman.query.frontier import Curve, prices_of
 from pointsman.query.outcomes import Floats, Ints, Outcomes
 from pointsman.query.sequences import Look, Sequences
 
-__all__ = ["fit_sequences", "learned_on_others"]
+__all__ = ["fit_sequences", "held_out_curve", "learned_on_others"]
 
 _MAX_LOOKS = 8
 _CANDIDATE_ARMS = 12
@@ -47,6 +47,15 @@ def learned_on_others(
     fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
     parts = [(np.flatnonzero(fold == part), np.flatnonzero(fold != part)) for part in range(_FOLDS)]
     return [(own, _fitted(sequences.looks, forecasts.rows(at), outcomes.rows(at))) for own, at in parts if len(own)]
+
+
+def held_out_curve(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> Curve:
+    """Of rows that looks were learned on, each played with looks that were learned on others."""
+    prices = prices_of(forecasts)
+    right, cost = np.empty((2, len(prices), len(outcomes)))
+    for rows, learned in learned_on_others(sequences, forecasts, outcomes):
+        right[:, rows], cost[:, rows] = learned.play_rows(forecasts.rows(rows), outcomes.rows(rows), prices)
+    return Curve(cost.mean(1), right.mean(1))
 
 
 def _held_out_gain(looks: Sequence[Look], forecasts: Forecasts, outcomes: Outcomes, seed: int) -> float:

@@ -85,3 +85,15 @@ def test_another_table_is_refused(change: str, table: Table, tmp_path: Path, ask
         list(run_kept(table, JOBS[:1], "t", tmp_path))
     assert caught.value.code == "other_table"
     assert asked == JOBS[:1]
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", '{"kind": "split"}', '{"kind": "x", "found": {}}', '{"kind": "split", "found": {}}', "x"]
+)
+def test_damaged_lines_are_refused(line: str, table: Table, tmp_path: Path, asked: list[Job]) -> None:
+    list(run_kept(table, JOBS[:1], "t", tmp_path))
+    with (tmp_path / "t.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(BadRequest, match="line 3: ") as caught:
+        list(run_kept(table, JOBS, "t", tmp_path))
+    assert caught.value.code == "bad_lines"

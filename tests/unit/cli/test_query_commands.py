@@ -1,6 +1,7 @@
 """`fit query`, `calibrate query` and `explain`, from files to files."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,7 @@ def test_looks_are_fitted_certified_and_explained(pm: Any, tmp_path: Path) -> No
     write(tmp_path / "kept.jsonl", kept)
     fitted = pm("fit", "query", "--outcomes", "fitted.jsonl", "-o", "policy")
     assert "sequences: it pays to look first at small?n=3" in fitted.out
+    assert re.search(r"held out: -?[0-9.]+% of the gap closed, [5-9][0-9.]+% with sequences, from", fitted.out)
     certified = pm("calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--loss", "0.03")
     assert certified.code == 0
     assert "looks first where that is worth it" in certified.out
