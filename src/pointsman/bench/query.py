@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from pointsman.bench.query_picture import draw
 from pointsman.bench.report import Figure, Report, absent, sha256_of
 from pointsman.core import BadRequest
 from pointsman.query.promise import Promise
+from pointsman.query.reading import Tariff
 
 __all__ = ["Effort", "bench", "evaluate"]
 
@@ -87,13 +88,19 @@ def evaluate(table: Table, effort: Effort, *, seed: int, quick: bool, plot: Path
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A table that targets name. Minima by figure."""
+    """A table that targets name. Minima by figure; prices in US dollars for a million tokens, read and written."""
 
     name: str
     file: str
     minima: dict[str, float]
     is_certified: bool = False
     votes: int | None = None
+    tariffs: Mapping[str, Tariff] | None = None
+
+    def table(self, folder: Path) -> Table:
+        """With only the arms that have a tariff, where there are tariffs."""
+        arms = None if self.tariffs is None else tuple(self.tariffs)
+        return Table((folder / self.file,), arms, self.tariffs, self.votes)
 
 
 _TARGETS = (
@@ -122,6 +129,12 @@ _TARGETS = (
     ),
     _Target("zeroeval_gsm", "routing/zeroeval_gsm.jsonl.gz", {}),
     _Target("zeroeval_crux", "routing/zeroeval_crux.jsonl.gz", {}),
+    _Target(
+        "pot_aqua",
+        "budgets/pot_codex.jsonl.gz",
+        {},
+        tariffs={name: Tariff(0.0, 2.0) for name in ("codex_pot_greedy", "codex_pot_sc30")},  # prompts are not counted
+    ),
 )
 _MAXIMA = {"violation_rate": 0.05, "shift_violation_rate": 0.10, "router_p99_ms": 1.0}
 
@@ -139,15 +152,15 @@ def bench(folder: Path, effort: Effort, *, seed: int, quick: bool, only: Sequenc
     for target in _TARGETS:
         if only and target.name not in only:
             continue
-        path = folder / target.file
-        if not path.is_file():
+        table = target.table(folder)
+        if not table.paths[0].is_file():
             report.figures |= {
                 name: absent("share", f"{target.file} is not in {folder.name}") for name in target.minima
             }
             continue
-        report.data |= _hashes((path,))
+        report.data |= _hashes(table.paths)
         resplits = effort.resplits if target.is_certified else 0
-        _add(report, target, Table((path,), votes=target.votes), replace(effort, resplits=resplits), seed)
+        _add(report, target, table, replace(effort, resplits=resplits), seed)
     report.figures |= {name: replace(each, at_most=_MAXIMA.get(name)) for name, each in latency_figures(seed).items()}
     sys.stdout.write(report.text())
 

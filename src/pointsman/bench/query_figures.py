@@ -100,8 +100,10 @@ def _axis(name: str) -> str:
 
 
 def _plain_mean(splits: Sequence[Measured], name: str, key: str) -> float:
+    """Of splits in which there was something to route."""
     values = [split.numbers[name][key] for split in splits if key in split.numbers.get(name, {})]
-    return sum(values) / len(values) if values else math.nan
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _mean(values: Sequence[float], seed: int) -> Figure:

@@ -123,6 +123,12 @@ def test_the_ranking_has_the_best_first_and_everybody() -> None:
     assert "APGR" not in ranking([split(0, 0.4, apgr=False)], "1 split")[0]
 
 
+def test_a_split_with_nothing_to_route_does_not_count() -> None:
+    nothing = split(2, math.nan)
+    assert ranking([*SPLITS, nothing], "")[2] == ranking(SPLITS, "")[2]
+    assert ahead_of([*SPLITS, nothing])[0] == pytest.approx(ahead_of(SPLITS)[0])
+
+
 def test_curves_are_means_point_by_point_without_nan() -> None:
     found = {row["name"]: row for row in curves_of(SPLITS)}
     assert found[OURS]["right"] == pytest.approx([0.5, 1.0])
