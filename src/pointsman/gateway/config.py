@@ -14,7 +14,8 @@
     api_key_env = "LOCAL_API_KEY"  # the variable that holds the key; leave out where none is needed
     models = ["qwen3-8b"]
     timeout_s = 120.0              # longest silence
-    prices = { "qwen3-8b" = [0.1, 0.4] }  # US dollars for a million prompt tokens, and for a million written ones
+    prices = { "qwen3-8b" = [0.1, 0.4] }  # US dollars for a million prompt tokens, and for a million written ones;
+                                   # perhaps a third, [0.1, 0.4, 0.05]: for prompt tokens from the prompt cache
 
     [[model]]
     source = "models/qwen3"        # a folder or .bin file, relative to this file, or an id on the Hub
@@ -99,7 +100,8 @@ class UpstreamConfig:
         models: the names under which clients reach it.
         timeout_s: longest silence before it counts as failed, in seconds.
         api_key: sent as a bearer token; never shown.
-        prices: of a model, in US dollars for a million prompt tokens and for a million written ones.
+        prices: of a model, in US dollars for a million prompt tokens and for a million written ones; a third is for
+            prompt tokens that come from the provider's prompt cache, which else cost what all others do.
     """
 
     name: str
@@ -107,14 +109,20 @@ class UpstreamConfig:
     models: tuple[str, ...]
     timeout_s: float = DEFAULT_TIMEOUT_S
     api_key: str | None = field(default=None, repr=False)
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    prices: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
-    def nano_usd(self, model: str, prompt_tokens: int, completion_tokens: int) -> int | None:
-        """The bill for so many tokens, None where no price is known."""
+    def nano_usd(self, model: str, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> int | None:
+        """The bill for so many tokens, `cached_tokens` of the prompt's from the cache; None where no price is known."""
         if model not in self.prices:
             return None
-        read, written = self.prices[model]
-        return round(1_000 * (read * prompt_tokens + written * completion_tokens))
+        read, written = self.prices[model][:2]
+        whole = 1_000 * (read * prompt_tokens + written * completion_tokens)
+        return round(whole - self.cache_saves(model) * cached_tokens)
+
+    def cache_saves(self, model: str) -> float:
+        """Nano-dollars that a prompt token costs less from the cache; 0 where no such price is known."""
+        prices = self.prices.get(model, ())
+        return 1_000 * (prices[0] - prices[2]) if len(prices) > 2 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +223,7 @@ class _UpstreamTable(Struct, frozen=True, forbid_unknown_fields=True):
     models: Annotated[list[_Model], Meta(min_length=1)]
     api_key_env: str | None = None
     timeout_s: Annotated[float, Meta(gt=0)] = DEFAULT_TIMEOUT_S
-    prices: dict[str, tuple[_Price, _Price]] = {}
+    prices: dict[str, Annotated[tuple[_Price, ...], Meta(min_length=2, max_length=3)]] = {}
 
 
 class _ModelTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -355,6 +363,10 @@ def _upstream(table: _UpstreamTable, environ: Mapping[str, str]) -> UpstreamConf
     unknown = set(table.prices) - set(table.models)
     if unknown:
         raise _invalid(f"upstream {table.name!r}: prices name {min(unknown)!r}, which is none of its models")
+    for model, (read, _, *cached) in table.prices.items():
+        if cached and cached[0] > read:
+            problem = f"the price of {model!r} for cached prompt tokens is {cached[0]:g}, above {read:g} for others"
+            raise _invalid(f"upstream {table.name!r}: {problem}; expected that or less")
     return UpstreamConfig(table.name, table.base_url, tuple(table.models), table.timeout_s, api_key, table.prices)
 
 

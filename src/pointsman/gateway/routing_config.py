@@ -7,6 +7,8 @@
     comparer = "agreement"         # or "reference_is_right": what an audit says of an answer
     most_reference = 5e6           # most that the reference arm bills, in the policy's unit; left out: from forecasts
     shift_tolerance = 0.05         # mean novelty of requests above that of the calibration rows; 1 for any
+    prompt_cache_s = 300.0         # how long providers keep a prompt, for models with a price of cached tokens
+    prompt_cache_tokens = 1024     # the shortest prompt that they keep
 
     [memory]
     path = "memory.sqlite3"        # answers that were given before answer again, for each API key by itself
@@ -61,6 +63,8 @@ class RoutingConfig:
         comparer: whether an audit compares only, or takes the reference arm's answer for the right one.
         most_reference: most that the reference arm bills for a request, in the policy's kind; None: from forecasts.
         shift_tolerance: of the mean novelty of requests, above that of the calibration rows.
+        prompt_cache_s: how long a provider is taken to keep a prompt that it has read, in seconds.
+        prompt_cache_tokens: of the shortest prompt that it keeps.
         memory: file of the memory.
         capacity_bytes: of all that memory keeps.
         seconds_to_live: of what it keeps.
@@ -78,6 +82,8 @@ class RoutingConfig:
     comparer: Comparer = "agreement"
     most_reference: float | None = None
     shift_tolerance: float = TOLERANCE
+    prompt_cache_s: float = 300.0
+    prompt_cache_tokens: int = 1_024
     memory: Path | None = None
     capacity_bytes: int = 256 << 20
     seconds_to_live: float = 7 * 86_400.0
@@ -111,6 +117,8 @@ class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     comparer: Comparer | None = None
     most_reference: Annotated[float, Meta(gt=0)] | None = None
     shift_tolerance: Annotated[float, Meta(ge=0, le=1)] | None = None
+    prompt_cache_s: Annotated[float, Meta(gt=0)] | None = None
+    prompt_cache_tokens: _Count | None = None
 
 
 class _MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +159,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "comparer": ("policy", "comparer"),
     "most_reference": ("policy", "most_reference"),
     "shift_tolerance": ("policy", "shift_tolerance"),
+    "prompt_cache_s": ("policy", "prompt_cache_s"),
+    "prompt_cache_tokens": ("policy", "prompt_cache_tokens"),
     "memory": ("memory", "path"),
     "capacity_bytes": ("memory", "capacity_bytes"),
     "seconds_to_live": ("memory", "seconds_to_live"),

@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -27,8 +27,9 @@ from pointsman.gateway.http import Headers, event
 
 __all__ = ["Bill", "Editor", "Heard", "PriceOf", "Tap"]
 
-PriceOf = Callable[[int, int], int | None]
-"""Nano-dollars for so many prompt and completion tokens; None where no price is known."""
+PriceOf = Callable[[int, int, int], int | None]
+"""Nano-dollars for so many prompt and completion tokens, and how many of the prompt's came from a prompt cache; None
+where no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class _Choice(Struct, frozen=True):
 class _Usage(Struct, frozen=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prompt_tokens_details: Any = None  # a bill does not fail for what may make it cheaper
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens from the prompt cache; 0 where that is not told, or cannot be."""
+        details = self.prompt_tokens_details
+        told = details.get("cached_tokens") if isinstance(details, dict) else None
+        return told if type(told) is int and 0 <= told <= self.prompt_tokens else 0
 
 
 class _Note(Struct, frozen=True):
@@ -282,9 +291,9 @@ class Tap:
         """By the upstream's prices, unless the answer has told its own cost."""
         if self._is_told:
             return
-        nano_usd = self._price_of(usage.prompt_tokens, usage.completion_tokens) if self._price_of else None
-        seconds = time.perf_counter() - self._started_s
-        cost = Cost(usage.prompt_tokens, usage.completion_tokens, nano_usd or 0, 0, seconds)
+        read, written = usage.prompt_tokens, usage.completion_tokens
+        nano_usd = self._price_of(read, written, usage.cached_tokens) if self._price_of else None
+        cost = Cost(read, written, nano_usd or 0, 0, time.perf_counter() - self._started_s)
         self._take(Bill(cost, nano_usd is not None))
 
     def _take(self, bill: Bill) -> None:

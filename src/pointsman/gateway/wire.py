@@ -297,6 +297,15 @@ def _last_of_user(request: ChatRequest) -> Message | None:
     return None
 
 
+def before_last_answer(request: ChatRequest) -> list[Raw]:
+    """The messages before the assistant's last one; empty where there is none. Raises BadRequest as its messages do."""
+    messages = [] if request.messages is UNSET else request.messages
+    for index in range(len(messages) - 1, -1, -1):
+        if read(_decode_message, messages[index], "the message", "invalid_json").role == "assistant":
+            return messages[:index]
+    return []
+
+
 def text_of(message: Message) -> str:
     """A message's text, its text parts joined.
 

@@ -13,13 +13,23 @@ for all that is called at worst.
 
 Costs are of one kind, nano-dollars or bytes moved, which the forecaster has learned; `kind` says which.
 
+An arm may cost less for one request than for others like it, where its model has read the conversation before
+(`discounts`). `max_cost` and `price` take every arm at its discounted cost. A certificate was tested on costs without
+discounts, so its setting decides by these. If what it takes was to save, and the discounts leave nothing of that, the
+reference arm answers in its place, and no other arm ever does for its discount.
+
+Covered: a request that goes to the reference arm like that loses nothing, whatever the discounts are, since the
+reference arm has all of its own right answers. Not covered: what would have been won there. A certificate bounds a
+mean; where what it takes is right and the reference arm is not more often in such conversations than elsewhere, that
+no longer makes up for what is lost elsewhere.
+
 Unknown is not yes: without a certificate, or where a request is unlike what was calibrated, the reference arm answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -42,11 +52,14 @@ Reason = Literal[
     "reference_without_certificate",
     "reference_above_certificate",
     "reference_for_novel_request",
+    "reference_with_prompt_cache",
     "within_max_cost",
     "worth_its_price",
 ]
 
 POLICY_VERSION: Final = "joint/1"
+_LEAST: Final = 1.0
+"""What a discount leaves of a cost; forecasts are above 0, and ledgers count whole nano-dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +198,14 @@ class Policy:
             problem = f"the reference arm {self.reference!r} is none of {', '.join(self.arms)}"
             raise BadRequest(problem, code="unknown_arm")
 
-    def decide(self, text: str, prompt_tokens: Floats, wish: Wish, available: Sequence[str] | None = None) -> Choice:
+    def decide(
+        self,
+        text: str,
+        prompt_tokens: Floats,
+        wish: Wish,
+        available: Sequence[str] | None = None,
+        discounts: Floats | None = None,
+    ) -> Choice:
         """The arm for one request, or its steps.
 
         Args:
@@ -193,13 +213,16 @@ class Policy:
             prompt_tokens: (A,) counted of each arm's prompt.
             wish: of the client.
             available: arms that run now; all where None.
+            discounts: (A,) from 0 up, in the policy's kind: what each arm costs less than it is forecast; nothing where
+                None. Quotes are less these.
 
         Raises:
             BadRequest: `reference_unavailable` where the reference arm does not run.
             OverBudget: `max_cost_too_low` where every arm is forecast to cost more; says the least. Of a sequence all
                 that is called at worst counts.
         """
-        forecasts = self.server.forecast(text, prompt_tokens)
+        whole = self.server.forecast(text, prompt_tokens)
+        forecasts = whole if discounts is None else _discounted(whole, discounts)
         runs = np.array([available is None or name in available for name in self.arms])
         if not runs[self.arms.index(self.reference)]:
             raise BadRequest(f"the reference arm {self.reference!r} does not run", code="reference_unavailable")
@@ -207,13 +230,15 @@ class Policy:
             Quote(name, float(np.clip(forecasts.right[0, i], 0, 1)), float(forecasts.nano_usd[0, i]))
             for i, name in enumerate(self.arms)
         )
-        courses, reason = self._taken(forecasts, runs, wish)
+        courses, reason = self._taken(whole, forecasts, runs, wish)
         steps = self._steps(courses, forecasts) if courses.look[0] >= 0 else None
         arm = self.arms[int(courses.arm[0])] if steps is None else steps.first[0]
         return Choice(arm, reason, quotes, float(forecasts.novelty[0]), steps)
 
-    def _taken(self, forecasts: Forecasts, runs: NDArray[np.bool_], wish: Wish) -> tuple[Courses, Reason]:
-        """The course for one request."""
+    def _taken(
+        self, whole: Forecasts, forecasts: Forecasts, runs: NDArray[np.bool_], wish: Wish
+    ) -> tuple[Courses, Reason]:
+        """The course for one request. `whole`: without discounts, by which a certificate's setting decides."""
         sequences = self.sequences or Sequences.none(len(self.arms))
         if wish.max_cost is not None:
             least = float(forecasts.nano_usd[0, runs].min())
@@ -223,7 +248,10 @@ class Policy:
             return sequences.courses(forecasts, 0.0, runs=runs, most=wish.max_cost), "within_max_cost"
         if wish.price is not None:
             return sequences.courses(forecasts, 1 / wish.price, runs=runs), "worth_its_price"
-        return self._certified(forecasts, runs, wish.quality)
+        courses, reason = self._certified(whole, runs, wish.quality)
+        if reason == "certified" and self._saves_no_more(courses, whole, forecasts):
+            return Courses.alone(np.array([self.arms.index(self.reference)])), "reference_with_prompt_cache"
+        return courses, reason
 
     def _certified(
         self, forecasts: Forecasts, runs: NDArray[np.bool_], quality: float | None
@@ -239,6 +267,19 @@ class Policy:
         running = _without(forecasts, runs)
         return courses_of(running, reference, certificate.setting, sequences=self.sequences, runs=runs), "certified"
 
+    def _saves_no_more(self, courses: Courses, whole: Forecasts, forecasts: Forecasts) -> bool:
+        """Whether a course is cheaper than the reference arm, and with discounts for both is not."""
+        reference = self.arms.index(self.reference)
+        saved, left = (float(costs.nano_usd[0, reference]) - self._cost(courses, costs) for costs in (whole, forecasts))
+        return saved > 0 >= left
+
+    def _cost(self, courses: Courses, forecasts: Forecasts) -> float:
+        """What one request's course costs, on average where a look comes first."""
+        if courses.look[0] < 0:
+            return float(forecasts.nano_usd[0, courses.arm[0]])
+        assert self.sequences is not None
+        return self.sequences.expected(courses, forecasts)[1]
+
     def _steps(self, courses: Courses, forecasts: Forecasts) -> Steps:
         assert self.sequences is not None
         first = tuple(self.arms[arm] for arm in self.sequences.looks[int(courses.look[0])].arms)
@@ -246,6 +287,12 @@ class Policy:
         right, cost = self.sequences.expected(courses, forecasts)
         quote = Quote(SEQUENCE + "+".join(first), right, cost)
         return Steps(first, if_agree, if_differ, float(courses.agree[0]), quote)
+
+
+def _discounted(forecasts: Forecasts, discounts: Floats) -> Forecasts:
+    """With arms that cost less, but not less than `_LEAST` for it."""
+    cost = forecasts.nano_usd
+    return replace(forecasts, nano_usd=np.minimum(cost, np.maximum(cost - discounts, _LEAST)))
 
 
 def _without(forecasts: Forecasts, runs: NDArray[np.bool_]) -> Forecasts:

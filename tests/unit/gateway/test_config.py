@@ -24,7 +24,7 @@ MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
 
 ROUTING = (
     *("policy.folder", "policy.audit_share", "policy.max_audits", "policy.comparer", "policy.most_reference"),
-    "policy.shift_tolerance",
+    *("policy.shift_tolerance", "policy.prompt_cache_s", "policy.prompt_cache_tokens"),
     *("memory.path", "memory.capacity_bytes", "memory.seconds_to_live", "memory.semantic"),
     *("solver.on", "parts.on", "ledger.path", "ledger.heat_maps", "explain.keep"),
 )
@@ -87,21 +87,32 @@ def test_upstreams_have_prices(tmp_path: Path) -> None:
     text = UPSTREAM + 'prices = { "a" = [0.5, 2] }\n'
     (upstream,) = load_config(written(tmp_path, text), environ={}).upstreams
     assert upstream.nano_usd("a", 1_000_000, 100_000) == 700_000_000
-    assert upstream.nano_usd("b", 1, 1) is None
+    assert upstream.nano_usd("a", 1_000_000, 100_000, 1_000_000) == 700_000_000, "the cache has no price of its own"
+    assert upstream.nano_usd("b", 1, 1, 1) is None
+    assert (upstream.cache_saves("a"), upstream.cache_saves("b")) == (0, 0)
+
+
+def test_prompt_tokens_from_the_cache_may_have_a_price(tmp_path: Path) -> None:
+    text = UPSTREAM + 'prices = { "a" = [0.5, 2, 0.125], "b" = [1, 1, 0] }\n'
+    (upstream,) = load_config(written(tmp_path, text), environ={}).upstreams
+    assert upstream.cache_saves("a") == 375, "nano-dollars a token"
+    assert upstream.nano_usd("a", 1_000, 100) == 700_000
+    assert upstream.nano_usd("a", 1_000, 100, 800) == 400_000, "200 at 500, 800 at 125, 100 at 2,000"
+    assert upstream.nano_usd("b", 1_000, 0, 1_000) == 0
 
 
 def test_what_auto_is_told(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     text = (
         '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
-        "most_reference = 5e6\nshift_tolerance = 0.2\n"
+        "most_reference = 5e6\nshift_tolerance = 0.2\nprompt_cache_s = 60\nprompt_cache_tokens = 9\n"
         '[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
         '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\nheat_maps = false\n[explain]\nkeep = 7\n'
     )
     path = written(tmp_path, text)
     config = load_config(path, environ={})
     expected = RoutingConfig(
-        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2),
+        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, 60.0, 9),
         *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", False, 7),
     )
     assert config.routing == expected
@@ -218,6 +229,9 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         (UPSTREAM + 'prices = { "c" = [1, 1] }\n', "prices name 'c'"),
         (UPSTREAM + 'prices = { "a" = [1] }\n', "prices"),
         (UPSTREAM + 'prices = { "a" = [1, -1] }\n', "prices"),
+        (UPSTREAM + 'prices = { "a" = [1, 1, -1] }\n', "prices"),
+        (UPSTREAM + 'prices = { "a" = [1, 1, 1, 1] }\n', "prices"),
+        (UPSTREAM + 'prices = { "a" = [1, 9, 1.5] }\n', "'a' for cached prompt tokens is 1.5, above 1 for others"),
         ('[policy]\nfolder = "none"\n', "there is no folder"),
         ('[policy]\nfolder = "."\n[server]\ninfer = "m"\n', "infer is 'm', and there is a policy"),
         ("[policy]\naudit_share = 0.1\n", "policy.audit_share is set without policy.folder"),
@@ -226,6 +240,9 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ('[policy]\nfolder = "."\ncomparer = "taste"\n', "comparer"),
         ('[policy]\nfolder = "."\nmost_reference = 0\n', "most_reference"),
         ('[policy]\nfolder = "."\nshift_tolerance = 2\n', "shift_tolerance"),
+        ('[policy]\nfolder = "."\nprompt_cache_s = 0\n', "prompt_cache_s"),
+        ('[policy]\nfolder = "."\nprompt_cache_tokens = 0\n', "prompt_cache_tokens"),
+        ("[policy]\nprompt_cache_s = 9\n", "policy.prompt_cache_s is set without policy.folder"),
         ('[policy]\nfile = "."\n', "unknown field `file`"),
         ("[memory]\nsemantic = true\n", "memory.semantic is set without memory.path"),
         ('[memory]\npath = "none/m"\n', "there is no folder"),

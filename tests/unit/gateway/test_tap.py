@@ -80,13 +80,37 @@ async def test_without_an_editor_nothing_changes() -> None:
 
 async def test_bills_are_the_answer_s_own_or_by_price() -> None:
     own = whole(pointsman={"arm": "x", "cost": COST}, usage={"prompt_tokens": 1})
-    tap, _, _ = await tapped([own], price_of=lambda read, written: 99)
+    tap, _, _ = await tapped([own], price_of=lambda read, written, cached: 99)
     assert tap.heard.billed == Cost(**COST)  # type: ignore[arg-type]
-    tap, _, _ = await tapped([STREAM], EVENTS, price_of=lambda read, written: 10 * read + written)
+    tap, _, _ = await tapped([STREAM], EVENTS, price_of=lambda read, written, cached: 10 * read + written)
     assert tap.heard.billed is not None
     assert tap.heard.billed.nano_usd == 52
-    tap, _, _ = await tapped([STREAM], EVENTS, price_of=lambda read, written: None)
+    tap, _, _ = await tapped([STREAM], EVENTS, price_of=lambda read, written, cached: None)
     assert (tap.heard.billed, tap.heard.cost is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [
+        ({"cached_tokens": 4}, 4),
+        ({"cached_tokens": 5, "audio_tokens": 0}, 5),
+        ({"cached_tokens": 0}, 0),
+        *(({"cached_tokens": wrong}, 0) for wrong in (6, -1, 4.0, 10**30, True, "4", None, [4], {})),
+        *((wrong, 0) for wrong in ({}, None, 4, "4", [4])),
+    ],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_cached_tokens_are_told_or_billed_as_all_others(details: Any, cached: int, is_stream: bool) -> None:
+    """Six of a prompt of five, or what is no count, is no discount."""
+    told = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": details}
+    last = b"data: " + json.dumps({"choices": [], "usage": told}).encode() + b"\n\n"
+    answer, headers = (chunk("42", "stop") + last + DONE, EVENTS) if is_stream else (whole(usage=told), JSON)
+    seen: list[tuple[int, int, int]] = []
+    tap, _, body = await tapped([answer], headers, price_of=lambda *counts: seen.append(counts) or 7)  # type: ignore[func-returns-value]
+    assert (seen, body) == ([(5, 2, cached)], answer)
+    assert tap.heard.is_answer
+    assert tap.heard.billed is not None
+    assert (tap.heard.billed.nano_usd, tap.heard.billed.prompt_tokens) == (7, 5)
 
 
 async def test_a_whole_answer_gets_entries_and_headers() -> None:
@@ -115,7 +139,7 @@ async def test_a_stream_of_ours_gets_entries_with_its_note(size: int) -> None:
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
 async def test_a_stream_of_an_upstream_gets_a_chunk_of_its_own(size: int, end: bytes) -> None:
     stream = STREAM.replace(b"\n\n", end)
-    _, _, body = await tapped(cut(stream, size), EVENTS, editor=Adds(), price_of=lambda read, written: 1)
+    _, _, body = await tapped(cut(stream, size), EVENTS, editor=Adds(), price_of=lambda read, written, cached: 1)
     assert body.startswith((chunk("4") + b": a comment\n\n" + chunk("2") + chunk(finish="stop")).replace(b"\n\n", end))
     *_, note, done = [event for event in body.replace(end, b"\n\n").split(b"\n\n") if event]
     assert done == b"data: [DONE]"

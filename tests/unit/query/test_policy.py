@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.core import BadRequest, OverBudget
 from pointsman.query.certifying import Setting, choose
@@ -12,6 +14,7 @@ from pointsman.query.difficulty.serving import Server
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.policy import Certificate, Policy, Quote, Wish
 from pointsman.query.promise import Promise
+from pointsman.query.sequences import Look, Sequences
 
 ARMS = ("small", "middle", "large")
 TOKENS = np.array([10.0, 10.0, 10.0])
@@ -202,3 +205,95 @@ def test_what_was_learned_decides(learned) -> None:
     ]
     assert arms == [outcomes.names[arm] for arm in together[:60]]
     assert set(arms) == {"arm0", "arm1"}
+
+
+def discounted(found: Policy, discounts: tuple[float, ...], wish: Wish | None = None) -> tuple[str, str]:
+    choice = found.decide("text", TOKENS, wish or Wish(), discounts=np.array(discounts))
+    return choice.arm, choice.reason
+
+
+def test_quotes_are_less_what_a_prompt_cache_saves_and_never_nothing() -> None:
+    choice = policy(cost=(0.5, 4.0, 10.0)).decide("text", TOKENS, Wish(), discounts=np.array([3.0, 1.5, 20.0]))
+    assert [quote.cost for quote in choice.quotes] == [0.5, 2.5, 1.0]
+
+
+def test_wishes_take_every_arm_at_its_discounted_cost() -> None:
+    within = Wish(max_cost=4.0)
+    assert discounted(policy(), (0, 0, 5.9), within) == ("middle", "within_max_cost")
+    assert discounted(policy(), (0, 0, 6.0), within) == ("large", "within_max_cost")
+    assert discounted(policy(), (0, 3.0, 0), Wish(max_cost=1.0)) == ("middle", "within_max_cost")
+    with pytest.raises(OverBudget, match=r"the least is 2\.5$"):
+        policy(cost=(3.0, 4.0, 10.0)).decide("text", TOKENS, Wish(max_cost=2.0), discounts=np.array([0, 1.5, 0]))
+    worth = Wish(price=20.0)  # 0.8 - 0.2 against 0.9 - 0.5 + 0.05 for every nano-dollar less
+    assert discounted(policy(), (0, 0, 3.9), worth) == ("middle", "worth_its_price")
+    assert discounted(policy(), (0, 0, 4.1), worth) == ("large", "worth_its_price")
+    assert discounted(policy(), (0, 1.0, 4.1), worth) == ("middle", "worth_its_price")
+
+
+@pytest.mark.parametrize(
+    ("discounts", "taken"),
+    [
+        ((0, 0, 0), ("middle", "certified")),
+        ((0, 0, 5.9), ("middle", "certified")),
+        ((0, 0, 6.0), ("large", "reference_with_prompt_cache")),
+        ((0, 1.0, 6.0), ("middle", "certified")),  # 3 against 4
+        ((0, 1.0, 7.0), ("large", "reference_with_prompt_cache")),
+        ((0, 3.0, 0), ("middle", "certified")),
+        ((9.0, 0, 0), ("middle", "certified")),  # nobody else is taken for a cache
+        ((9.0, 0, 9.0), ("large", "reference_with_prompt_cache")),
+    ],
+)
+def test_under_a_certificate_only_the_reference_arm_is_taken_for_its_cache(
+    discounts: tuple[float, ...], taken: tuple[str, str]
+) -> None:
+    """The setting takes the middle arm for 4, by costs without discounts; the reference arm is the large one for 10."""
+    assert discounted(policy(certificate()), discounts) == taken
+
+
+def test_what_is_bought_for_more_than_the_reference_arm_costs_stays() -> None:
+    """The middle arm was not taken to save: 0.95 - 0.24 against 0.9 - 0.2, whatever the large one's cache saves."""
+    dear = policy(certificate(), right=(0.5, 0.95, 0.9), cost=(1.0, 12.0, 10.0))
+    assert discounted(dear, (0, 0, 9.0)) == ("middle", "certified")
+
+
+def test_discounts_change_nothing_where_the_reference_arm_answers_anyway() -> None:
+    discounts = (9.0, 9.0, 9.0)
+    assert discounted(policy(), discounts) == ("large", "reference_without_certificate")
+    assert discounted(policy(certificate()), discounts, Wish(quality=1.0)) == ("large", "reference_above_certificate")
+    assert discounted(policy(certificate(), novelty=0.9), discounts) == ("large", "reference_for_novel_request")
+    careful = policy(certificate(setting=Setting(0.02, 0.2)))
+    assert discounted(careful, discounts) == ("large", "certified")
+
+
+@given(cost=st.tuples(*[st.floats(1, 100)] * 3), saves=st.tuples(*[st.floats(0, 100)] * 3), price=st.floats(0.001, 0.1))
+def test_a_certified_choice_stands_or_the_reference_arm_answers_for_less(
+    cost: tuple[float, ...], saves: tuple[float, ...], price: float
+) -> None:
+    found = policy(certificate(setting=Setting(price, 0.0)), cost=cost)
+    before = found.decide("text", TOKENS, Wish())
+    after = found.decide("text", TOKENS, Wish(), discounts=np.array(saves))
+    told = {quote.arm: quote.cost for quote in after.quotes}
+    assert told == {arm: max(c - s, 1.0) for arm, c, s in zip(ARMS, cost, saves, strict=True)}
+    turned = cost[2] > cost[ARMS.index(before.arm)] and told["large"] <= told[before.arm]
+    assert after.arm == ("large" if turned else before.arm)
+    assert after.reason == ("reference_with_prompt_cache" if turned else "certified")
+
+
+@pytest.mark.parametrize(("saves", "answers"), [(0.0, "small first"), (7.9, "small first"), (8.0, "large")])
+def test_a_look_is_left_out_where_the_reference_arm_s_cache_makes_up_for_it(saves: float, answers: str) -> None:
+    """1 for the look and half of what the large arm costs, 10 less its discount."""
+    moved = np.zeros((1, 2, 3, 2))
+    moved[0, 0, 2, 0] = moved[0, 1, 0, 0] = 1.0
+    sequences = Sequences((Look((0,)),), np.array([[0.5, 0.0]]), moved)
+    certified = certificate(setting=Setting(0.001, 0.0, looks=True))
+    looking = replace(policy(), certificate=certified, sequences=sequences)
+    choice = looking.decide("text", TOKENS, Wish(), discounts=np.array([0.0, 0.0, saves]))
+    if answers == "large":
+        assert (choice.arm, choice.reason, choice.steps) == ("large", "reference_with_prompt_cache", None)
+    else:
+        assert choice.steps is not None
+        assert (choice.steps.first, choice.reason) == (("small",), "certified")
+        assert choice.steps.quote.cost == pytest.approx(1 + (10 - saves) / 2)
+    wished = looking.decide("text", TOKENS, Wish(max_cost=6.0), discounts=np.array([0.0, 0.0, 5.0]))
+    assert wished.steps is not None, "1 and 5 at worst"
+    assert looking.decide("text", TOKENS, Wish(max_cost=6.0), discounts=np.array([0.0, 0.0, 4.9])).steps is None

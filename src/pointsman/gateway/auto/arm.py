@@ -264,8 +264,10 @@ class AutoArm:
             await self._asker.ask(call, plan.decision, plan.model, body, receive, tap)
 
     def _after(self, asked: Asked, plan: Plan, trail: Trail, heard: Heard) -> None:
-        """Once the answer is complete, or will not be: the books, memory, and the audit."""
+        """Once the answer is complete, or will not be: the books, the conversation, memory, and the audit."""
         entry = self._recorder.settled(trail, heard)
+        if self._tracks.policy is not None:
+            self._tracks.policy.answered(plan, heard)
         if self._tracks.memory is not None and plan.look is not None:
             self._tracks.memory.keep(plan.look, heard, plan.arm)
         if plan.decision.is_audited and self.auditor is not None:

@@ -16,6 +16,7 @@ from pointsman.gateway.tap import Bill
 from pointsman.query.voting import Votes
 
 if TYPE_CHECKING:  # numpy is loaded where there is a policy only
+    from pointsman.gateway.auto.conversations import Turn
     from pointsman.query.memory import Look
     from pointsman.query.policy import Kind, Steps, Wish
 
@@ -163,6 +164,8 @@ class Plan:
         steps: what is called and looked at first; None where one arm answers, or that was done.
         looked: what was called and seen first; None where nothing was.
         missed: what tracks took that did not answer. No arm's bill holds it.
+        turn: the request in its conversation; None where no prompt cache has a price.
+        cache_saves: nano-dollars by which an arm is forecast to cost less, since its model has read the conversation.
     """
 
     decision: Decision
@@ -181,6 +184,8 @@ class Plan:
     steps: Steps | None = None
     looked: Looked | None = None
     missed: Cost = field(default_factory=Cost.zero)
+    turn: Turn | None = None
+    cache_saves: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def arm(self) -> str:

@@ -25,6 +25,7 @@ from pointsman.gateway.models import ModelArm, ModelSource
 from pointsman.gateway.tap import PriceOf
 
 if TYPE_CHECKING:  # each is loaded where it is configured only
+    from pointsman.gateway.auto.conversations import Conversations
     from pointsman.gateway.ledger import Ledger
     from pointsman.program.text.router import Router
     from pointsman.query.memory import Memory
@@ -132,7 +133,7 @@ class Auto:
     ) -> None:
         self._config, self._opened, self._arms = config, opened, arms
         policy = opened.policy
-        self._policy = None if policy is None else PolicyTrack(policy, self._specs(policy, models), self._count)
+        self._policy = None if policy is None else self._track(policy, models)
         self._memory = None if opened.memory is None else MemoryTrack(opened.memory)
         routing = config.routing
         self._guard = None if policy is None else guard_of(policy, routing.most_reference, routing.shift_tolerance)
@@ -145,7 +146,7 @@ class Auto:
         """What the model of an upstream asks for tokens; None for every other one."""
         for upstream in self._config.upstreams:
             if model in upstream.models:
-                return lambda read, written: upstream.nano_usd(model, read, written)
+                return lambda read, written, cached: upstream.nano_usd(model, read, written, cached)
         return None
 
     def level_of(self, model: str) -> str:
@@ -199,6 +200,20 @@ class Auto:
                 recorder=self.recorder,
             )
         return arm
+
+    def _track(self, policy: Policy, models: Sequence[ModelSource]) -> PolicyTrack:
+        return PolicyTrack(policy, self._specs(policy, models), self._count, self._conversations(policy))
+
+    def _conversations(self, policy: Policy) -> Conversations | None:
+        """None where costs are no money, or no prompt cache makes any of it cheaper."""
+        priced = ((upstream, model) for upstream in self._config.upstreams for model in upstream.models)
+        saves = {model: saved for upstream, model in priced if (saved := upstream.cache_saves(model)) > 0}
+        if policy.kind != "nano_usd" or not saves:
+            return None
+        from pointsman.gateway.auto.conversations import Conversations
+
+        routing = self._config.routing
+        return Conversations(saves, routing.prompt_cache_s, routing.prompt_cache_tokens)
 
     def _specs(self, policy: Policy, models: Sequence[ModelSource]) -> Any:
         served = {

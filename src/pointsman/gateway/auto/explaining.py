@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from pointsman.gateway.auto.telling import Standard, certificate_told, forecasts
 from pointsman.query.voting import Votes
 
 if TYPE_CHECKING:  # numpy is loaded where there is a policy only
+    from pointsman.gateway.auto.conversations import Turn
     from pointsman.query.policy import Steps
 
 __all__ = ["AuditTrail", "Trail", "Trails"]
@@ -57,6 +59,7 @@ class Trail:
         arm: who answers.
         votes: how the answer was elected.
         steps, looked: what is called and looked at first, and what came of it.
+        turn, cache_saves: what a model has read of the conversation before, and what that saves its arms.
     """
 
     request_id: str
@@ -79,12 +82,15 @@ class Trail:
     votes: Votes | None = None
     steps: Steps | None = None
     looked: Looked | None = None
+    turn: Turn | None = None
+    cache_saves: Mapping[str, float] = field(default_factory=dict)
 
     def decided(self, plan: Plan, standard: Standard | None) -> None:
         """Takes over what a plan says, but its text."""
         self.level, self.decision, self.novelty, self.standard = plan.level, plan.decision, plan.novelty, standard
         self.counted, self.votes, self.missed = dict(plan.counted), plan.votes, plan.missed
         self.arm, self.steps, self.looked = plan.arm, plan.steps, plan.looked
+        self.turn, self.cache_saves = plan.turn, plan.cache_saves
         self.dials = {} if plan.spec is None else dict(plan.spec.settings)
 
     def told(self) -> dict[str, Any]:
@@ -103,6 +109,7 @@ class Trail:
             "votes": self.votes,
             "sequence": self.steps if self.looked is None else self.looked.told(),
             "forecasts": [] if decision is None else forecasts_told(decision, self.standard, self.counted),
+            "prompt_cache": self._prompt_cache(),
             "novelty": self.novelty,
             "billed": self.billed,
             "missed": self.missed,
@@ -113,6 +120,14 @@ class Trail:
             "audit": self.audit,
             "parts": self.parts,
         }
+
+    def _prompt_cache(self) -> dict[str, Any] | None:
+        """What the cache saves, or what switching loses; None where no model has read the conversation before."""
+        if self.turn is None or self.turn.read is None:
+            return None
+        read, saves = self.turn.read, {arm: round(nano_usd) for arm, nano_usd in self.cache_saves.items()}
+        kept = self.arm in saves
+        return {"model": read.model, "prompt_tokens": read.prompt_tokens, "saves_nano_usd": saves, "is_kept": kept}
 
 
 class Trails:

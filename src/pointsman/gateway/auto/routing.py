@@ -3,6 +3,10 @@
 Prompt tokens are counted by the tokenizer of an arm's model where that is loaded on this machine. For an upstream's,
 and for a model that no request has loaded yet, they are estimated as a quarter of the text's bytes, and told as such.
 
+Where a model has read the conversation before (`conversations.py`), its arms are forecast to cost less by what the
+prompt cache saves, and all others are not: that is the price of switching models. Of an arm with votes only the samples
+count that are asked for in any case.
+
 What the policy was not calibrated on goes to the reference arm: content that is not text, tools, response
 formats, several choices, log-probabilities, grammars.
 """
@@ -20,8 +24,11 @@ from pointsman.gateway import wire
 from pointsman.gateway.auto.asked import Asked, Plan
 from pointsman.gateway.auto.spec import ArmSpec
 from pointsman.gateway.auto.telling import Standard
+from pointsman.gateway.tap import Heard
+from pointsman.query.voting import wave
 
 if TYPE_CHECKING:  # numpy is loaded where there is a policy only
+    from pointsman.gateway.auto.conversations import Conversations, Turn
     from pointsman.query.policy import Choice, Policy
 
 __all__ = ["Count", "PolicyTrack"]
@@ -44,14 +51,21 @@ class PolicyTrack:
         policy: what decides.
         specs: of its arms, by name.
         count: counts prompt tokens.
+        conversations: which models have read one before; None where no prompt cache has a price.
 
     Raises:
         BadRequest: `invalid_arm` where a sequence looks at the votes of an arm without `n`.
     """
 
-    def __init__(self, policy: Policy, specs: Mapping[str, ArmSpec], count: Count) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        specs: Mapping[str, ArmSpec],
+        count: Count,
+        conversations: Conversations | None = None,
+    ) -> None:
         _require_votes(policy, specs)
-        self.policy, self.specs, self._count = policy, specs, count
+        self.policy, self.specs, self._count, self._conversations = policy, specs, count, conversations
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="policy")
 
     @property
@@ -107,6 +121,11 @@ class PolicyTrack:
         spec = self.specs[plan.steps.answers(agrees=agrees)]
         return replace(plan, decision=replace(plan.decision, dials=spec.dials), spec=spec, steps=None)
 
+    def answered(self, plan: Plan, heard: Heard) -> None:
+        """Keeps which model has read the conversation, once its answer is complete."""
+        if self._conversations is not None and plan.turn is not None and plan.spec is not None and heard.is_answer:
+            self._conversations.answered(plan.turn, plan.spec.model, _read_tokens(plan, heard))
+
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -116,13 +135,10 @@ class PolicyTrack:
         return self.specs[self.policy.reference]
 
     def _chosen(self, asked: Asked, prompt: str, wish: object) -> Plan:
-        import numpy as np
-
-        from pointsman.query.policy import Wish
-
-        assert isinstance(wish, Wish)
         tokens, counted = self._prompt_tokens(asked, prompt)
-        choice = self.policy.decide(prompt, np.array([tokens[name] for name in self.policy.arms], np.float64), wish)
+        turn = self._turn(asked)
+        saves = self._cache_saves(turn, tokens)
+        choice = self._choice(prompt, tokens, saves, wish)
         spec, arm = self.specs[choice.arm], choice.arm
         if choice.steps is not None:
             arm = choice.steps.quote.arm
@@ -136,7 +152,42 @@ class PolicyTrack:
             forecasts=self._forecasts(choice, tokens),
             certificate=self._certificate(choice),
         )
-        return Plan(decision, "query", spec=spec, novelty=choice.novelty, counted=counted, steps=choice.steps)
+        return Plan(
+            decision,
+            "query",
+            spec=spec,
+            novelty=choice.novelty,
+            counted=counted,
+            steps=choice.steps,
+            turn=turn,
+            cache_saves=saves,
+        )
+
+    def _choice(self, prompt: str, tokens: Mapping[str, int], saves: Mapping[str, float], wish: object) -> Choice:
+        import numpy as np
+
+        from pointsman.query.policy import Wish
+
+        assert isinstance(wish, Wish)
+        arms = self.policy.arms
+        discounts = np.array([saves.get(name, 0.0) for name in arms]) if saves else None
+        counts = np.array([tokens[name] for name in arms], np.float64)
+        return self.policy.decide(prompt, counts, wish, discounts=discounts)
+
+    def _turn(self, asked: Asked) -> Turn | None:
+        call = asked.call
+        return None if self._conversations is None else self._conversations.turn(call.api_key, call.request)
+
+    def _cache_saves(self, turn: Turn | None, tokens: Mapping[str, int]) -> dict[str, float]:
+        """Nano-dollars, of arms whose model has read the turn before; `tokens`: of each arm's prompt."""
+        if self._conversations is None or turn is None or turn.read is None:
+            return {}
+        read, found = turn.read, {}
+        for name, spec in self.specs.items():
+            if spec.model == read.model:
+                cached = min(read.prompt_tokens, tokens[name] // (spec.n or 1))
+                found[name] = self._conversations.saves[read.model] * cached * (wave((), spec.n) if spec.n else 1)
+        return found
 
     def _prompt_tokens(self, asked: Asked, prompt: str) -> tuple[dict[str, int], dict[str, str]]:
         """Of each arm; arms that differ in neither model nor mode have the same prompt; each vote reads it."""
@@ -163,6 +214,17 @@ class PolicyTrack:
     def _certificate(self, choice: Choice) -> str | None:
         certificate = self.policy.certificate
         return certificate.data if certificate is not None and choice.reason == "certified" else None
+
+
+def _read_tokens(plan: Plan, heard: Heard) -> int:
+    """Prompt tokens that the answer's model read once: without those of other arms, and of one vote; 0 if unknown."""
+    called = () if plan.looked is None else plan.looked.called
+    at_hand = next((one for one in called if one.arm == plan.arm), None)
+    billed, votes = (heard.billed, plan.votes) if at_hand is None else (at_hand.billed, at_hand.votes)
+    if billed is None:
+        return 0
+    others = plan.before.cost.prompt_tokens if at_hand is None else 0
+    return (billed.prompt_tokens - others) // (1 if votes is None else votes.asked)
 
 
 def _require_votes(policy: Policy, specs: Mapping[str, ArmSpec]) -> None:
