@@ -7,6 +7,7 @@
     comparer = "agreement"         # or "reference_is_right": what an audit says of an answer
     most_reference = 5e6           # most that the reference arm bills, in the policy's unit; left out: from forecasts
     shift_tolerance = 0.05         # mean novelty of requests above that of the calibration rows; 1 for any
+    embedding = "potion"           # where the embedding that the policy has learned with is now; left out: where it was
 
     [memory]
     path = "memory.sqlite3"        # answers that were given before answer again, for each API key by itself
@@ -61,6 +62,7 @@ class RoutingConfig:
         comparer: whether an audit compares only, or takes the reference arm's answer for the right one.
         most_reference: most that the reference arm bills for a request, in the policy's kind; None: from forecasts.
         shift_tolerance: of the mean novelty of requests, above that of the calibration rows.
+        embedding: folder of what the policy has learned with; None: where it was then.
         memory: file of the memory.
         capacity_bytes: of all that memory keeps.
         seconds_to_live: of what it keeps.
@@ -78,6 +80,7 @@ class RoutingConfig:
     comparer: Comparer = "agreement"
     most_reference: float | None = None
     shift_tolerance: float = TOLERANCE
+    embedding: Path | None = None
     memory: Path | None = None
     capacity_bytes: int = 256 << 20
     seconds_to_live: float = 7 * 86_400.0
@@ -99,6 +102,7 @@ class RoutingFlags:
     """Settings from the command line; None leaves one as it is."""
 
     policy: Path | None = None
+    embedding: Path | None = None
     memory: Path | None = None
     solver: bool | None = None
     ledger: Path | None = None
@@ -111,6 +115,7 @@ class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     comparer: Comparer | None = None
     most_reference: Annotated[float, Meta(gt=0)] | None = None
     shift_tolerance: Annotated[float, Meta(ge=0, le=1)] | None = None
+    embedding: _Path | None = None
 
 
 class _MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +156,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "comparer": ("policy", "comparer"),
     "most_reference": ("policy", "most_reference"),
     "shift_tolerance": ("policy", "shift_tolerance"),
+    "embedding": ("policy", "embedding"),
     "memory": ("memory", "path"),
     "capacity_bytes": ("memory", "capacity_bytes"),
     "seconds_to_live": ("memory", "seconds_to_live"),
@@ -163,7 +169,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
 }
 """Where each setting stands in the file."""
 
-_FILES = ("folder", "path")
+_FILES = ("folder", "path", "embedding")
 """Keys whose values are relative to the file."""
 
 

@@ -29,6 +29,7 @@ from pointsman.core import BadRequest, OverBudget
 from pointsman.core.records import SEQUENCE
 from pointsman.query.certifying import Setting, courses_of
 from pointsman.query.difficulty.serving import Server
+from pointsman.query.embedding import Embedder, extra_of
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Floats
 from pointsman.query.promise import Promise
@@ -162,6 +163,7 @@ class Policy:
         certificate: None until `pointsman calibrate query`, and where it was dropped.
         version: of everything that decides; a digest.
         sequences: what looks there are; None where they do not pay.
+        embedder: that the forecaster has learned with; None where there was none.
     """
 
     arms: tuple[str, ...]
@@ -171,6 +173,7 @@ class Policy:
     certificate: Certificate | None
     version: str
     sequences: Sequences | None = None
+    embedder: Embedder | None = None
 
     def __post_init__(self) -> None:
         if self.certificate is not None and self.certificate.setting.looks and self.sequences is None:
@@ -199,7 +202,8 @@ class Policy:
             OverBudget: `max_cost_too_low` where every arm is forecast to cost more; says the least. Of a sequence all
                 that is called at worst counts.
         """
-        forecasts = self.server.forecast(text, prompt_tokens)
+        extra = extra_of(self.embedder, [text])
+        forecasts = self.server.forecast(text, prompt_tokens, None if extra is None else extra[0])
         runs = np.array([available is None or name in available for name in self.arms])
         if not runs[self.arms.index(self.reference)]:
             raise BadRequest(f"the reference arm {self.reference!r} does not run", code="reference_unavailable")
