@@ -1,8 +1,11 @@
-"""Rules for every test: sockets reach this machine only, and nothing is read from the developer's environment."""
+"""Rules for every test: sockets reach this machine only, and nothing is read from the developer's environment.
+
+And embeddings that are made on the spot.
+"""
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -74,3 +77,24 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def anyio_backend() -> str:
     """Tests marked `anyio` run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def write_embedding() -> Callable[..., Path]:
+    """Writes an embedding that has a vector for each word; unknown words are special tokens, with one that misleads."""
+    import numpy as np
+    from safetensors.numpy import save_file
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+    def write(folder: Path, vectors: Mapping[str, Sequence[float]], dtype: str = "float32") -> Path:
+        words = {word: number for number, word in enumerate([*vectors, "[UNK]"])}
+        tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.add_special_tokens([AddedToken("[UNK]", special=True)])
+        misleading = [1000.0] * len(next(iter(vectors.values())))
+        folder.mkdir(parents=True)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        save_file({"embeddings": np.array([*vectors.values(), misleading], dtype=dtype)}, folder / "model.safetensors")
+        return folder
+
+    return write

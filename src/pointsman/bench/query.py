@@ -27,6 +27,7 @@ from pointsman.bench.query_latency import latency_figures
 from pointsman.bench.query_picture import draw
 from pointsman.bench.report import Figure, Report, absent, sha256_of
 from pointsman.core import BadRequest
+from pointsman.query.embedding import load_embedder
 from pointsman.query.promise import Promise
 from pointsman.query.reading import Tariff
 
@@ -57,6 +58,8 @@ class _Found:
 def evaluate(table: Table, effort: Effort, *, seed: int, quick: bool, plot: Path | None) -> None:
     """Measures one table, prints everybody, and ends in the JSON line."""
     report = Report("evaluate query", seed, quick, data=_hashes(table.paths))
+    if table.embedding is not None:
+        report.data |= {"embedding": load_embedder(table.embedding).digest}
     sample, notes = read_sample(table)
     outcomes = sample.outcomes
     report.details += [*notes, f"{len(outcomes):,} requests, {len(outcomes.arms)} arms: {', '.join(outcomes.names)}"]

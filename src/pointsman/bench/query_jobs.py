@@ -27,6 +27,7 @@ from pointsman.query.adopting import fit_sequences
 from pointsman.query.certifying import certify
 from pointsman.query.difficulty.joint import Joint
 from pointsman.query.difficulty.serving import Server
+from pointsman.query.embedding import load_embedder
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.frontier import Curve, apgr, cpt, gap_closed, saving
@@ -46,12 +47,13 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is read: files, the arms that are used, tariffs, and how many samples vote."""
+    """What is read: files, the arms that are used, tariffs, how many samples vote, and the folder of an embedding."""
 
     paths: tuple[Path, ...]
     arms: tuple[str, ...] | None = None
     tariffs: Mapping[str, Tariff] | None = None
     votes: int | None = None
+    embedding: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,14 @@ class CertifiedSplit:
 
 
 def read_sample(table: Table) -> tuple[Sample, list[str]]:
-    """The table with features, and what was left out of it."""
+    """The table with features, and what was left out of it or added."""
     read = read_outcomes(table.paths, table.arms, table.tariffs, table.votes)
-    return Sample(read.outcomes, features_of(read.outcomes.texts)), read.notes()
+    texts, notes = read.outcomes.texts, read.notes()
+    if table.embedding is None:
+        return Sample(read.outcomes, features_of(texts)), notes
+    embedder = load_embedder(table.embedding)
+    told = f"embedding: {table.embedding}, {embedder.num_dims} dimensions, for all entrants"
+    return Sample(read.outcomes, features_of(texts, embedder.embed(texts))), [*notes, told]
 
 
 def run_jobs(table: Table, jobs: Sequence[Job], label: str) -> Iterator[Measured | CertifiedSplit]:

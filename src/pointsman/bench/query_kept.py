@@ -17,6 +17,7 @@ from pointsman import __version__
 from pointsman.bench.query_jobs import CertifiedSplit, Job, Measured, Table, run_jobs
 from pointsman.bench.report import sha256_of
 from pointsman.core import BadRequest
+from pointsman.query.embedding import load_embedder
 from pointsman.query.resuming import lines_done
 
 __all__ = ["run_kept"]
@@ -55,7 +56,8 @@ def _what(table: Table) -> dict[str, Any]:
     tariffs = {name: asdict(tariff) for name, tariff in (table.tariffs or {}).items()}
     files = [sha256_of(path) for path in table.paths]
     arms = None if table.arms is None else list(table.arms)
-    return {"version": __version__, "files": files, "arms": arms, "tariffs": tariffs, "votes": table.votes}
+    found = {"version": __version__, "files": files, "arms": arms, "tariffs": tariffs, "votes": table.votes}
+    return found if table.embedding is None else found | {"embedding": load_embedder(table.embedding).digest}
 
 
 def _known(path: Path, what: dict[str, Any]) -> Iterator[Measured | CertifiedSplit]:

@@ -43,6 +43,9 @@ def query(
         bool,
         typer.Option("--known-only", help="Instead: the novelty that 99 % of the rows of left-out tasks lie above."),
     ] = False,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+    ] = None,
     costs: Annotated[Path | None, typer.Option(help="JSON of prices by arm, as for `fit query`.")] = None,
 ) -> None:
     """Certify how much a policy saves while it keeps the reference arm's quality; exit 1 where nothing may be promised.
@@ -59,7 +62,7 @@ def query(
     if known_only and most_novel is not None:
         raise BadRequest("--most-novel and --known-only are given; expected one of them", code="conflicting_options")
     promise = _promise(quality, loss, confidence)
-    stored = load_stored(policy)
+    stored = load_stored(policy, embedding)
     if known_only:
         most_novel = stored.policy.server.fitted.novelty.most_known
     most_novel = 1.0 if most_novel is None else most_novel

@@ -151,6 +151,9 @@ def query(
         Path | None, typer.Option(help="JSON of prices by arm: [input, output] US dollars per million tokens.")
     ] = None,
     votes: Annotated[int | None, typer.Option(min=3, help="Add arms of which so many samples vote.")] = None,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Folder of an embedding, whose vectors all entrants learn from too.")
+    ] = None,
     splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 5,
     leave_task_out: Annotated[
         bool, typer.Option("--leave-task-out/--no-leave-task-out", help="Also learn on some tasks and test on others.")
@@ -166,6 +169,8 @@ def query(
     pointsman evaluate query outcomes.jsonl --plot quality.svg
 
     pointsman evaluate query outcomes.jsonl.gz --arms small,large --costs costs.json --splits 10
+
+    pointsman evaluate query outcomes.jsonl --embedding potion
     """
     require_local()
     from pointsman.bench.query import Effort, evaluate
@@ -173,7 +178,7 @@ def query(
     from pointsman.query.reading import read_tariffs
 
     names = tuple(name.strip() for name in arms.split(",") if name.strip()) if arms is not None else None
-    table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes)
+    table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes, embedding)
     counts, with_rivals = ((2, 4), False) if quick else ((splits, resplits), True)
     effort = Effort(*counts, leave_task_out, with_rivals, resume)
     evaluate(table, effort, seed=seed, quick=quick, plot=plot)

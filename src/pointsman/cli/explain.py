@@ -30,6 +30,9 @@ def explain_command(
     quality: Annotated[float | None, typer.Option(help="Share of the reference arm's right answers to keep.")] = None,
     max_cost: Annotated[float | None, typer.Option(help="Most that the answer may be forecast to cost, USD.")] = None,
     price: Annotated[float | None, typer.Option(help="What a right answer is worth, USD.")] = None,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say which arm a request goes to, and why: what is unusual in it, how hard it is, and what each arm would do.
@@ -43,7 +46,7 @@ def explain_command(
     from pointsman.query.policy import Wish
     from pointsman.query.storing import load_stored
 
-    text, stored = _text_of(request), load_stored(policy)
+    text, stored = _text_of(request), load_stored(policy, embedding)
     unit = _NANO if stored.policy.kind == "nano_usd" else 1.0
     wish = Wish(quality, *(None if each is None else each * unit for each in (max_cost, price)))
     found = explain(stored, text, wish)

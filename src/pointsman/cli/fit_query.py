@@ -42,6 +42,9 @@ def query(
     votes: Annotated[
         int | None, typer.Option(min=3, help="Add arms ARM?n=VOTES, of which so many samples of the table vote.")
     ] = None,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Folder of an embedding to learn with; with --onto, where the policy's is now.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of learning.")] = 0,
 ) -> None:
     """Learn from outcomes which arm a request needs; all rows are learned from, so keep others to calibrate with.
@@ -55,6 +58,8 @@ def query(
     pointsman fit query --outcomes sampled.jsonl --votes 3
 
     pointsman fit query --onto policy --outcomes new.jsonl -o policy2
+
+    pointsman fit query --outcomes outcomes.jsonl --embedding potion
     """
     require_learning()
     from pointsman.query.reading import read_tariffs
@@ -68,9 +73,9 @@ def query(
     kind = kind_of("nano_usd" if cost is None else cost)
     tariffs = None if costs is None else read_tariffs(costs)
     if onto is None:
-        _fit(outcomes, output, names_of(arms), tariffs, votes, reference, seed, kind)
+        _fit(outcomes, output, names_of(arms), tariffs, votes, reference, seed, kind, embedding)
     else:
-        _join(outcomes, output, names_of(arms), tariffs, onto, seed)
+        _join(outcomes, output, names_of(arms), tariffs, onto, seed, embedding)
 
 
 def kind_of(cost: str) -> CostKind:
@@ -103,15 +108,18 @@ def _fit(
     reference: str | None,
     seed: int,
     kind: CostKind,
+    embedding: Path | None,
 ) -> None:
+    from pointsman.query.embedding import load_embedder
     from pointsman.query.learning import fit_policy
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import save_policy
 
+    embedder = None if embedding is None else load_embedder(embedding)
     with counted("reading, learning, writing", 3) as tick:
         read = read_outcomes(files, arms, tariffs, votes, kind=kind)  # type: ignore[arg-type]  # of `read_tariffs`
         tick(1)
-        stored = fit_policy(read.outcomes, reference, seed, kind)
+        stored = fit_policy(read.outcomes, reference, seed, kind, embedder)
         tick(1)
         save_policy(stored, folder)
         tick(1)
@@ -122,13 +130,21 @@ def _fit(
     print(_written(stored, folder))
 
 
-def _join(files: list[Path], folder: Path, arms: list[str] | None, tariffs: object, onto: Path, seed: int) -> None:
+def _join(
+    files: list[Path],
+    folder: Path,
+    arms: list[str] | None,
+    tariffs: object,
+    onto: Path,
+    seed: int,
+    embedding: Path | None,
+) -> None:
     from pointsman.query.difficulty.growing import FEWEST_ROWS
     from pointsman.query.learning import grow_policy
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import load_stored, save_policy
 
-    stored = load_stored(onto)
+    stored = load_stored(onto, embedding)
     kind = stored.policy.kind
     read = read_outcomes(files, arms, tariffs, kind=kind, fewest_rows=FEWEST_ROWS, fewest_arms=1)  # type: ignore[arg-type]
     new = _new_arms(read, stored)
@@ -183,5 +199,7 @@ def _looks(stored: StoredPolicy) -> str:
 
 def _written(stored: StoredPolicy, folder: Path) -> str:
     policy = stored.policy
-    told = f"{folder}: {len(policy.arms)} arms, reference arm {policy.reference}, {policy.version}"
+    embedder = policy.embedder
+    learned = "" if embedder is None else f", with {embedder.num_dims} dimensions of the embedding {embedder.folder}"
+    told = f"{folder}: {len(policy.arms)} arms, reference arm {policy.reference}, {policy.version}{learned}"
     return f"{told}; not certified yet: pointsman calibrate query {folder} --outcomes OTHER_ROWS"

@@ -33,6 +33,9 @@ def serve_command(
     policy: Annotated[
         Path | None, typer.Option(help="The folder of a policy, which chooses among models for requests to `auto`.")
     ] = None,
+    embedding: Annotated[
+        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+    ] = None,
     memory: Annotated[
         Path | None, typer.Option(help="A file; `auto` answers again what it answered before to the same API key.")
     ] = None,
@@ -81,7 +84,7 @@ def serve_command(
     )
     if config is None and Path("pointsman.toml").is_file():
         config = Path("pointsman.toml")
-    routing = RoutingFlags(policy=policy, memory=memory, solver=solver, ledger=ledger)
+    routing = RoutingFlags(policy=policy, embedding=embedding, memory=memory, solver=solver, ledger=ledger)
     settings = load_config(config, flags=flags, models=model or (), routing=routing)
     if print_config:
         shown = {

@@ -9,6 +9,7 @@
     shift_tolerance = 0.05         # mean novelty of requests above that of the calibration rows; 1 for any
     prompt_cache_s = 300.0         # how long providers keep a prompt, for models with a price of cached tokens
     prompt_cache_tokens = 1024     # the shortest prompt that they keep
+    embedding = "potion"           # where the embedding that the policy has learned with is now; left out: where it was
 
     [memory]
     path = "memory.sqlite3"        # answers that were given before answer again, for each API key by itself
@@ -65,6 +66,7 @@ class RoutingConfig:
         shift_tolerance: of the mean novelty of requests, above that of the calibration rows.
         prompt_cache_s: how long a provider is taken to keep a prompt that it has read, in seconds.
         prompt_cache_tokens: of the shortest prompt that it keeps.
+        embedding: folder of what the policy has learned with; None: where it was then.
         memory: file of the memory.
         capacity_bytes: of all that memory keeps.
         seconds_to_live: of what it keeps.
@@ -84,6 +86,7 @@ class RoutingConfig:
     shift_tolerance: float = TOLERANCE
     prompt_cache_s: float = 300.0
     prompt_cache_tokens: int = 1_024
+    embedding: Path | None = None
     memory: Path | None = None
     capacity_bytes: int = 256 << 20
     seconds_to_live: float = 7 * 86_400.0
@@ -105,6 +108,7 @@ class RoutingFlags:
     """Settings from the command line; None leaves one as it is."""
 
     policy: Path | None = None
+    embedding: Path | None = None
     memory: Path | None = None
     solver: bool | None = None
     ledger: Path | None = None
@@ -119,6 +123,7 @@ class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     shift_tolerance: Annotated[float, Meta(ge=0, le=1)] | None = None
     prompt_cache_s: Annotated[float, Meta(gt=0)] | None = None
     prompt_cache_tokens: _Count | None = None
+    embedding: _Path | None = None
 
 
 class _MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +166,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "shift_tolerance": ("policy", "shift_tolerance"),
     "prompt_cache_s": ("policy", "prompt_cache_s"),
     "prompt_cache_tokens": ("policy", "prompt_cache_tokens"),
+    "embedding": ("policy", "embedding"),
     "memory": ("memory", "path"),
     "capacity_bytes": ("memory", "capacity_bytes"),
     "seconds_to_live": ("memory", "seconds_to_live"),
@@ -173,7 +179,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
 }
 """Where each setting stands in the file."""
 
-_FILES = ("folder", "path")
+_FILES = ("folder", "path", "embedding")
 """Keys whose values are relative to the file."""
 
 

@@ -80,13 +80,13 @@ def serve(
             uvicorn.Server(server_settings(app)).run(sockets=[listener])
 
 
-def _stored_policy(folder: Path) -> "Policy":
+def _stored_policy(folder: Path, embedding: Path | None) -> "Policy":
     try:
         storing = import_module("pointsman.query.storing")
     except ModuleNotFoundError as exc:
         problem = "a policy cannot be loaded: pointsman.query.storing or a library that it needs is missing"
         raise Unsupported(f"{problem} ({exc.name}); install pointsman[local]", code="extra_missing") from exc
-    policy: Policy = storing.load_policy(folder)
+    policy: Policy = storing.load_policy(folder, embedding)
     policy.server.warm()
     return policy
 

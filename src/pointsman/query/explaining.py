@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pointsman.query.embedding import extra_of
 from pointsman.query.features import features_of
 from pointsman.query.outcomes import Floats
 from pointsman.query.policy import Certificate, Choice, Policy, Wish
@@ -86,7 +87,7 @@ def explain(stored: StoredPolicy, text: str, wish: Wish) -> Explanation:
     lengths = None if stored.prompts is None else stored.prompts.estimate(text)
     tokens = np.full(len(policy.arms), np.nan) if lengths is None else lengths
     choice = policy.decide(text, tokens, wish)
-    features = features_of([text])
+    features = features_of([text], extra_of(policy.embedder, [text]))
     along = fitted.along(features)[0][0]
     return Explanation(
         choice=choice,

@@ -1,6 +1,6 @@
 """Files of a policy's folder: written whole or not at all, and read with every doubt told as `bad_policy`.
 
-This is the one module of the query level that translates errors of msgspec and safetensors about stored files.
+This is the one module of the query level that translates errors of msgspec and safetensors about these files.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pointsman.query.adopting import fit_sequences
 from pointsman.query.certifying import Certified, certify
 from pointsman.query.difficulty.growing import coordinates_of, with_arm
 from pointsman.query.difficulty.joint import Joint, JointForecaster
+from pointsman.query.embedding import Embedder, extra_of
 from pointsman.query.features import features_of
 from pointsman.query.forecasting import Forecasts, Sample
 from pointsman.query.outcomes import Floats, Outcomes
@@ -42,7 +43,11 @@ _LEAST_QUALITY = 0.5
 
 
 def fit_policy(
-    outcomes: Outcomes, reference: str | None = None, seed: int = 0, kind: Kind = "nano_usd"
+    outcomes: Outcomes,
+    reference: str | None = None,
+    seed: int = 0,
+    kind: Kind = "nano_usd",
+    embedder: Embedder | None = None,
 ) -> StoredPolicy:
     """A policy without a certificate, fitted on all rows that are left for arms.
 
@@ -51,6 +56,7 @@ def fit_policy(
         reference: the arm most often right where None.
         seed: of learning.
         kind: of costs.
+        embedder: of texts, whose vectors are learned from too.
 
     It has sequences where looks pay on rows that they were not learned on (`fit_sequences`), by held-out forecasts.
 
@@ -58,13 +64,13 @@ def fit_policy(
     """
     outcomes = outcomes.left_for_arms()
     chosen = outcomes.names[outcomes.strongest if reference is None else outcomes.index(reference)]
-    sample = _sample(outcomes)
+    sample = _sample(outcomes, embedder)
     with threadpool_limits(1):  # a fit is of many small products, for which threads wait longer than they compute
         fitted, held_out = Joint().fit_held_out(sample, seed)
     origin = Origin(digest_of(outcomes), len(outcomes), seed)
     found = fit_sequences(held_out, outcomes, seed)
     sequences = found if found.looks else None
-    policy = policy_of(outcomes.names, chosen, fitted, kind=kind, sequences=sequences)
+    policy = policy_of(outcomes.names, chosen, fitted, kind=kind, sequences=sequences, embedder=embedder)
     seen = SeenRows.of(outcomes, held_out, with_answers=sequences is not None)
     return StoredPolicy(policy, origin, seen, fit_prompt_lengths(outcomes))
 
@@ -85,9 +91,9 @@ def grow_policy(stored: StoredPolicy, outcomes: Outcomes, seed: int = 0) -> Stor
     fitted, seen = policy.server.fitted, stored.seen
     rows = seen.where(outcomes.ids)
     along = coordinates_of(fitted, seen.forecast_right)
-    grown = with_arm(fitted, _sample(outcomes))
+    grown = with_arm(fitted, _sample(outcomes, policy.embedder))
     return StoredPolicy(
-        policy_of((*policy.arms, name), policy.reference, grown, kind=policy.kind),
+        policy_of((*policy.arms, name), policy.reference, grown, kind=policy.kind, embedder=policy.embedder),
         msgspec.structs.replace(stored.origin, joined=[*stored.origin.joined, name]),
         _seen_with(seen, grown, along, rows, outcomes, seed),
         _prompts_with(stored.prompts, outcomes),
@@ -143,7 +149,7 @@ def calibrate_policy(
     """
     policy = stored.policy
     stored.seen.refuse_overlap(outcomes)
-    forecasts = forecasts_of(policy.server.fitted, outcomes)
+    forecasts = forecasts_of(policy.server.fitted, outcomes, policy.embedder)
     reference = policy.arms.index(policy.reference)
     sequences, num_untold = told(policy.sequences, outcomes)
     held_out = stored.seen.for_certify(policy.arms)
@@ -180,7 +186,7 @@ def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, m
     Found by looking at the rows again and again, so it is no promise: to promise it takes other rows.
     """
     policy = stored.policy
-    forecasts = forecasts_of(policy.server.fitted, outcomes)
+    forecasts = forecasts_of(policy.server.fitted, outcomes, policy.embedder)
     held_out, reference = stored.seen.for_certify(policy.arms), policy.arms.index(policy.reference)
     sequences, _ = told(policy.sequences, outcomes)
 
@@ -201,17 +207,17 @@ def best_reachable(stored: StoredPolicy, outcomes: Outcomes, promise: Promise, m
     return low
 
 
-def forecasts_of(fitted: JointForecaster, outcomes: Outcomes) -> Forecasts:
+def forecasts_of(fitted: JointForecaster, outcomes: Outcomes, embedder: Embedder | None = None) -> Forecasts:
     """Of a table's requests. Raises BadRequest: `no_texts`; `prompt_tokens_unknown` where prices are by token."""
     if fitted.prices.is_by_token and np.isnan(outcomes.prompt_tokens).any():
         problem = "prices of this policy are by token, and the table lacks input_tokens of some outcomes"
         raise BadRequest(problem, code="prompt_tokens_unknown", param="outcomes")
-    return fitted.forecast(_sample(outcomes).features, outcomes.prompt_tokens)
+    return fitted.forecast(_sample(outcomes, embedder).features, outcomes.prompt_tokens)
 
 
-def _sample(outcomes: Outcomes) -> Sample:
+def _sample(outcomes: Outcomes, embedder: Embedder | None) -> Sample:
     missing = sum(not text for text in outcomes.texts)
     if missing:
         problem = f"{missing} of {len(outcomes)} rows have no prompt; expected the text of each request"
         raise BadRequest(problem, code="no_texts", param="prompt")
-    return Sample(outcomes, features_of(outcomes.texts))
+    return Sample(outcomes, features_of(outcomes.texts, extra_of(embedder, outcomes.texts)))

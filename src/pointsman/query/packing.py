@@ -170,7 +170,7 @@ def _packed_stack(stack: Stack) -> StackPart:
 def unpack(record: Packed, arrays: Arrays, num_arms: int, file: Any) -> JointForecaster:
     """The forecaster of `num_arms` arms. `file`: whose record it is, for errors. Raises BadRequest `bad_policy`."""
     space, width = _space(arrays), 2 * num_arms
-    num_text = space.projection.shape[1] + len(space.center) - len(SURFACE)
+    num_text = space.projection.shape[1] + space.num_extra
     nothing = Points(*(np.zeros((1, size)) for size in (num_text, len(SURFACE), len(space.phases))))
     if (record.neighbours.kind, record.neighbours.view) != ("neighbours", "directions"):
         raise bad_policy(file, "neighbours", "are not those that tell novelty, of the view 'directions'")

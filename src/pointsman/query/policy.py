@@ -39,6 +39,7 @@ from pointsman.core import BadRequest, OverBudget
 from pointsman.core.records import SEQUENCE
 from pointsman.query.certifying import Setting, courses_of
 from pointsman.query.difficulty.serving import Server
+from pointsman.query.embedding import Embedder, extra_of
 from pointsman.query.forecasting import Forecasts
 from pointsman.query.outcomes import Floats
 from pointsman.query.promise import Promise
@@ -175,6 +176,7 @@ class Policy:
         certificate: None until `pointsman calibrate query`, and where it was dropped.
         version: of everything that decides; a digest.
         sequences: what looks there are; None where they do not pay.
+        embedder: that the forecaster has learned with; None where there was none.
     """
 
     arms: tuple[str, ...]
@@ -184,6 +186,7 @@ class Policy:
     certificate: Certificate | None
     version: str
     sequences: Sequences | None = None
+    embedder: Embedder | None = None
 
     def __post_init__(self) -> None:
         if self.certificate is not None and self.certificate.setting.looks and self.sequences is None:
@@ -221,7 +224,8 @@ class Policy:
             OverBudget: `max_cost_too_low` where every arm is forecast to cost more; says the least. Of a sequence all
                 that is called at worst counts.
         """
-        whole = self.server.forecast(text, prompt_tokens)
+        extra = extra_of(self.embedder, [text])
+        whole = self.server.forecast(text, prompt_tokens, None if extra is None else extra[0])
         forecasts = whole if discounts is None else _discounted(whole, discounts)
         runs = np.array([available is None or name in available for name in self.arms])
         if not runs[self.arms.index(self.reference)]:

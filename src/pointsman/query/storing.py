@@ -1,13 +1,14 @@
 """A policy as a folder: what decides, the rows it comes from, and the certificate beside it. No pickle, no torch.
 
-    policy.json           format version, what decides but for its arrays, where it comes from
+    policy.json           format version, what decides but for its arrays, where it and an embedding come from
     policy.safetensors    arrays of the space, the learners, the neighbours and the forest; of sequences, where adopted
     held_out.safetensors  forecasts of the fitted rows, their outcomes, and digests of the requests (`seen.py`)
     certificate.json      where it was calibrated; `certificate.dropped-N.json` are former ones, with the reason
 
 Covered: each file is written whole or not at all, policy.json last, and names the sha256 of the others; what does not
 belong together is refused, so that a save which ends early over another policy leaves a folder that does not load.
-Not covered: who may write into the folder may write another policy there.
+Not covered: who may write into the folder may write another policy there. An embedding stays where it is; its digest is
+part of what decides, so that another one is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,6 +25,7 @@ from pointsman.core import BadRequest
 from pointsman.query.certifying import Setting
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.serving import Server
+from pointsman.query.embedding import Embedder, load_known_embedder
 from pointsman.query.folders import Arrays, bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
 from pointsman.query.packing import Packed, pack, unpack
 from pointsman.query.policy import POLICY_VERSION, Certificate, Kind, Policy
@@ -72,8 +74,13 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     joined: list[str] = []
 
 
+class _Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sha256: str
+    num_dims: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class _Decides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`looks`: arms of each, absent where no sequences were adopted."""
+    """`looks`: arms of each, absent where no sequences were adopted. `embedding`: absent where there was none."""
 
     rule: str
     arms: list[str]
@@ -82,6 +89,7 @@ class _Decides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arrays_sha256: str
     forecaster: Packed
     looks: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
+    embedding: _Embedding | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def digest(self) -> str:
@@ -89,11 +97,14 @@ class _Decides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`embedding_folder`: as it was given; decides nothing."""
+
     format: int
     decides: _Decides
     origin: Origin
     held_out_sha256: str
     prompts: PromptLengths | None = None
+    embedding_folder: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,11 +145,11 @@ def policy_of(
     certificate: Certificate | None = None,
     kind: Kind = "nano_usd",
     sequences: Sequences | None = None,
+    embedder: Embedder | None = None,
 ) -> Policy:
     """A policy whose version is a digest of what decides. Raises as `Policy`, and BadRequest `not_storable`."""
-    decides, _ = _decides(arms, reference, kind, fitted, sequences)
-    found = _version(decides, certificate)
-    return Policy(arms, reference, kind, Server.of(fitted), certificate, found, sequences)
+    bare = Policy(arms, reference, kind, Server.of(fitted), certificate, POLICY_VERSION, sequences, embedder)
+    return replace(bare, version=_version(_decides(bare)[0], certificate))
 
 
 def save_policy(stored: StoredPolicy, folder: Path) -> None:
@@ -149,9 +160,11 @@ def save_policy(stored: StoredPolicy, folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     policy = stored.policy
-    decides, arrays = _decides(policy.arms, policy.reference, policy.kind, policy.server.fitted, policy.sequences)
+    decides, arrays = _decides(policy)
+    place = msgspec.UNSET if policy.embedder is None else str(policy.embedder.folder)
     held_out = encode_arrays(stored.seen.arrays())
-    record = _PolicyFile(FORMAT_VERSION, decides, stored.origin, sha256(held_out).hexdigest(), stored.prompts)
+    digest = sha256(held_out).hexdigest()
+    record = _PolicyFile(FORMAT_VERSION, decides, stored.origin, digest, stored.prompts, place)
     folder.mkdir(parents=True, exist_ok=True)
     drop_certificate(folder, "another policy was written into its folder")
     write_whole(folder / _ARRAYS, arrays)
@@ -161,19 +174,25 @@ def save_policy(stored: StoredPolicy, folder: Path) -> None:
         save_certificate(policy.certificate, folder)
 
 
-def load_policy(folder: Path) -> Policy:
+def load_policy(folder: Path, embedding: Path | None = None) -> Policy:
     """The policy in a folder, with its certificate where there is one.
+
+    Args:
+        folder: of the policy.
+        embedding: folder of what it has learned with; None where that is where it was.
 
     Raises:
         BadRequest: `bad_policy`, naming the file and the field, for what is missing, damaged, of another format or does
-            not belong together; `other_certificate` for the certificate of another policy.
+            not belong together; `other_certificate` for the certificate of another policy; `other_embedding` for an
+            embedding that it has not learned with; `no_embedding`, `bad_embedding` as `load_embedder`.
+        Unsupported: as `load_embedder`.
     """
-    return _loaded_whole(folder)[1]
+    return _loaded_whole(folder, embedding)[1]
 
 
-def load_stored(folder: Path) -> StoredPolicy:
+def load_stored(folder: Path, embedding: Path | None = None) -> StoredPolicy:
     """The same with all that stands beside it. Raises as `load_policy`."""
-    record, policy = _loaded_whole(folder)
+    record, policy = _loaded_whole(folder, embedding)
     held_out, with_answers = read_arrays(folder / _HELD_OUT, record.held_out_sha256), policy.sequences is not None
     seen = SeenRows.read(held_out, len(policy.arms), with_answers=with_answers)
     prompts = record.prompts
@@ -216,16 +235,17 @@ def drop_certificate(folder: Path, reason: str) -> Path | None:
     return target
 
 
-def _decides(
-    arms: tuple[str, ...], reference: str, kind: Kind, fitted: JointForecaster, sequences: Sequences | None
-) -> tuple[_Decides, bytes]:
-    record, arrays = pack(fitted)
+def _decides(policy: Policy) -> tuple[_Decides, bytes]:
+    record, arrays = pack(policy.server.fitted)
+    sequences, embedder = policy.sequences, policy.embedder
     looks: list[list[int]] | msgspec.UnsetType = msgspec.UNSET
+    embedding = msgspec.UNSET if embedder is None else _Embedding(embedder.digest, embedder.num_dims)
     if sequences is not None:
         arrays = arrays | {f"sequences.{name}": getattr(sequences, name) for name in ("agreeing", "moved")}
         looks = [list(look.arms) for look in sequences.looks]
     data = encode_arrays(arrays)
-    return _Decides(POLICY_VERSION, list(arms), reference, kind, sha256(data).hexdigest(), record, looks), data
+    named = POLICY_VERSION, list(policy.arms), policy.reference, policy.kind
+    return _Decides(*named, sha256(data).hexdigest(), record, looks, embedding), data
 
 
 def _sequences(decides: _Decides, arrays: Arrays, path: Path) -> Sequences | None:
@@ -250,14 +270,15 @@ def _version(decides: _Decides, certificate: Certificate | None) -> str:
     return f"{POLICY_VERSION}+{digest[:16]}"
 
 
-def _loaded_whole(folder: Path) -> tuple[_PolicyFile, Policy]:
+def _loaded_whole(folder: Path, embedding: Path | None) -> tuple[_PolicyFile, Policy]:
     record, policy = _loaded(folder)
-    certificate = _load_certificate(folder, record.decides)
-    return record, replace(policy, certificate=certificate, version=_version(record.decides, certificate))
+    certificate, embedder = _load_certificate(folder, record.decides), _load_embedder(record, embedding, folder)
+    version = _version(record.decides, certificate)
+    return record, replace(policy, certificate=certificate, version=version, embedder=embedder)
 
 
 def _loaded(folder: Path) -> tuple[_PolicyFile, Policy]:
-    """Without the certificate."""
+    """Without the certificate and the embedder."""
     path = folder / _POLICY
     record = read_record(read_file(path), _PolicyFile, path, FORMAT_VERSION)
     decides = record.decides
@@ -269,9 +290,29 @@ def _loaded(folder: Path) -> tuple[_PolicyFile, Policy]:
         raise bad_policy(path, "decides.reference", f"{decides.reference!r} is none of {', '.join(decides.arms)}")
     arrays = read_arrays(folder / _ARRAYS, decides.arrays_sha256)
     fitted = unpack(decides.forecaster, arrays, len(decides.arms), path)
+    _require_dims(decides, fitted, path)
     server, sequences = Server.of(fitted), _sequences(decides, arrays, path)
     version = _version(decides, None)
     return record, Policy(tuple(decides.arms), decides.reference, decides.kind, server, None, version, sequences)
+
+
+def _require_dims(decides: _Decides, fitted: JointForecaster, path: Path) -> None:
+    num_dims = 0 if decides.embedding is msgspec.UNSET else decides.embedding.num_dims
+    if num_dims != fitted.space.num_extra:
+        problem = f"has {num_dims} dimensions; the forecaster has learned with {fitted.space.num_extra}"
+        raise bad_policy(path, "decides.embedding", problem)
+
+
+def _load_embedder(record: _PolicyFile, given: Path | None, folder: Path) -> Embedder | None:
+    wanted, stored = record.decides.embedding, record.embedding_folder
+    if wanted is msgspec.UNSET:
+        if given is not None:
+            problem = f"the policy in {folder} has learned without an embedding; leave {str(given)!r} out"
+            raise BadRequest(problem, code="other_embedding", param="embedding")
+        return None
+    if stored is msgspec.UNSET:
+        raise bad_policy(folder / _POLICY, "embedding_folder", "is missing; expected where the embedding is")
+    return load_known_embedder(wanted.sha256, Path(stored), given)
 
 
 def _certificate_file(certificate: Certificate, decides: _Decides) -> _CertificateFile:

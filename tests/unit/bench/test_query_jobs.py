@@ -1,12 +1,15 @@
 """Splits as they are measured: on small tables, without workers."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pointsman.bench.query_entrants import OURS, UNCALIBRATED
-from pointsman.bench.query_jobs import GRID, Job, _calibration_error, _on_grid, certified, measured
+from pointsman.bench.query_jobs import GRID, Job, Table, _calibration_error, _on_grid, certified, measured, read_sample
 from pointsman.bench.query_latency import synthetic_sample
 from pointsman.bench.query_splits import halves, thirds
 from pointsman.query.forecasting import Forecasts, Sample
@@ -80,3 +83,15 @@ def test_curves_are_read_between_the_cheapest_and_the_most_accurate_arm() -> Non
     right = np.array([[1.0, 1.0], [0.0, 1.0]])
     found = _on_grid(Curve(np.array([3.0, 1.0]), np.array([1.0, 0.5])), outcomes_of(right, [1.0, 3.0]))
     np.testing.assert_allclose(found, np.linspace(0.5, 1.0, GRID))
+
+
+def test_a_table_is_read_with_an_embedding(tmp_path: Path, write_embedding: Any) -> None:
+    outcomes = {name: {"correct": 1, "cost_usd": 0.1} for name in ("small", "large")}
+    rows = [{"id": str(i), "prompt": "red" if i % 2 else "blue", "outcomes": outcomes} for i in range(40)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = write_embedding(tmp_path / "e", {"red": [0.0, 2.0], "blue": [3.0, 0.0]})
+    plain, _ = read_sample(Table((tmp_path / "t.jsonl",)))
+    sample, notes = read_sample(Table((tmp_path / "t.jsonl",), embedding=folder))
+    assert plain.features.extra.shape == (40, 0)
+    assert sample.features.extra.tolist() == [[1.0, 0.0], [0.0, 1.0]] * 20
+    assert notes[-1] == f"embedding: {folder}, 2 dimensions, for all entrants"

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,13 +71,17 @@ def test_without_a_folder_nothing_is_kept(table: Table, asked: list[Job]) -> Non
     assert asked == JOBS * 2
 
 
-@pytest.mark.parametrize("change", ["file", "arms", "version"])
-def test_another_table_is_refused(change: str, table: Table, tmp_path: Path, asked: list[Job]) -> None:
+@pytest.mark.parametrize("change", ["file", "arms", "version", "embedding"])
+def test_another_table_is_refused(
+    change: str, table: Table, tmp_path: Path, asked: list[Job], write_embedding: Any
+) -> None:
     list(run_kept(table, JOBS[:1], "t", tmp_path))
     if change == "file":
         table.paths[0].write_text("{}\n{}\n")
     elif change == "arms":
         table = Table(table.paths, arms=("small", "large"))
+    elif change == "embedding":
+        table = Table(table.paths, embedding=write_embedding(tmp_path / "e", {"red": [1.0]}))
     else:
         path = tmp_path / "t.jsonl"
         head, *rest = path.read_text().splitlines()
@@ -97,3 +102,17 @@ def test_damaged_lines_are_refused(line: str, table: Table, tmp_path: Path, aske
     with pytest.raises(BadRequest, match="line 3: ") as caught:
         list(run_kept(table, JOBS, "t", tmp_path))
     assert caught.value.code == "bad_lines"
+
+
+def test_splits_with_one_embedding_are_not_those_with_another(
+    table: Table, tmp_path: Path, asked: list[Job], write_embedding: Any
+) -> None:
+    one = Table(table.paths, embedding=write_embedding(tmp_path / "one", {"red": [1.0]}))
+    same = Table(table.paths, embedding=write_embedding(tmp_path / "same", {"red": [1.0]}))
+    other = Table(table.paths, embedding=write_embedding(tmp_path / "other", {"red": [2.0]}))
+    for each in (one, same):
+        assert len(list(run_kept(each, JOBS[:1], "t", tmp_path))) == 1
+    assert asked == JOBS[:1]
+    for each in (other, table):
+        with pytest.raises(BadRequest, match="splits of another table"):
+            list(run_kept(each, JOBS[:1], "t", tmp_path))

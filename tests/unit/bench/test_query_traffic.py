@@ -25,7 +25,7 @@ class Told:
     def __init__(self, costs: tuple[float, ...] = COST) -> None:
         self.costs = costs
 
-    def forecast(self, text: str, prompt_tokens: np.ndarray) -> Forecasts:
+    def forecast(self, text: str, prompt_tokens: np.ndarray, extra: object = None) -> Forecasts:
         return Forecasts(np.full((1, len(self.costs)), 0.8), np.array([self.costs]), np.zeros(1))
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pointsman.gateway.server import _stored_policy
+from pointsman.query.policy import Wish
+
 _WORDS = "amber birch cedar delta ember fjord grove heron islet jetty knoll larch maple noble ocean pearl".split()
 _PRICES = {"small": (10, 20), "words": (20, 60), "large": (100, 400)}  # nano-dollars a token
 
@@ -348,3 +351,75 @@ def test_samples_of_a_table_vote(pm: Any, tmp_path: Path) -> None:
     assert (refused.code, "no arm has 4 samples" in refused.err) == (2, True)
     both = pm("fit", "query", "--outcomes", "fitted.jsonl", "--votes", "3", "--onto", "policy")
     assert "[conflicting_options]" in both.err
+
+
+@pytest.fixture
+def embedded(pm: Any, tmp_path: Path, write_embedding: Any) -> Path:
+    """`policy`, fitted with the embedding `e`, which knows numbers from words, and `kept.jsonl`."""
+    vectors = {word: [1.0, 0.1 * number] for number, word in enumerate(_WORDS)}
+    write_embedding(tmp_path / "e", vectors | {str(number): [-1.0, 0.5] for number in range(1000)})
+    write(tmp_path / "a.jsonl", rows(240, 0))
+    write(tmp_path / "kept.jsonl", rows(500, 1))
+    found = pm("fit", "query", "--outcomes", "a.jsonl", "--embedding", "e", "-o", "policy")
+    assert found.code == 0
+    assert ", with 2 dimensions of the embedding e; not certified yet" in found.out
+    return tmp_path / "policy"
+
+
+def test_a_policy_finds_its_embedding_and_is_told_where_it_has_moved(pm: Any, embedded: Path, tmp_path: Path) -> None:
+    assert json.loads((embedded / "policy.json").read_text())["embedding_folder"] == "e"
+    asked = "explain", "policy", "13 + 4 + 500", "--price", "0.00001", "--json"
+    first = pm(*asked)
+    assert json.loads(first.out)["arm"] == "small"
+    (tmp_path / "e").rename(tmp_path / "moved")
+    calibrate = "calibrate", "query", "policy", "--outcomes", "kept.jsonl", "--quality", "0.93"
+    write(tmp_path / "new.jsonl", [{**row, "id": f"n{row['id']}"} for row in renamed(rows(40, 5))], "fresh")
+    join = "fit", "query", "--onto", "policy", "--outcomes", "new.jsonl", "-o", "policy2"
+    serve = "serve", "--policy", "policy"
+    for command in (asked, calibrate, join, serve):
+        found = pm(*command)
+        assert (found.code, found.out) == (2, "")
+        assert "[no_embedding]" in found.err
+        assert "learned with the embedding in 'e', and there is no such folder" in found.err
+    assert pm(*asked, "--embedding", "moved").out == first.out
+    assert pm(*calibrate, "--embedding", "moved").code == 0
+    assert pm(*join, "--embedding", "moved").code == 0
+    assert json.loads((tmp_path / "policy2/policy.json").read_text())["embedding_folder"] == "moved"
+    assert pm("explain", "policy2", "13 + 4 + 500").code == 0
+    served = _stored_policy(embedded, tmp_path / "moved")
+    choice = served.decide("13 + 4 + 500", np.array(json.loads(first.out)["prompt_tokens_estimated"]), Wish(price=1e4))
+    assert [each.right for each in choice.quotes] == [each["right"] for each in json.loads(first.out)["arms"]]
+
+
+def renamed(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the arm `words` under the name `fresh`."""
+    return [{**row, "outcomes": {"fresh": row["outcomes"]["words"]}} for row in found]
+
+
+def test_another_embedding_and_none_are_refused(pm: Any, embedded: Path, tmp_path: Path, write_embedding: Any) -> None:
+    write_embedding(tmp_path / "other", {"amber": [1.0, 2.0]})
+    write_embedding(tmp_path / "broken", {"amber": [1.0, 2.0]})
+    (tmp_path / "broken/model.safetensors").unlink()
+    assert pm("fit", "query", "--outcomes", "a.jsonl", "-o", "plain").code == 0
+    commands = ("explain", "policy", "1"), ("calibrate", "query", "policy", "--outcomes", "kept.jsonl")
+    for command in (*commands, ("serve", "--policy", "policy")):
+        for folder, code in (("other", "other_embedding"), ("none", "no_embedding"), ("broken", "bad_embedding")):
+            assert f"[{code}]" in pm(*command, "--embedding", folder).err
+    told = pm("explain", "plain", "1", "--embedding", "e").err
+    assert "[other_embedding]" in told
+    assert "has learned without an embedding" in told
+    fit = "fit", "query", "--outcomes", "a.jsonl", "-o", "new", "--embedding"
+    for folder, code in (("none", "no_embedding"), ("broken", "bad_embedding")):
+        assert f"[{code}]" in pm(*fit, folder).err
+    assert not (tmp_path / "new").exists()
+
+
+def test_where_a_server_finds_the_embedding(pm: Any, tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    shown = json.loads(pm("serve", "--policy", "policy", "--embedding", "e", "--print-config").out)
+    assert (shown["routing"]["embedding"], shown["origins"]["policy.embedding"]) == ("e", "flag")
+    (tmp_path / "pointsman.toml").write_text('[policy]\nfolder = "policy"\nembedding = "f"\n')
+    shown = json.loads(pm("serve", "--print-config").out)
+    assert (shown["routing"]["embedding"], shown["origins"]["policy.embedding"]) == ("f", "pointsman.toml")
+    (tmp_path / "pointsman.toml").unlink()
+    assert "policy.embedding is set without policy.folder" in pm("serve", "--embedding", "e").err

@@ -71,7 +71,7 @@ class FixedServer:
     def warm(self) -> None:
         self.is_warm = True
 
-    def forecast(self, text: str, prompt_tokens: Any) -> Forecasts:
+    def forecast(self, text: str, prompt_tokens: Any, extra: Any = None) -> Forecasts:
         self.seen.append((text, prompt_tokens.tolist()))
         return Forecasts(np.array([self.right]), np.array([self.cost]), np.array([self.novelty]))
 

@@ -167,13 +167,13 @@ async def test_a_server_without_any_of_it_says_so(client: Any) -> None:
 def test_everything_that_is_configured_is_opened(tmp_path: Path, fakes: Any) -> None:
     policy, seen = fakes.policy_of(), []
 
-    def load(folder: Path) -> Any:
-        seen.append(folder)
+    def load(folder: Path, embedding: Path | None) -> Any:
+        seen.append((folder, embedding))
         return policy
 
     routing = RoutingConfig(policy=tmp_path, memory=tmp_path / "m", ledger=tmp_path / "l")
     opened = open_routing(Config(routing=routing), load)
-    assert (opened.policy, seen) == (policy, [tmp_path])
+    assert (opened.policy, seen) == (policy, [(tmp_path, None)])
     assert opened.memory is not None
     assert opened.ledger is not None
     opened.close()
@@ -197,15 +197,15 @@ def test_a_policy_is_loaded_by_the_query_level(fakes: Any, tmp_path: Path, monke
         raise ModuleNotFoundError(name, name="numpy")
 
     policy, loaded = fakes.policy_of(("embedded/small", "embedded/large")), []
-    storing = SimpleNamespace(load_policy=lambda folder: loaded.append(folder) or policy)
+    storing = SimpleNamespace(load_policy=lambda *given: loaded.append(given) or policy)
     monkeypatch.setattr("pointsman.gateway.server._listening", listens)
     monkeypatch.setattr("pointsman.gateway.server.import_module", lambda name: storing)
-    routing = RoutingConfig(policy=tmp_path, ledger=tmp_path / "l")
+    routing = RoutingConfig(policy=tmp_path, embedding=tmp_path / "e", ledger=tmp_path / "l")
     sources = [fakes.source(f"embedded/{name}", fakes.Writer()) for name in ("small", "large")]
     for _ in range(2):
         with pytest.raises(Served):
             serve(Config(routing=routing), sources)
-    assert loaded == [tmp_path] * 2
+    assert loaded == [(tmp_path, tmp_path / "e")] * 2
     with pytest.raises(BadRequest) as caught:
         serve(Config(routing=routing), [])
     assert caught.value.code == "invalid_arm"

@@ -150,7 +150,7 @@ async def test_memory_outlives_the_server(fakes: Any, client_of: Any, writer: An
     config = Config(ServerConfig(infer="m"), routing=RoutingConfig(memory=tmp_path / "memory.sqlite3"))
     arms = []
     for _ in range(2):
-        opened = open_routing(config, lambda _: fakes.policy_of())
+        opened = open_routing(config, lambda *_: fakes.policy_of())
         app = create_app(config, [], [fakes.source("m", writer)], None, opened)
         async with app.router.lifespan_context(app):
             arms.append((await ask(client_of(app), fakes.asking())).headers["x-pointsman-arm"])

@@ -25,6 +25,7 @@ MODEL = '[[model]]\nsource = "Qwen/Qwen3-0.6B"\n'
 ROUTING = (
     *("policy.folder", "policy.audit_share", "policy.max_audits", "policy.comparer", "policy.most_reference"),
     *("policy.shift_tolerance", "policy.prompt_cache_s", "policy.prompt_cache_tokens"),
+    *("policy.shift_tolerance", "policy.embedding"),
     *("memory.path", "memory.capacity_bytes", "memory.seconds_to_live", "memory.semantic"),
     *("solver.on", "parts.on", "ledger.path", "ledger.heat_maps", "explain.keep"),
 )
@@ -106,6 +107,7 @@ def test_what_auto_is_told(tmp_path: Path) -> None:
     text = (
         '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
         "most_reference = 5e6\nshift_tolerance = 0.2\nprompt_cache_s = 60\nprompt_cache_tokens = 9\n"
+        'most_reference = 5e6\nshift_tolerance = 0.2\nembedding = "e"\n'
         '[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
         '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\nheat_maps = false\n[explain]\nkeep = 7\n'
     )
@@ -113,6 +115,7 @@ def test_what_auto_is_told(tmp_path: Path) -> None:
     config = load_config(path, environ={})
     expected = RoutingConfig(
         *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, 60.0, 9),
+        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, tmp_path / "e"),
         *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", False, 7),
     )
     assert config.routing == expected
@@ -235,6 +238,8 @@ def test_models_are_folders_files_and_ids(tmp_path: Path, monkeypatch: pytest.Mo
         ('[policy]\nfolder = "none"\n', "there is no folder"),
         ('[policy]\nfolder = "."\n[server]\ninfer = "m"\n', "infer is 'm', and there is a policy"),
         ("[policy]\naudit_share = 0.1\n", "policy.audit_share is set without policy.folder"),
+        ('[policy]\nembedding = "e"\n', "policy.embedding is set without policy.folder"),
+        ('[policy]\nfolder = "."\nembedding = ""\n', "embedding"),
         ('[policy]\nfolder = "."\naudit_share = 2\n', "audit_share"),
         ('[policy]\nfolder = "."\nmax_audits = 0\n', "max_audits"),
         ('[policy]\nfolder = "."\ncomparer = "taste"\n', "comparer"),

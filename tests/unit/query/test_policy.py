@@ -28,7 +28,7 @@ class Told:
     cost: tuple[float, ...] = (1.0, 4.0, 10.0)
     novelty: float = 0.0
 
-    def forecast(self, text: str, prompt_tokens: np.ndarray) -> Forecasts:
+    def forecast(self, text: str, prompt_tokens: np.ndarray, extra: object = None) -> Forecasts:
         assert prompt_tokens is TOKENS
         return Forecasts(np.array([self.right]), np.array([self.cost]), np.array([self.novelty]))
 

@@ -254,7 +254,7 @@ class _Rows:
     def __init__(self, forecasts: Forecasts) -> None:
         self.forecasts = forecasts
 
-    def forecast(self, text: str, prompt_tokens: object) -> Forecasts:
+    def forecast(self, text: str, prompt_tokens: object, extra: object = None) -> Forecasts:
         return self.forecasts.rows([int(text)])
 
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # each is loaded where it is configured only
 
 __all__ = ["Auto", "LoadPolicy", "Opened", "open_routing"]
 
-LoadPolicy = Callable[[Path], "Policy"]
+LoadPolicy = Callable[[Path, Path | None], "Policy"]
+"""From its folder and that of its embedding, where it has one and that is not where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def open_routing(config: Config, load_policy: LoadPolicy) -> Opened:
     has_solver = find_spec("ortools") is not None
     if routing.solver and not has_solver:
         raise Unsupported("solver.on needs OR-tools; install pointsman[solve]", code="extra_missing")
-    policy = None if routing.policy is None else load_policy(routing.policy)
+    policy = None if routing.policy is None else load_policy(routing.policy, routing.embedding)
     memory = _open_memory(config)
     try:
         ledger = _open_ledger(routing.ledger)

@@ -59,7 +59,7 @@ class Server:
         space, nearby = fitted.space, fitted.neighbours
         column = np.full(NUM_NGRAMS, -1, dtype=np.int64)
         column[space.buckets] = np.arange(len(space.buckets))
-        num_text = space.projection.shape[1] + len(space.center) - len(SURFACE)
+        num_text = space.projection.shape[1] + space.num_extra
         layout, fold = Layout(num_text, len(SURFACE), len(space.phases)), Fold.of(fitted)
         rows = Rows.of(nearby.directions, num_text)
         near = [Near(False, nearby.num_nearest, fold.along(nearby.targets), np.zeros((2, fold.directions.shape[1])))]
@@ -80,7 +80,7 @@ class Server:
 
     def warm(self) -> None:
         """Compiles the loops, which would take the first request half a second, and five where no cache is kept."""
-        num_extra = len(self.fitted.space.center) - len(SURFACE)
+        num_extra = self.fitted.space.num_extra
         extra = np.zeros(num_extra, dtype=np.float32) if num_extra else None
         self.forecast("What is 2 + 2?", np.ones(len(self.fitted.right.mean)), extra)
 

@@ -73,6 +73,11 @@ class Space:
     frequencies: Floats
     phases: Floats
 
+    @property
+    def num_extra(self) -> int:
+        """X."""
+        return len(self.center) - len(self.frequencies)
+
     def points(self, features: Features) -> Points:
         """Of N requests."""
         weighted = _normalised(features.ngrams[:, self.buckets], self.rarity)
