@@ -107,15 +107,14 @@ def test_what_auto_is_told(tmp_path: Path) -> None:
     text = (
         '[policy]\nfolder = "p"\naudit_share = 0.1\nmax_audits = 3\ncomparer = "reference_is_right"\n'
         "most_reference = 5e6\nshift_tolerance = 0.2\nprompt_cache_s = 60\nprompt_cache_tokens = 9\n"
-        'most_reference = 5e6\nshift_tolerance = 0.2\nembedding = "e"\n'
+        'embedding = "e"\n'
         '[memory]\npath = "m"\ncapacity_bytes = 9\nseconds_to_live = 8\nsemantic = true\n'
         '[solver]\non = false\n[parts]\non = true\n[ledger]\npath = "l"\nheat_maps = false\n[explain]\nkeep = 7\n'
     )
     path = written(tmp_path, text)
     config = load_config(path, environ={})
     expected = RoutingConfig(
-        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, 60.0, 9),
-        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, tmp_path / "e"),
+        *(tmp_path / "p", 0.1, 3, "reference_is_right", 5e6, 0.2, 60.0, 9, tmp_path / "e"),
         *(tmp_path / "m", 9, 8.0, True, False, True, tmp_path / "l", False, 7),
     )
     assert config.routing == expected

@@ -152,7 +152,7 @@ def test_a_look_that_is_not_worth_its_price_is_not_taken(tables) -> None:
 
 def test_what_is_more_unknown_than_known_is_routed(tables) -> None:
     table = pairing(tables, 60, 0)
-    forecasts = replace(mean_forecasts(tables, table), novelty=np.repeat([0.4, 0.6], 30))
+    forecasts = replace(mean_forecasts(tables, table), novelty=np.repeat([0.5, 0.7], 30))
     looks = certain(Look((0, 1)), 3, agreed=[1.0, 0.9, 1.0], differed=[0.0, 0.0, 1.0])
     assert looks.courses(forecasts, 0.01).look.tolist() == [0] * 30 + [-1] * 30
 
