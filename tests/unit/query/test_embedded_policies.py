@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pointsman.core import BadRequest
+from pointsman.gateway.auto.guarding import guard_of
 from pointsman.query.embedding import Embedder, load_embedder
 from pointsman.query.explaining import explain
 from pointsman.query.frontier import curve_of, gap_closed
@@ -216,3 +217,7 @@ def test_it_is_calibrated_explained_and_joined_with_its_embedding(
     assert (policy.version, policy.embedder.digest) == (grown.policy.version, stored.policy.embedder.digest)
     rights = [policy.decide(text, np.full(3, np.nan), Wish()).quotes[2].right for text in (easy, hard)]
     assert rights[0] > rights[1] + 0.3, "the new arm is like the small one, on new words too"
+
+
+def test_a_server_s_guard_forecasts_the_reference_with_the_embedding(stored: StoredPolicy) -> None:
+    assert not guard_of(stored.policy).is_off

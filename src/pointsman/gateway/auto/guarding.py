@@ -117,7 +117,11 @@ def guard_of(policy: Policy, most_reference: float | None = None, shift_toleranc
 def _most_reference(policy: Policy) -> float:
     import numpy as np
 
-    forecasts = policy.server.forecast("?", np.full(len(policy.arms), _LONG_PROMPT))
+    from pointsman.query.embedding import extra_of
+
+    extra = extra_of(policy.embedder, ["?"])
+    tokens = np.full(len(policy.arms), _LONG_PROMPT)
+    forecasts = policy.server.forecast("?", tokens, None if extra is None else extra[0])
     cost = float(forecasts.nano_usd[0, policy.arms.index(policy.reference)])
     if not 0 < cost < float("inf"):
         problem = f"the reference arm is forecast to bill {cost!r}; set policy.most_reference"
