@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.extras import require_learning
+from pointsman.cli.models import source_of
 from pointsman.cli.progress import counted
 from pointsman.core import BadRequest
 
@@ -44,7 +45,7 @@ def query(
         typer.Option("--known-only", help="Instead: the novelty that 99 % of the rows of left-out tasks lie above."),
     ] = False,
     embedding: Annotated[
-        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+        Path | None, typer.Option(help="The policy's embedding: its folder now, or a model [default: where it was].")
     ] = None,
     costs: Annotated[Path | None, typer.Option(help="JSON of prices by arm, as for `fit query`.")] = None,
 ) -> None:
@@ -62,7 +63,7 @@ def query(
     if known_only and most_novel is not None:
         raise BadRequest("--most-novel and --known-only are given; expected one of them", code="conflicting_options")
     promise = _promise(quality, loss, confidence)
-    stored = load_stored(policy, embedding)
+    stored = load_stored(policy, embedding, source_of)
     if known_only:
         most_novel = stored.policy.server.fitted.novelty.most_known
     most_novel = 1.0 if most_novel is None else most_novel

@@ -152,7 +152,7 @@ def query(
     ] = None,
     votes: Annotated[int | None, typer.Option(min=3, help="Add arms of which so many samples vote.")] = None,
     embedding: Annotated[
-        Path | None, typer.Option(help="Folder of an embedding, whose vectors all entrants learn from too.")
+        Path | None, typer.Option(help="Folder of an embedding, or a model, whose vectors all entrants learn from too.")
     ] = None,
     splits: Annotated[int, typer.Option(min=2, help="Random halves, and as many halves of the tasks.")] = 5,
     leave_task_out: Annotated[
@@ -175,10 +175,12 @@ def query(
     require_local()
     from pointsman.bench.query import Effort, evaluate
     from pointsman.bench.query_jobs import Table
+    from pointsman.cli.models import source_of
     from pointsman.query.reading import read_tariffs
 
     names = tuple(name.strip() for name in arms.split(",") if name.strip()) if arms is not None else None
-    table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes, embedding)
+    place = None if embedding is None else Path(source_of(str(embedding)))
+    table = Table(tuple(files), names, None if costs is None else read_tariffs(costs), votes, place)
     counts, with_rivals = ((2, 4), False) if quick else ((splits, resplits), True)
     effort = Effort(*counts, leave_task_out, with_rivals, resume)
     evaluate(table, effort, seed=seed, quick=quick, plot=plot)

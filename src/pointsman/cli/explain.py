@@ -12,6 +12,7 @@ import typer
 
 from pointsman.cli.calibrate_query import promised, setting_shown
 from pointsman.cli.extras import require_learning
+from pointsman.cli.models import source_of
 from pointsman.core import BadRequest
 
 if TYPE_CHECKING:  # numpy is loaded by the command, not by --help
@@ -31,7 +32,7 @@ def explain_command(
     max_cost: Annotated[float | None, typer.Option(help="Most that the answer may be forecast to cost, USD.")] = None,
     price: Annotated[float | None, typer.Option(help="What a right answer is worth, USD.")] = None,
     embedding: Annotated[
-        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+        Path | None, typer.Option(help="The policy's embedding: its folder now, or a model [default: where it was].")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def explain_command(
     from pointsman.query.policy import Wish
     from pointsman.query.storing import load_stored
 
-    text, stored = _text_of(request), load_stored(policy, embedding)
+    text, stored = _text_of(request), load_stored(policy, embedding, source_of)
     unit = _NANO if stored.policy.kind == "nano_usd" else 1.0
     wish = Wish(quality, *(None if each is None else each * unit for each in (max_cost, price)))
     found = explain(stored, text, wish)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.extras import require_learning
+from pointsman.cli.models import source_of
 from pointsman.cli.progress import counted
 from pointsman.core import BadRequest
 
@@ -43,7 +44,8 @@ def query(
         int | None, typer.Option(min=3, help="Add arms ARM?n=VOTES, of which so many samples of the table vote.")
     ] = None,
     embedding: Annotated[
-        Path | None, typer.Option(help="Folder of an embedding to learn with; with --onto, where the policy's is now.")
+        Path | None,
+        typer.Option(help="Folder of an embedding to learn with, or a model; with --onto, where the policy's is now."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of learning.")] = 0,
 ) -> None:
@@ -60,6 +62,8 @@ def query(
     pointsman fit query --onto policy --outcomes new.jsonl -o policy2
 
     pointsman fit query --outcomes outcomes.jsonl --embedding potion
+
+    pointsman fit query --outcomes outcomes.jsonl --embedding embedded/small
     """
     require_learning()
     from pointsman.query.reading import read_tariffs
@@ -115,7 +119,7 @@ def _fit(
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import save_policy
 
-    embedder = None if embedding is None else load_embedder(embedding)
+    embedder = None if embedding is None else load_embedder(embedding, source_of)
     with counted("reading, learning, writing", 3) as tick:
         read = read_outcomes(files, arms, tariffs, votes, kind=kind)  # type: ignore[arg-type]  # of `read_tariffs`
         tick(1)
@@ -144,7 +148,7 @@ def _join(
     from pointsman.query.reading import read_outcomes
     from pointsman.query.storing import load_stored, save_policy
 
-    stored = load_stored(onto, embedding)
+    stored = load_stored(onto, embedding, source_of)
     kind = stored.policy.kind
     read = read_outcomes(files, arms, tariffs, kind=kind, fewest_rows=FEWEST_ROWS, fewest_arms=1)  # type: ignore[arg-type]
     new = _new_arms(read, stored)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pointsman.cli.models import model_sources
+from pointsman.cli.models import model_sources, source_of
 from pointsman.cli.readers import answerers_of, reader_rungs
 
 if TYPE_CHECKING:  # the server's libraries are loaded by the command, not by --help
@@ -34,7 +34,7 @@ def serve_command(
         Path | None, typer.Option(help="The folder of a policy, which chooses among models for requests to `auto`.")
     ] = None,
     embedding: Annotated[
-        Path | None, typer.Option(help="Where the folder of the policy's embedding is now [default: where it was].")
+        Path | None, typer.Option(help="The policy's embedding: its folder now, or a model [default: where it was].")
     ] = None,
     memory: Annotated[
         Path | None, typer.Option(help="A file; `auto` answers again what it answered before to the same API key.")
@@ -99,7 +99,7 @@ def serve_command(
         return
     rungs = reader_rungs(settings.server.readers)
     answerers, reader = (answerers_of(rungs), rungs[0]) if rungs else (None, None)
-    run_server(settings, model_sources(settings), answerers, reader)
+    run_server(settings, model_sources(settings), answerers, reader, source_of=source_of)
 
 
 def _without_key(upstream: UpstreamConfig) -> dict[str, object]:

@@ -29,7 +29,8 @@ class Settled:
         cost: what was billed.
         correct: whether it was right, or None where nobody knows.
         agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
-        missed: what those took that were asked before and did not answer; not in `cost`.
+        missed: what those took that were asked before and did not answer, and what was read of a model to choose; not
+            in `cost`.
     """
 
     arm: str

@@ -138,8 +138,8 @@ class Outcome:
         arm: who answered, where it was not the arm that the decision names; None otherwise.
         is_audit: an answer of the reference arm for comparison, which no client sees.
         agrees: of an audit, whether it comes to the same as the client's answer, or None where nobody compared.
-        missed: what those took that were asked before and did not answer, such as a reader of programs. `cost` is
-            without it, so that it stays what the arm's forecast is about.
+        missed: what those took that were asked before and did not answer, such as a reader of programs, and what
+            a policy read of a model to choose. `cost` is without it, so that it stays what the arm's forecast is about.
     """
 
     output: str

@@ -9,7 +9,8 @@
     shift_tolerance = 0.05         # mean novelty of requests above that of the calibration rows; 1 for any
     prompt_cache_s = 300.0         # how long providers keep a prompt, for models with a price of cached tokens
     prompt_cache_tokens = 1024     # the shortest prompt that they keep
-    embedding = "potion"           # where the embedding that the policy has learned with is now; left out: where it was
+    embedding = "potion"           # where the embedding that the policy has learned with is now, or the model
+                                   # embedded/small; left out: where it was
 
     [memory]
     path = "memory.sqlite3"        # answers that were given before answer again, for each API key by itself
@@ -66,7 +67,7 @@ class RoutingConfig:
         shift_tolerance: of the mean novelty of requests, above that of the calibration rows.
         prompt_cache_s: how long a provider is taken to keep a prompt that it has read, in seconds.
         prompt_cache_tokens: of the shortest prompt that it keeps.
-        embedding: folder of what the policy has learned with; None: where it was then.
+        embedding: folder of what the policy has learned with, or a model's name; None: where it was then.
         memory: file of the memory.
         capacity_bytes: of all that memory keeps.
         seconds_to_live: of what it keeps.
@@ -182,6 +183,9 @@ _PLACES: Mapping[str, tuple[str, str]] = {
 _FILES = ("folder", "path", "embedding")
 """Keys whose values are relative to the file."""
 
+_SHIPPED = "embedded"
+"""What names of models that ship begin with."""
+
 
 def routing_config(
     tables: RoutingTables, path: Path | None, flags: RoutingFlags, infer: str | None
@@ -196,7 +200,7 @@ def routing_config(
     for name, (table, key) in _PLACES.items():
         value = getattr(getattr(tables, table), key)
         if value is not None:
-            given[name] = (path.parent if path else Path()) / value if key in _FILES else value
+            given[name] = _placed(value, path) if key in _FILES else value
             origins[f"{table}.{key}"] = str(path)
     for item in fields(flags):
         value = getattr(flags, item.name)
@@ -206,6 +210,12 @@ def routing_config(
     config = replace(RoutingConfig(), **given)
     _refuse_contradictions(config, origins, infer)
     return config, origins
+
+
+def _placed(given: str, file: Path | None) -> Path:
+    """Relative to the file, but for the name of a model that ships, where nothing else has it."""
+    place = (file.parent if file else Path()) / given
+    return Path(given) if Path(given).parts[:1] == (_SHIPPED,) and not place.exists() else place
 
 
 def _refuse_contradictions(config: RoutingConfig, origins: Mapping[str, str], infer: str | None) -> None:

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ def serve(
     answerer_of: Callable[["Table"], Answerer] | None = None,
     reader: "Rung | None" = None,
     load_policy: LoadPolicy | None = None,
+    source_of: Callable[[str], str] = str,
 ) -> None:
     """Loads the programs and serves until SIGINT or SIGTERM; then lets running requests finish for `GRACE_S`.
 
@@ -55,6 +57,7 @@ def serve(
         answerer_of: who answers the questions of a program.
         reader: who reads requests in free words.
         load_policy: reads the folder of a policy; None for `query.storing`.
+        source_of: finds the model that a policy has learned with by its name.
 
     Raises:
         BadRequest: `invalid_config` where a program cannot be loaded, or nothing can listen at host and port; as
@@ -64,7 +67,7 @@ def serve(
     programs = load_folder(paths, answerer_of, reader)
     has_readers = answerer_of is not None and reader is not None
     router = find_router(paths, programs, answerer_of, reader) if answerer_of and reader and has_readers else None
-    opened = open_routing(config, load_policy or _stored_policy)
+    opened = open_routing(config, load_policy or partial(_stored_policy, source_of=source_of))
     try:
         app = create_app(config, programs, models, router, opened)
         listening = _listening(config.server)
@@ -80,13 +83,13 @@ def serve(
             uvicorn.Server(server_settings(app)).run(sockets=[listener])
 
 
-def _stored_policy(folder: Path, embedding: Path | None) -> "Policy":
+def _stored_policy(folder: Path, embedding: Path | None, source_of: Callable[[str], str] = str) -> "Policy":
     try:
         storing = import_module("pointsman.query.storing")
     except ModuleNotFoundError as exc:
         problem = "a policy cannot be loaded: pointsman.query.storing or a library that it needs is missing"
         raise Unsupported(f"{problem} ({exc.name}); install pointsman[local]", code="extra_missing") from exc
-    policy: Policy = storing.load_policy(folder, embedding)
+    policy: Policy = storing.load_policy(folder, embedding, source_of)
     policy.server.warm()
     return policy
 

@@ -100,7 +100,7 @@ class Heard:
         is_priced: whether `cost` counts the money too.
         is_complete: whether the whole response was sent.
         is_read: whether all of it could be read.
-        missed: what those took that were asked before and did not answer; in no cost.
+        missed: what those took that were asked before and did not answer, or was read to choose; in no cost.
     """
 
     status: int = 0

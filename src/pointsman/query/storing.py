@@ -25,7 +25,7 @@ from pointsman.core import BadRequest
 from pointsman.query.certifying import Setting
 from pointsman.query.difficulty.joint import JointForecaster
 from pointsman.query.difficulty.serving import Server
-from pointsman.query.embedding import Embedder, load_known_embedder
+from pointsman.query.embedding import Embedder, SourceOf, load_known_embedder
 from pointsman.query.folders import Arrays, bad_policy, encode_arrays, read_arrays, read_file, read_record, write_whole
 from pointsman.query.packing import Packed, pack, unpack
 from pointsman.query.policy import POLICY_VERSION, Certificate, Kind, Policy
@@ -174,25 +174,26 @@ def save_policy(stored: StoredPolicy, folder: Path) -> None:
         save_certificate(policy.certificate, folder)
 
 
-def load_policy(folder: Path, embedding: Path | None = None) -> Policy:
+def load_policy(folder: Path, embedding: Path | None = None, source_of: SourceOf = str) -> Policy:
     """The policy in a folder, with its certificate where there is one.
 
     Args:
         folder: of the policy.
-        embedding: folder of what it has learned with; None where that is where it was.
+        embedding: folder of what it has learned with, or a model's name; None where that is where it was.
+        source_of: finds models by their names.
 
     Raises:
         BadRequest: `bad_policy`, naming the file and the field, for what is missing, damaged, of another format or does
             not belong together; `other_certificate` for the certificate of another policy; `other_embedding` for an
-            embedding that it has not learned with; `no_embedding`, `bad_embedding` as `load_embedder`.
+            embedding that it has not learned with; as `load_embedder`.
         Unsupported: as `load_embedder`.
     """
-    return _loaded_whole(folder, embedding)[1]
+    return _loaded_whole(folder, embedding, source_of)[1]
 
 
-def load_stored(folder: Path, embedding: Path | None = None) -> StoredPolicy:
+def load_stored(folder: Path, embedding: Path | None = None, source_of: SourceOf = str) -> StoredPolicy:
     """The same with all that stands beside it. Raises as `load_policy`."""
-    record, policy = _loaded_whole(folder, embedding)
+    record, policy = _loaded_whole(folder, embedding, source_of)
     held_out, with_answers = read_arrays(folder / _HELD_OUT, record.held_out_sha256), policy.sequences is not None
     seen = SeenRows.read(held_out, len(policy.arms), with_answers=with_answers)
     prompts = record.prompts
@@ -270,9 +271,10 @@ def _version(decides: _Decides, certificate: Certificate | None) -> str:
     return f"{POLICY_VERSION}+{digest[:16]}"
 
 
-def _loaded_whole(folder: Path, embedding: Path | None) -> tuple[_PolicyFile, Policy]:
+def _loaded_whole(folder: Path, embedding: Path | None, source_of: SourceOf) -> tuple[_PolicyFile, Policy]:
     record, policy = _loaded(folder)
-    certificate, embedder = _load_certificate(folder, record.decides), _load_embedder(record, embedding, folder)
+    certificate = _load_certificate(folder, record.decides)
+    embedder = _load_embedder(record, embedding, folder, source_of)
     version = _version(record.decides, certificate)
     return record, replace(policy, certificate=certificate, version=version, embedder=embedder)
 
@@ -303,7 +305,7 @@ def _require_dims(decides: _Decides, fitted: JointForecaster, path: Path) -> Non
         raise bad_policy(path, "decides.embedding", problem)
 
 
-def _load_embedder(record: _PolicyFile, given: Path | None, folder: Path) -> Embedder | None:
+def _load_embedder(record: _PolicyFile, given: Path | None, folder: Path, source_of: SourceOf) -> Embedder | None:
     wanted, stored = record.decides.embedding, record.embedding_folder
     if wanted is msgspec.UNSET:
         if given is not None:
@@ -312,7 +314,7 @@ def _load_embedder(record: _PolicyFile, given: Path | None, folder: Path) -> Emb
         return None
     if stored is msgspec.UNSET:
         raise bad_policy(folder / _POLICY, "embedding_folder", "is missing; expected where the embedding is")
-    return load_known_embedder(wanted.sha256, Path(stored), given)
+    return load_known_embedder(wanted.sha256, Path(stored), given, source_of)
 
 
 def _certificate_file(certificate: Certificate, decides: _Decides) -> _CertificateFile:

@@ -1,4 +1,4 @@
-"""`evaluate query` with an embedding."""
+"""Commands of the query level with an embedding."""
 
 import json
 from pathlib import Path
@@ -34,3 +34,22 @@ def test_results_with_an_embedding_say_so_and_are_kept_apart(pm: Any, tmp_path: 
     assert sorted(told["data"]) == ["embedding", "t.jsonl"]
     assert told["figures"]["gap_closed.iid"]["value"] > 0.5
     assert "[other_table]" in pm(*command).err
+
+
+def test_a_model_s_name_is_an_embedding_everywhere(pm: Any, tmp_path: Path) -> None:
+    table(tmp_path / "t.jsonl")
+    named = "--embedding", "embedded/small"
+    found = pm("fit", "query", "--outcomes", "t.jsonl", *named, "-o", "policy")
+    assert found.code == 0
+    assert "with 24 dimensions of the embedding embedded/small" in found.out
+    explain = "explain", "policy", "amber birch", "--json"
+    first = pm(*explain)
+    assert (first.code, pm(*explain, *named).out) == (0, first.out)
+    refused = pm("calibrate", "query", "policy", "--outcomes", "t.jsonl", "--embedding", "embedded/large")
+    assert (refused.code, "[other_embedding]" in refused.err) == (2, True)
+    rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()[:20]]
+    new = [{**row, "outcomes": {"new": row["outcomes"]["small"]}} for row in rows]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in new))
+    assert pm("fit", "query", "--onto", "policy", "--outcomes", "new.jsonl", "-o", "policy2").code == 0
+    assert json.loads((tmp_path / "policy2/policy.json").read_text())["embedding_folder"] == "embedded/small"
+    assert "24 dimensions, for all entrants" in pm("evaluate", "query", "t.jsonl", "--quick", *named).out

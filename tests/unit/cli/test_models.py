@@ -9,6 +9,7 @@ import pytest
 
 from pointsman.cli.models import model_sources
 from pointsman.core import Unsupported
+from pointsman.embedded import model_folder
 from pointsman.gateway import Config, ModelConfig, PairConfig, UpstreamConfig
 
 
@@ -63,12 +64,19 @@ def test_serve_hands_over_the_models_of_the_file_and_of_flags(
     pm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[Any] = []
-    monkeypatch.setattr("pointsman.gateway.serve", lambda *arguments: served.append(arguments))
+    found_by: list[Any] = []
+
+    def serve(*arguments: Any, source_of: Any) -> None:
+        served.append(arguments)
+        found_by.append(source_of("embedded/small"))
+
+    monkeypatch.setattr("pointsman.gateway.serve", serve)
     (tmp_path / "pointsman.toml").write_text('[[model]]\nname = "first"\nsource = "a/b"\nnum_rows = 3\n')
     assert pm("serve", "--model", "c/d", "--model", "e/f").code == 0
     ((settings, sources, answerers, reader),) = served
     assert answerers is None
     assert reader is None
+    assert found_by == [str(model_folder("small"))], "a policy may have learned with that model"
     assert [model.num_rows for model in settings.models] == [3, 8, 8]
     embedded = ["embedded/large", "embedded/small", "embedded/pair"]
     assert [source.name for source in sources] == ["first", "c/d", "e/f", *embedded]

@@ -205,7 +205,9 @@ def test_a_policy_is_loaded_by_the_query_level(fakes: Any, tmp_path: Path, monke
     for _ in range(2):
         with pytest.raises(Served):
             serve(Config(routing=routing), sources)
-    assert loaded == [(tmp_path, tmp_path / "e")] * 2
+    with pytest.raises(Served):
+        serve(Config(routing=routing), sources, source_of=str.upper)
+    assert loaded == [*[(tmp_path, tmp_path / "e", str)] * 2, (tmp_path, tmp_path / "e", str.upper)]
     with pytest.raises(BadRequest) as caught:
         serve(Config(routing=routing), [])
     assert caught.value.code == "invalid_arm"

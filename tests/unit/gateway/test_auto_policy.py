@@ -2,16 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 
-from pointsman.core import BadRequest, UpstreamError
+from pointsman.core import BadRequest, Cost, UpstreamError
 from pointsman.gateway import Config, Opened, RoutingConfig, ServerConfig, UpstreamConfig, create_app
 from pointsman.gateway.errors import UnsupportedParameter
+from pointsman.gateway.ledger import open_ledger, read_entries
+from pointsman.program.text.router import Routed
 
 pytestmark = pytest.mark.anyio
 
@@ -318,3 +323,50 @@ async def test_text_that_was_seen_is_never_written_anew(fakes: Any, client_of: A
     assert reply.events[0]["choices"][0]["delta"]["content"] == "half"
     assert reply.events[-1]["error"]["code"] == "upstream_disconnected"
     assert b"large" not in reply.body
+
+
+class Reads:
+    """An embedder that is a model: reading takes a token for each character, and 3 bytes for each."""
+
+    folder, num_dims, digest = Path("m"), 2, "0"
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.ones((len(texts), 2), np.float32)
+
+    def cost(self, text: str) -> Cost:
+        return Cost(len(text), 0, 0, 3 * len(text), 0.0)
+
+
+class Covers:
+    """A router that covers nothing, at a cost."""
+
+    def answer(self, request: str) -> Routed:
+        return Routed(None, None, Cost(0, 0, 0, 6, 0.0))
+
+
+async def test_what_was_read_of_a_model_to_choose_is_counted(
+    setup: Setup, client_of: Any, program: Any, tmp_path: Path
+) -> None:
+    """In no arm's bill, beside what tracks took, and not where the policy did not look at the request."""
+    setup.policy = replace(setup.policy, embedder=Reads())
+    router: Any = Covers()
+    opened = Opened(setup.policy, ledger=open_ledger(tmp_path / "ledger.db"))
+    app = create_app(setup.config, [program], setup.sources, router, opened)
+    fakes, asked = setup.fakes, ({}, {"logprobs": True}, {"pointsman": {"quality": 0.9999}})
+    async with app.router.lifespan_context(app):
+        client = client_of(app)
+        notes = [fakes.note(await client.chat(fakes.asking("a poem", **more))) for more in asked]
+    billed = [entry.billed for entry in read_entries(tmp_path / "ledger.db")]
+    assert [one.missed for one in billed] == [Cost(6, 0, 0, 18 + 6, 0.0), Cost(0, 0, 0, 6, 0.0), Cost(6, 0, 0, 24, 0.0)]
+    assert [note["missed"]["moved_bytes"] for note in notes] == [24, 6, 24]
+    assert [note["billed"]["moved_bytes"] for note in notes] == [10, 100, 100]
+    assert [note["saved_against_reference"]["estimate"] for note in notes] == [100 - 10 - 24, -6, -24]
+
+
+async def test_a_request_that_shows_a_shift_was_read_too(setup: Setup, client_of: Any) -> None:
+    setup.policy = replace(setup.fakes.policy_of(novelty=0.5), embedder=Reads())
+    client = client_of(setup.app())
+    notes = [setup.fakes.note(await client.chat(setup.fakes.asking("a poem"))) for _ in range(60)]
+    number = [note["reason"] for note in notes].index("routing_off")
+    missed = [note["missed"]["moved_bytes"] for note in notes]
+    assert missed == [18] * (number + 1) + [0] * (59 - number), "later ones go to the reference arm unread"

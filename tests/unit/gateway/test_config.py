@@ -102,6 +102,13 @@ def test_prompt_tokens_from_the_cache_may_have_a_price(tmp_path: Path) -> None:
     assert upstream.nano_usd("b", 1_000, 0, 1_000) == 0
 
 
+def test_an_embedding_may_be_a_model_that_ships(tmp_path: Path) -> None:
+    path = written(tmp_path, '[policy]\nfolder = "."\nembedding = "embedded/small"\n')
+    assert load_config(path, environ={}).routing.embedding == Path("embedded/small")
+    (tmp_path / "embedded/small").mkdir(parents=True)
+    assert load_config(path, environ={}).routing.embedding == tmp_path / "embedded/small", "what is there has the name"
+
+
 def test_what_auto_is_told(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     text = (

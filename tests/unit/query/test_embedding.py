@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from pointsman.core import BadRequest, Unsupported
+from pointsman.core import BadRequest, Cost, Unsupported
 from pointsman.query import embedding
 from pointsman.query.embedding import StaticEmbedder, load_embedder
 from pointsman.query.surface import HEAD, TAIL
@@ -206,4 +206,32 @@ def test_without_tokenizers_the_extra_is_named(folder: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(Unsupported, match=r"pip install 'pointsman\[local\]'") as caught:
         load_embedder(folder)
+    assert caught.value.code == "extra_missing"
+
+
+def test_one_matrix_is_a_table_whatever_stands_beside_it(folder: Path, embedder: StaticEmbedder) -> None:
+    (folder / "config.json").write_text('{"architectures": ["StaticModel"]}')
+    found = load_embedder(folder)
+    assert isinstance(found, StaticEmbedder)
+    assert found.digest == embedder.digest
+    assert found.cost("red blue") == Cost.zero(), "no model is read"
+
+
+def test_a_name_is_looked_up(folder: Path) -> None:
+    found = load_embedder(Path("some/name"), lambda name: str(folder) if name == "some/name" else name)
+    assert found.folder == Path("some/name")
+    with pytest.raises(BadRequest, match=r"no folder 'other/name' .* or a model such as embedded/small") as caught:
+        load_embedder(Path("other/name"), lambda name: name)
+    assert caught.value.code == "no_embedding"
+
+
+@pytest.mark.parametrize("names", [["a", "b"], []])
+def test_a_model_needs_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    """A model has more arrays than one, or several files."""
+    (tmp_path / "config.json").write_text("{}")
+    if names:
+        save_file({name: np.zeros((2, 2), np.float32) for name in names}, tmp_path / "model.safetensors")
+    monkeypatch.setattr("pointsman.query.model_embedding.find_spec", lambda _: None)
+    with pytest.raises(Unsupported, match=r"is a model, which needs PyTorch.* 'pointsman\[local\]'") as caught:
+        load_embedder(tmp_path)
     assert caught.value.code == "extra_missing"

@@ -169,9 +169,10 @@ class AutoArm:
         if isinstance(said, Plan):
             return said
         plan = await tracks.policy.choose(asked) if tracks.policy is not None else self._inferred()
-        plan = replace(plan, look=look, missed=said)
+        missed = said + plan.missed
+        plan = replace(plan, look=look, missed=missed)
         if tracks.policy is not None and self._is_shifted(plan, trail.time_us):
-            return replace(tracks.policy.refer(asked, "routing_off"), missed=said)
+            return replace(tracks.policy.refer(asked, "routing_off"), missed=missed)
         return _tried(trail, "policy" if tracks.policy is not None else "infer", plan)
 
     async def _proved(self, asked: Asked, trail: Trail, *, is_part: bool) -> Plan | Cost:

@@ -163,7 +163,7 @@ class Plan:
         votes: how the answer was elected; None where no samples vote, or have not yet.
         steps: what is called and looked at first; None where one arm answers, or that was done.
         looked: what was called and seen first; None where nothing was.
-        missed: what tracks took that did not answer. No arm's bill holds it.
+        missed: what tracks took that did not answer, and what was read of a model to choose. No arm's bill holds it.
         turn: the request in its conversation; None where no prompt cache has a price.
         cache_saves: nano-dollars by which an arm is forecast to cost less, since its model has read the conversation.
     """

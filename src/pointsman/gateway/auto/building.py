@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # each is loaded where it is configured only
 __all__ = ["Auto", "LoadPolicy", "Opened", "open_routing"]
 
 LoadPolicy = Callable[[Path, Path | None], "Policy"]
-"""From its folder and that of its embedding, where it has one and that is not where it was."""
+"""From its folder and that of its embedding, or a model's name, where it has one and that is not where it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Trail:
         standard: what decisions were measured by then.
         answered_by: the arm, as the answer's headers name it.
         billed: what it took; None where that is not known.
-        missed: what tracks took that did not answer.
+        missed: what tracks took that did not answer, and what was read of a model to choose.
         state: `open`, `answered`, `unsettled` where the bill is not known, or `failed`.
         audit: None where it was not drawn for one.
         parts: names of the requests that it was split into.

@@ -152,10 +152,12 @@ class PolicyTrack:
             forecasts=self._forecasts(choice, tokens),
             certificate=self._certificate(choice),
         )
+        embedder = self.policy.embedder
         return Plan(
             decision,
             "query",
             spec=spec,
+            missed=Cost.zero() if embedder is None else embedder.cost(prompt),
             novelty=choice.novelty,
             counted=counted,
             steps=choice.steps,
