@@ -426,7 +426,7 @@ class TestServe:
     @pytest.fixture
     def served(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls: list[Any] = []
-        monkeypatch.setattr("pointsman.gateway.serve", lambda *arguments: calls.append(arguments))
+        monkeypatch.setattr("pointsman.gateway.serve", lambda *arguments, **_: calls.append(arguments))
         monkeypatch.setattr("pointsman.cli.serve.model_sources", lambda _: [])
         return calls
 
