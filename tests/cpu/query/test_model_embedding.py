@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -51,6 +51,7 @@ def twin(embedder: ModelEmbedder, tokens: Sequence[int]) -> np.ndarray:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=4))
 def test_vectors_are_means_of_hidden_states_and_alone_what_they_are_together(
     embedder: ModelEmbedder, texts: list[str]
