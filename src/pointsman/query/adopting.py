@@ -44,9 +44,10 @@ def learned_on_others(
     sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes, seed: int = 0
 ) -> list[tuple[Ints, Sequences]]:
     """Parts of the rows that looks were learned on, each with the same looks as they are learned without it."""
-    fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
-    parts = [(np.flatnonzero(fold == part), np.flatnonzero(fold != part)) for part in range(_FOLDS)]
-    return [(own, _fitted(sequences.looks, forecasts.rows(at), outcomes.rows(at))) for own, at in parts if len(own)]
+    return [
+        (own, _fitted(sequences.looks, forecasts.rows(others), outcomes.rows(others)))
+        for own, others in _parts(len(outcomes), seed)
+    ]
 
 
 def held_out_curve(sequences: Sequences, forecasts: Forecasts, outcomes: Outcomes) -> Curve:
@@ -60,19 +61,23 @@ def held_out_curve(sequences: Sequences, forecasts: Forecasts, outcomes: Outcome
 
 def _held_out_gain(looks: Sequence[Look], forecasts: Forecasts, outcomes: Outcomes, seed: int) -> float:
     """What looks add to the area under the curve of single arms, see above."""
-    fold = np.random.default_rng(seed).permutation(len(outcomes)) % _FOLDS
     prices = prices_of(forecasts, _PRICES)
     right, cost = np.empty((2, 2, len(prices), len(outcomes)))  # with looks, and without
-    for part in range(_FOLDS):
-        at, other = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
-        known = _by_the_means_of(at, forecasts, outcomes)
-        picked = _picked(looks, known.rows(at), outcomes.rows(at))
+    for own, others in _parts(len(outcomes), seed):
+        known = _by_the_means_of(others, forecasts, outcomes)
+        picked = _picked(looks, known.rows(others), outcomes.rows(others))
         for i, sequences in enumerate((picked, picked.only([]))):
-            played = sequences.play_rows(known.rows(other), outcomes.rows(other), prices)
-            right[i][:, other], cost[i][:, other] = played
+            played = sequences.play_rows(known.rows(own), outcomes.rows(own), prices)
+            right[i][:, own], cost[i][:, own] = played
     curves = [Curve(cost[i].mean(1), right[i].mean(1)) for i in (0, 1)]
     low, high = _range(outcomes)
     return curves[0].area(low, high) - curves[1].area(low, high)
+
+
+def _parts(num_rows: int, seed: int) -> list[tuple[Ints, Ints]]:
+    """Rows by chance in `_FOLDS` parts, each with all others."""
+    fold = np.random.default_rng(seed).permutation(num_rows) % _FOLDS
+    return [(np.flatnonzero(fold == part), np.flatnonzero(fold != part)) for part in range(min(_FOLDS, num_rows))]
 
 
 def _by_the_means_of(at: Ints, forecasts: Forecasts, outcomes: Outcomes) -> Forecasts:
