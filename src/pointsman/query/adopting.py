@@ -140,8 +140,10 @@ def _moved(look: Look, forecasts: Forecasts, outcomes: Outcomes) -> list[list[Fl
 
 
 def _line(given: Floats, wanted: Floats, prior: tuple[float, float]) -> Floats:
-    """(level, slope) by least squares, drawn to a prior line that counts as `_PRIOR_ROWS` rows."""
-    design = np.stack([np.ones(len(given)), given], 1)
+    """(level, slope) by least squares, drawn to a prior line that counts as `_PRIOR_ROWS` rows; that without rows."""
     start = np.array(prior)
+    if not len(given):
+        return start
+    design = np.stack([np.ones(len(given)), given], 1)
     pull = np.diag([_PRIOR_ROWS, _PRIOR_ROWS * max(float(given.var()), 1e-3)])
     return np.asarray(start + np.linalg.solve(design.T @ design + pull, design.T @ (wanted - design @ start)))
